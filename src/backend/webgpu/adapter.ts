@@ -2,10 +2,15 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Gpu, GpuAdapter, GpuAdapterInfo, GpuDevice } from './api.js';
 
 /** Limits that are raised to what the adapter has; the rest stay at their defaults. */
-const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxStorageBuffersPerShaderStage'] as const;
+const RAISED = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+] as const;
 
 /** Features that kernels may use where an adapter has them. */
-const FEATURES = ['timestamp-query'];
+const FEATURES = ['timestamp-query', 'subgroups'];
 
 /** Name of an adapter, such as `nvidia ampere (NVIDIA GeForce RTX 3060)`. */
 export function describeAdapter(info: GpuAdapterInfo | undefined): string {

@@ -17,6 +17,7 @@ export interface GpuLimits {
   readonly maxStorageBuffersPerShaderStage: number;
   readonly maxComputeWorkgroupsPerDimension: number;
   readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupStorageSize: number;
   readonly minStorageBufferOffsetAlignment: number;
 }
 
@@ -26,6 +27,8 @@ export interface GpuAdapterInfo {
   readonly device: string;
   readonly description: string;
   readonly isFallbackAdapter?: boolean;
+  /** Lanes of the smallest subgroup. */
+  readonly subgroupMinSize?: number;
 }
 
 export type GpuPipeline = object;

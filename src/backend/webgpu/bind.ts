@@ -1,59 +1,11 @@
-import { DeviceError } from '../../errors/errors.js';
 import type { Region } from '../plan/region.js';
-import type { GpuBindGroup, GpuBuffer, GpuPipeline } from './api.js';
-import { bindingsOf, type Operand } from './bindings.js';
+import type { GpuBuffer } from './api.js';
+import type { Operand } from './bindings.js';
 import type { HostWork, Value } from './builder.js';
+import { type Binder, type Command, commandsOf, fastest, type Place, type Prepared } from './commands.js';
 import type { FinalStep, JoinedStep, Member } from './join.js';
 import { CHUNK, joinedMap, joinedReduce } from './kernels/joined.js';
 import { linearMap } from './kernels/linear.js';
-import type { Program, Slot } from './kernels/program.js';
-
-/** A range of a buffer. */
-export interface Place {
-  readonly buffer: GpuBuffer;
-  /** In bytes. */
-  readonly offset: number;
-}
-
-/** A command of a bound plan. */
-export type Command =
-  | {
-      readonly pipeline: GpuPipeline;
-      readonly group: GpuBindGroup;
-      readonly size: readonly [number, number, number];
-      /** Index of its step, for profiles. */
-      readonly step: number;
-    }
-  | { readonly host: HostWork; readonly step: number };
-
-/** What binding needs of a device. */
-export interface Binder {
-  readonly limit: number;
-  readonly bindings: number;
-  /** Largest number of workgroups in a dimension. */
-  readonly most: number;
-  /** Compiles WGSL once. */
-  pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline>;
-  bindGroup(
-    slots: readonly Slot[],
-    uniform: boolean,
-    ranges: readonly (Place & { readonly bytes: number })[],
-  ): GpuBindGroup;
-  /** A buffer with constant contents, owned by the plan. */
-  constant(data: Uint32Array<ArrayBuffer>, uniform: boolean): GpuBuffer;
-}
-
-/** One kernel of a plan with everything but its pipeline. */
-interface Prepared {
-  readonly program: Program;
-  readonly inputs: readonly Operand[];
-  readonly outputs: readonly Operand[];
-  readonly params: readonly number[];
-  readonly groups: number;
-  readonly rows?: number;
-  readonly layers?: number;
-  readonly step: number;
-}
 
 /** Compiles and binds the steps of a plan. */
 export async function bindSteps(
@@ -66,51 +18,30 @@ export async function bindSteps(
     return { buffer, offset: offset + value.start, dtype: value.dtype, count: value.count };
   };
   const prepared = steps.flatMap((step, at): (Prepared | { host: HostWork; step: number })[] => {
-    if ('members' in step) return joined(binder, step, at, operand);
     if ('host' in step) return [{ host: step.host, step: at }];
+    const { op, scope, macs } = step;
+    const common = { step: at, macs, about: scope ? `${op} in ${scope}` : op };
+    if ('members' in step)
+      return joined(binder, step, operand).map((kernel) => ({ ...kernel, ...common }));
     const { inputs, outputs, ...rest } = step.dispatch;
-    return [{ ...rest, inputs: inputs.map(operand), outputs: outputs.map(operand), step: at }];
+    return [{ ...rest, ...common, inputs: inputs.map(operand), outputs: outputs.map(operand) }];
   });
-  return Promise.all(prepared.map(async (one) => ('host' in one ? one : await bound(binder, one, steps))));
+  // One after another, since trials of kernels would disturb each other.
+  const chosen: typeof prepared = [];
+  for (const one of prepared) chosen.push('host' in one ? one : await fastest(binder, one));
+  const commands = chosen.map(async (one) => ('host' in one ? [one] : commandsOf(binder, one)));
+  return (await Promise.all(commands)).flat();
 }
 
-async function bound(binder: Binder, one: Prepared, steps: readonly FinalStep[]): Promise<Command> {
-  const { program, inputs, outputs, params, groups, rows, layers = 1, step } = one;
-  const made = bindingsOf(program, inputs, outputs, binder.limit);
-  if (made.slots.length > binder.bindings)
-    throw new DeviceError({
-      what: `${steps[step]!.op}${steps[step]!.scope ? ` in ${steps[step]!.scope}` : ''} needs ${made.slots.length} ranges of GPU memory in one kernel`,
-      expected: `at most ${binder.bindings}, of ${binder.limit} bytes each, on this GPU`,
-      got: `values of ${[...inputs, ...outputs].map(({ count }) => count).join(', ')} elements`,
-      next: 'use a smaller batch or a smaller layer',
-    });
-  const numbers = [
-    ...params,
-    ...Array(Math.max(0, program.params - params.length)).fill(0),
-    ...made.distances,
-  ];
-  const uniform = numbers.length > 0;
-  const pipeline = await binder.pipeline(made.code, made.slots, uniform);
-  const ranges = made.ranges.map((range) => range);
-  if (uniform) {
-    const data = new Uint32Array(Math.ceil(numbers.length / 4) * 4);
-    data.set(numbers.map((n) => n >>> 0));
-    ranges.push({ buffer: binder.constant(data, true), offset: 0, bytes: data.byteLength });
-  }
-  const group = binder.bindGroup(made.slots, uniform, ranges);
-  // At least one, since a product of nothing is written too.
-  const x = Math.max(1, Math.min(groups, binder.most));
-  const y = rows ?? Math.ceil(groups / x);
-  return { pipeline, group, size: [x, y, layers], step };
-}
+/** A kernel of a joined step. */
+type Part = Omit<Prepared, 'step' | 'macs' | 'about'>;
 
 /** Splits a joined step by the buffers of its members, which may depend on where storages lie. */
 function joined(
   binder: Binder,
   step: JoinedStep,
-  at: number,
   operand: (value: Value) => Operand,
-): Prepared[] {
+): Part[] {
   const groups = new Map<string, Member[]>();
   const names = new Map<GpuBuffer, number>();
   const nameOf = (buffer: GpuBuffer): number => {
@@ -130,7 +61,7 @@ function joined(
     const { formula, scalar, reduce, count } = members[0]!.join;
     if (reduce) {
       const several = apart ? byBuffers(members, operand, binder.bindings - 2) : [members];
-      return several.flatMap((some) => reduced(binder, some, at, operand));
+      return several.flatMap((some) => reduced(binder, some, operand));
     }
     if (members.length === 1) {
       const { inputs, output } = members[0]!;
@@ -142,7 +73,6 @@ function joined(
           outputs: [operand(output)],
           params: [count],
           groups: Math.ceil(count / 64),
-          step: at,
         },
       ];
     }
@@ -160,7 +90,6 @@ function joined(
         outputs: [whole(operand(members[0]!.output))],
         params: [rows.length],
         groups: rows.length,
-        step: at,
       },
     ];
   });
@@ -183,9 +112,8 @@ function byBuffers(members: readonly Member[], operand: (value: Value) => Operan
 function reduced(
   binder: Binder,
   members: readonly Member[],
-  at: number,
   operand: (value: Value) => Operand,
-): Prepared[] {
+): Part[] {
   const { formula, scalar, reduce } = members[0]!.join;
   const parts = members.map(({ join }) => chunks(join.count, CHUNK.reduce));
   const single = parts.every((list) => list.length === 1);
@@ -216,13 +144,12 @@ function reduced(
         dtype: 'float32',
         count: next,
       };
-  const first: Prepared = {
+  const first: Part = {
     program: joinedReduce(formula, scalar, reduce!, numbered ? sources.length : 1),
     inputs: [...sources, table(binder, rows)],
     outputs: [partial],
     params: [rows.length],
     groups: rows.length,
-    step: at,
   };
   if (single) return [first];
   let from = 0;
@@ -231,13 +158,12 @@ function reduced(
     from += parts[m]!.length;
     return row;
   });
-  const second: Prepared = {
+  const second: Part = {
     program: joinedReduce({ kind: 'input', index: 0 }, [false], reduce!),
     inputs: [partial, table(binder, sums)],
     outputs: [target],
     params: [sums.length],
     groups: sums.length,
-    step: at,
   };
   return [first, second];
 }

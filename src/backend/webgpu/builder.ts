@@ -40,17 +40,25 @@ export interface Joinable {
   readonly reduce?: 'sum' | 'max';
 }
 
-/** A kernel and what it works on. */
-export interface Dispatch {
+/** A kernel, and its workgroups. */
+export interface Variant {
   readonly program: Program;
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
-  readonly params: readonly number[];
   /** Number of workgroups: in all, or, if `rows` is given, in each dimension. */
   readonly groups: number;
   readonly rows?: number;
+}
+
+/** A kernel and what it works on. */
+export interface Dispatch extends Variant {
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly params: readonly number[];
   readonly layers?: number;
   readonly join?: Joinable;
+  /** Other kernels for the same work, of which one may be faster. */
+  readonly others?: readonly Variant[];
+  /** Which of `params` is the number of the first workgroup in the first dimension: long work is split there. */
+  readonly from?: number;
 }
 
 /** Work of the thread itself, between two submissions: an exchange with other ranks. */
@@ -69,6 +77,13 @@ export interface Limits {
   readonly binding: number;
   /** Number of values that a kernel can use. */
   readonly bindings: number;
+  /** Most lanes of a workgroup, and the bytes of its memory. */
+  readonly lanes: number;
+  readonly shared: number;
+  /** Lanes of the smallest subgroup, if kernels can use subgroups. */
+  readonly subgroup?: number;
+  /** Whether kernels that compute the same are tried. */
+  readonly trials: boolean;
 }
 
 /** Number of buffers that a kernel needs besides the inputs of a group of elementwise operations: result and guard. */

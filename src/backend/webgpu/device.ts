@@ -3,7 +3,7 @@ import { beginRun, hashOf, signatureOf } from '../communication/current.js';
 import { QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
 import type { GpuDevice } from './api.js';
-import { WebGpuEngine } from './engine.js';
+import { type EngineOptions, WebGpuEngine } from './engine.js';
 import { WebGpuPlan } from './plan.js';
 import { sgemmRate } from './sgemm.js';
 
@@ -26,7 +26,7 @@ export class WebGpuDevice extends QueuedDevice {
   #ahead: Promise<unknown>[] = [];
   #closed = false;
 
-  constructor(device: GpuDevice, options: ConstructorParameters<typeof WebGpuEngine>[1] = {}) {
+  constructor(device: GpuDevice, options: EngineOptions = {}) {
     super('webgpu');
     this.engine = new WebGpuEngine(device, options);
   }

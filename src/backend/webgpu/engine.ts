@@ -12,11 +12,13 @@ import {
   MAP_READ,
   USAGE,
 } from './api.js';
-import type { Binder, Place } from './bind.js';
+
 import { type Limits, roomFor } from './builder.js';
+import type { Binder, Place } from './commands.js';
 import { Gate } from './gate.js';
 import type { Slot } from './kernels/program.js';
 import { type Allocation, Memory } from './memory.js';
+import { type ChoiceStore, Trials } from './trials.js';
 
 /** A value that outlives runs. */
 export interface Stored {
@@ -35,6 +37,15 @@ export function checkType(dtype: DType, what: string): void {
   });
 }
 
+export interface EngineOptions {
+  /** Largest range of a buffer that a kernel may use, in bytes; default what the device allows. */
+  readonly binding?: number;
+  /** Whether kernels that compute the same are tried, and the fastest one used; by default on a GPU only. */
+  readonly trials?: boolean;
+  /** Where the choices are kept. */
+  readonly choices?: ChoiceStore | undefined;
+}
+
 /** Storages, compiled kernels and plans of one WebGPU device. All its work is asynchronous. */
 export class WebGpuEngine {
   readonly info: EngineInfo;
@@ -44,24 +55,32 @@ export class WebGpuEngine {
   readonly #storages = new Map<number, Stored>();
   readonly #pipelines = new Map<string, Promise<GpuPipeline>>();
   readonly #layouts = new Map<string, GpuLayout>();
+  /** Absent if kernels are chosen by rule. */
+  readonly #trials: Trials | undefined;
 
-  /** @param options.binding largest range of a buffer that a kernel may use, in bytes; default what the device allows */
   constructor(
     readonly device: GpuDevice,
-    options: { readonly binding?: number } = {},
+    options: EngineOptions = {},
   ) {
-    const { limits } = device;
-    const { binding = limits.maxStorageBufferBindingSize } = options;
+    const { limits, adapterInfo } = device;
+    const software = isSoftware(adapterInfo);
+    const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices } = options;
+    this.#trials = trials ? new Trials(this, choices) : undefined;
+    const subgroup = [...device.features].includes('subgroups') ? adapterInfo?.subgroupMinSize : undefined;
     this.memory = new Memory(device, binding);
     this.gate = new Gate(device);
     this.limits = {
       binding,
       bindings: limits.maxStorageBuffersPerShaderStage,
+      lanes: limits.maxComputeInvocationsPerWorkgroup,
+      shared: limits.maxComputeWorkgroupStorageSize,
+      ...(subgroup === undefined ? {} : { subgroup }),
+      trials,
     };
     this.info = {
       engine: 'webgpu',
-      version: describeAdapter(device.adapterInfo),
-      software: isSoftware(device.adapterInfo),
+      version: describeAdapter(adapterInfo),
+      software,
       threads: 1,
       precision: 'float32',
     };
@@ -78,6 +97,7 @@ export class WebGpuEngine {
       limit: this.limits.binding,
       bindings: this.limits.bindings,
       most: this.device.limits.maxComputeWorkgroupsPerDimension,
+      choose: async (choice) => this.#trials?.choose(choice) ?? choice.variants[0],
       pipeline: (code, slots, uniform) => this.#pipeline(code, slots, uniform),
       bindGroup: (slots, uniform, ranges) =>
         this.device.createBindGroup({

@@ -1,8 +1,8 @@
 import { DeviceError } from '../../errors/errors.js';
 import { Heap } from '../plan/heap.js';
 import { type GpuBuffer, type GpuDevice, USAGE } from './api.js';
-import type { Place } from './bind.js';
 import { ALIGNMENT } from './builder.js';
+import type { Place } from './commands.js';
 import { LARGE_BYTES, type PlannedBuffer, SLAB_BYTES } from './places.js';
 
 const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

@@ -7,10 +7,11 @@ import { assemble } from '../plan/assemble.js';
 import type { Region } from '../plan/region.js';
 import { poolFirst } from '../plan/rewrite.js';
 import { scriptOf } from '../plan/scripted.js';
-import type { GpuBuffer, GpuEncoder } from './api.js';
-import { bindSteps, type Command, type Place } from './bind.js';
+import type { GpuBuffer } from './api.js';
+import { bindSteps } from './bind.js';
 import { Builder, type HostWork, roomFor, type Value } from './builder.js';
 import { checkFeeds, type IndexCheck, indexChecks } from './checks.js';
+import { type Command, encode, type Place } from './commands.js';
 import { checkType, type WebGpuEngine } from './engine.js';
 import { type FinalStep, joinSteps } from './join.js';
 import { together } from './kernels/joined.js';
@@ -284,18 +285,6 @@ export class WebGpuPlan {
 function at(value: Value, placeOf: (region: Region) => Place) {
   const { buffer, offset } = placeOf(value.region);
   return { buffer, offset: offset + value.start, dtype: value.dtype, count: value.count };
-}
-
-function encode(encoder: GpuEncoder, commands: readonly Command[]): void {
-  if (commands.length === 0) return;
-  const pass = encoder.beginComputePass();
-  for (const command of commands) {
-    if ('host' in command) continue;
-    pass.setPipeline(command.pipeline);
-    pass.setBindGroup(0, command.group);
-    pass.dispatchWorkgroups(...command.size);
-  }
-  pass.end();
 }
 
 /** Adds a step that copies a value, unless the guard forbids it. */

@@ -4,10 +4,13 @@ import { type Program, typeOf } from './program.js';
 /** Invocations of a workgroup of most kernels. */
 export const WORKGROUP = 64;
 
-/** The start of a kernel's entry point: `i` is the number of the invocation, `lane` the one in its workgroup. */
-export const entry = (body: string, size = WORKGROUP): string => `
+/**
+ * The start of a kernel's entry point: `i` is the number of the invocation, `lane` the one in its workgroup.
+ * @param more further parameters
+ */
+export const entry = (body: string, size = WORKGROUP, more = ''): string => `
 @compute @workgroup_size(${size})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32${more && `, ${more}`}) {
   let block = group.y * groups.x + group.x;
   let i = block * ${size}u + lane;
   ${body}

@@ -1,21 +1,9 @@
-import { entry } from './map.js';
-import { type Program, param } from './program.js';
-
-/** Columns that lie beside each other are computed by the lanes of a workgroup; each lane has a tile of this size. */
-export interface Tile {
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** Lanes of a workgroup. */
-const LANES = 32;
-
-const each = (count: number, text: (n: number) => string): string =>
-  Array.from({ length: count }, (_, n) => text(n)).join('\n');
+import { param } from './program.js';
 
 /**
  * A sum of products C[m, n] = Σ_k A[m, k] · B[k, n], for each layer. The code of the operands describes how A and B are
- * read from values: so convolutions and their gradients are products too, without copies.
+ * read from values: so convolutions and their gradients are products too, without copies. Several kernels can compute it:
+ * `direct.ts`, `broadcast.ts` and `tiled.ts`. All of them add the products of an element in the same order.
  */
 export interface Product {
   readonly kernel: string;
@@ -24,18 +12,22 @@ export interface Product {
   readonly rows: string;
   readonly columns: string;
   readonly parts: string;
+  /** WGSL for the number of the first workgroup along the columns. */
+  readonly from: string;
   readonly params: number;
   /** Declarations of the kernel's functions. */
   readonly declarations?: string;
   /** Statements at the start: `layer` and `part` are known. */
   readonly start: string;
-  /** Names and types of what is known of each column of the lane's tile: arrays with an element for each column. */
+  /** Names and types of what is known of each column that a lane reads: arrays with an element for each column. */
   readonly known: Readonly<Record<string, 'u32' | 'i32' | 'bool'>>;
   /** Statements that set elements `q` of these arrays for the column whose number is `column`. */
   readonly column: string;
-  /** Loops around the sum, opened and closed; loop variables are seen by what follows. */
+  /** Loops around the innermost one, opened and closed; loop variables are seen by what follows. */
   readonly open: string;
   readonly close: string;
+  /** The innermost loop: name of its variable, WGSL for the first value and the end. All lanes make the same steps. */
+  readonly inner: { readonly name: string; readonly first: string; readonly end: string };
   /** Expression of A for the row `row`, and of B for column `n`. */
   readonly left: (row: string) => string;
   readonly right: (n: number) => string;
@@ -45,8 +37,17 @@ export interface Product {
   readonly outputs?: number;
 }
 
+/** Rows and columns that one lane computes, or a workgroup. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** Marks the place in `open` where `prepare` is inserted. */
 export const PREPARE = '/* prepare */';
+
+export const each = (count: number, text: (n: number) => string): string =>
+  Array.from({ length: count }, (_, n) => text(n)).join('\n');
 
 /**
  * A loop over the columns of a tile. Written out for each column, integer divisions by numbers that are not constant made
@@ -55,60 +56,83 @@ export const PREPARE = '/* prepare */';
 const columnLoop = (count: number, body: string): string =>
   `for (var q = 0u; q < ${count}u; q++) {\n    ${body}\n  }`;
 
-/** The sum in registers, a tile for each lane: the kernel that others are compared with. */
-export function directProduct(product: Product, tile: Tile): Program {
-  const { rows, columns, parts, left, right, known, column, open, close, prepare, store } = product;
-  const declared = Object.entries(known).map(
-    ([name, type]) => `var ${name}: array<${type}, ${tile.columns}>;`,
-  );
-  const vectors = Math.max(1, tile.columns / 4);
-  const wide = tile.columns >= 4;
-  const type = wide ? 'vec4f' : 'f32';
-  const value = (v: number): string =>
-    wide ? `vec4f(${[0, 1, 2, 3].map((q) => right(4 * v + q)).join(', ')})` : right(v);
-  const inner = `${each(vectors, (v) => `let b${v} = ${value(v)};`)}
-    ${each(
-      tile.rows,
-      (r) => `{ let a = ${left(`row${r}`)}; ${each(vectors, (v) => `c${r}_${v} += a * b${v};`)} }`,
-    )}`;
-  const body = `
-  let row = group.y * ${tile.rows}u;
-  let first = (group.x * ${LANES}u + lane) * ${tile.columns}u;
-  if (first >= ${columns} || row >= ${rows}) { return; }
-  let layer = group.z / ${parts};
-  let part = group.z % ${parts};
-  ${product.start}
-  ${each(tile.rows, (r) => `let row${r} = min(row + ${r}u, ${rows} - 1u);`)}
-  ${declared.join('\n  ')}
-  ${columnLoop(tile.columns, `let column = min(first + q, ${columns} - 1u);\n    ${column}`)}
-  ${each(tile.rows, (r) => each(vectors, (v) => `var c${r}_${v} = ${type}();`))}
-  ${open.replace(PREPARE, prepare ? columnLoop(tile.columns, prepare) : '')}
-    ${inner}
-  ${close}
-  ${each(tile.rows, (r) =>
-    each(tile.columns, (n) => {
-      const v = wide ? `c${r}_${n >> 2}.${'xyzw'[n & 3]}` : `c${r}_${n}`;
-      return `if (row + ${r}u < ${rows} && first + ${n}u < ${columns}) { store(layer, part, row + ${r}u, first + ${n}u, ${v}); }`;
-    }),
-  )}`;
-  return {
-    kernel: `${product.kernel} ${tile.rows}×${tile.columns}`,
-    inputs: Array(product.inputs).fill('float32'),
-    outputs: Array(product.outputs ?? 1).fill('float32'),
-    params: product.params,
-    code: `${product.declarations ?? ''}
-fn store(layer: u32, part: u32, m: u32, n: u32, v: f32) {
-  ${store}
-}
-${entry(body, LANES)}`,
-  };
+/** Declares what is known of columns, and computes it. @param column WGSL for the number of column `q` */
+export function knownColumns({ known, column, columns }: Product, count: number, number: string): string {
+  const declared = Object.entries(known).map(([name, type]) => `var ${name}: array<${type}, ${count}>;`);
+  return `${declared.join('\n  ')}
+  ${columnLoop(count, `let column = min(${number}, ${columns} - 1u);\n    ${column}`)}`;
 }
 
-/** Workgroups of a direct product, as the sizes of the first two dimensions. */
-export const directGroups = (rows: number, columns: number, tile: Tile): [number, number] => [
-  Math.ceil(columns / (LANES * tile.columns)),
-  Math.ceil(rows / tile.rows),
-];
+/** The outer loops of a product whose lanes read `count` columns. */
+export const opened = ({ open, prepare }: Product, count: number): string =>
+  open.replace(PREPARE, prepare ? columnLoop(count, prepare) : '');
+
+/** The innermost loop with `unroll` steps at once, which must divide their number. */
+export function innerLoop({ inner: { name, first, end } }: Product, unroll: number, body: string): string {
+  if (unroll === 1) return `for (var ${name} = ${first}; ${name} < ${end}; ${name}++) {\n    ${body}\n  }`;
+  return `for (var ${name}_ = ${first}; ${name}_ < ${end}; ${name}_ += ${unroll}u) {
+    ${each(unroll, (u) => `{ let ${name} = ${name}_ + ${u}u;\n    ${body} }`)}
+  }`;
+}
+
+/** The sums of a lane's tile, in vectors of four columns if there are enough. */
+export class Sums {
+  readonly #wide: boolean;
+  readonly #vectors: number;
+
+  constructor(readonly tile: Tile) {
+    this.#wide = tile.columns % 4 === 0;
+    this.#vectors = this.#wide ? tile.columns / 4 : tile.columns;
+  }
+
+  /** Declares the sums. */
+  get declared(): string {
+    const type = this.#wide ? 'vec4f' : 'f32';
+    return each(this.tile.rows, (r) => each(this.#vectors, (v) => `var c${r}_${v} = ${type}();`));
+  }
+
+  /** Reads one element of B for each column. */
+  columns(value: (n: number) => string): string {
+    const vector = (v: number): string =>
+      this.#wide ? `vec4f(${[0, 1, 2, 3].map((q) => value(4 * v + q)).join(', ')})` : value(v);
+    return each(this.#vectors, (v) => `let b${v} = ${vector(v)};`);
+  }
+
+  /** Adds the products of an element of A, which belongs to row r, with the elements of B. */
+  add(r: number, value: string): string {
+    return `{ let a = ${value}; ${each(this.#vectors, (v) => `c${r}_${v} += a * b${v};`)} }`;
+  }
+
+  /**
+   * Stores all sums in a loop, since compiling takes long where a store is written out for each.
+   * @param row WGSL for the row of the tile's row `r`, and for the column of its column `n`
+   */
+  stored({ rows, columns }: Product, row: string, column: string): string {
+    const { rows: height, columns: width } = this.tile;
+    const value = (r: number, n: number): string =>
+      this.#wide ? `c${r}_${n >> 2}.${'xyzw'[n & 3]}` : `c${r}_${n}`;
+    const all = Array.from({ length: height * width }, (_, e) => value(Math.floor(e / width), e % width));
+    return `var sums = array<f32, ${height * width}>(${all.join(', ')});
+  for (var e = 0u; e < ${height * width}u; e++) {
+    let r = e / ${width}u;
+    let n = e % ${width}u;
+    let m = ${row};
+    let k = ${column};
+    if (m < ${rows} && k < ${columns}) { store(layer, part, m, k, sums[e]); }
+  }`;
+  }
+}
+
+/** Layer and part of a workgroup, and the product's own start. */
+export const started = ({ parts, start }: Product): string => `let layer = group.z / ${parts};
+  let part = group.z % ${parts};
+  ${start}`;
+
+/** Declarations of a product's kernel. */
+export const declarations = (product: Product): string => `${product.declarations ?? ''}
+fn store(layer: u32, part: u32, m: u32, n: u32, v: f32) {
+  ${product.store}
+}`;
 
 /** Names for numbers that are passed with a step. */
 export function numbers<K extends string>(names: readonly K[]): Readonly<Record<K, string>> {

@@ -12,6 +12,8 @@ export interface Program {
   readonly outputs: readonly DType[];
   /** Number of `param` values. */
   readonly params: number;
+  /** Extensions of WGSL that the code needs. */
+  readonly enable?: readonly string[];
   readonly code: string;
 }
 
@@ -47,7 +49,7 @@ const offsetOf = ({ distance }: Access): string =>
 
 /** Complete WGSL for a program whose operands are bound in a given way, and its bindings in order. */
 export function assembleCode(
-  { code, params }: Program,
+  { code, params, enable = [] }: Program,
   inputs: readonly Access[],
   outputs: readonly Access[],
 ): { readonly code: string; readonly slots: readonly Slot[] } {
@@ -99,5 +101,6 @@ export function assembleCode(
     lines.push(
       `@group(0) @binding(${slots.length}) var<uniform> P: array<vec4u, ${Math.ceil(uniforms / 4)}>;`,
     );
-  return { code: `${functionsFor(code)}\n${lines.join('\n')}\n${code}`, slots };
+  const extensions = enable.map((name) => `enable ${name};\n`).join('');
+  return { code: `${extensions}${functionsFor(code)}\n${lines.join('\n')}\n${code}`, slots };
 }

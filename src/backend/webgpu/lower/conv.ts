@@ -10,6 +10,7 @@ const NAMES = [
   'rows',
   'columns',
   'parts',
+  'from',
   'perGroup',
   'outPerGroup',
   'kh',
@@ -51,6 +52,7 @@ const params = ({ x, w, y, attrs }: Geometry, rows: number, columns: number): nu
   rows,
   columns,
   1,
+  0,
   w[1],
   w[0] / attrs.groups,
   w[2],
@@ -67,13 +69,14 @@ const params = ({ x, w, y, attrs }: Geometry, rows: number, columns: number): nu
   y[3],
 ];
 
-/** Loops over the taps of the filter, then over channels; what depends on the tap alone is computed outside of these. */
-const taps = (
-  channels: string,
-): string => `for (var ky = 0u; ky < ${P.kh}; ky++) { for (var kx = 0u; kx < ${P.kw}; kx++) {
+/** Loops over the taps of the filter, in which one over channels lies: what depends on the tap alone is computed once. */
+const TAP_LOOPS = {
+  open: `for (var ky = 0u; ky < ${P.kh}; ky++) { for (var kx = 0u; kx < ${P.kw}; kx++) {
     let tap = ky * ${P.kw} + kx;
-    ${PREPARE}
-    for (var c = 0u; c < ${channels}; c++) {`;
+    ${PREPARE}`,
+  close: '} }',
+};
+const counted = (name: string, end: string) => ({ name, first: '0u', end });
 
 export function lowerConv2d(b: Builder, i: number): void {
   const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
@@ -87,6 +90,7 @@ export function lowerConv2d(b: Builder, i: number): void {
     layers: groups,
     length: g.w[1] * g.w[2] * g.w[3],
     splits: 1,
+    evenly: (by) => g.w[1] % by === 0,
     params: params(g, rows, columns),
     place: `(n / ${OUT_AREA} * ${P.out} + layer * ${P.rows} + m) * ${OUT_AREA} + n % ${OUT_AREA}`,
     ...(bias === undefined ? {} : { bias: { input: 2, along: 'row' } }),
@@ -99,14 +103,14 @@ export function lowerConv2d(b: Builder, i: number): void {
     y[q] = i32(at / ${P.ow} * ${P.sh}) - i32(${P.ph});
     x[q] = i32(at % ${P.ow} * ${P.sw}) - i32(${P.pw});
     base[q] = (column / ${OUT_AREA} * ${P.channels} + layer * ${P.perGroup}) * ${AREA};`,
-      open: taps(P.perGroup),
+      ...TAP_LOOPS,
+      inner: counted('c', P.perGroup),
       prepare: `let py = u32(y[q] + i32(ky * ${P.dh}));
     let px = u32(x[q] + i32(kx * ${P.dw}));
     inside[q] = py < ${P.height} && px < ${P.width};
     start[q] = select(0u, base[q] + py * ${P.width} + px, inside[q]);`,
       left: (row) => `in1(weights + (${row} * ${P.perGroup} + c) * ${TAPS} + tap)`,
       right: (n) => `select(0f, in0(start[${n}] + c * ${AREA}), inside[${n}])`,
-      close: '} } }',
     },
   });
 }
@@ -122,6 +126,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): void {
     layers: g.attrs.groups,
     length: (g.w[0] / g.attrs.groups) * g.w[2] * g.w[3],
     splits: 1,
+    evenly: (by) => (g.w[0] / g.attrs.groups) % by === 0,
     params: params(g, rows, columns),
     place: `(n / ${AREA} * ${P.channels} + layer * ${P.rows} + m) * ${AREA} + n % ${AREA}`,
     product: {
@@ -133,7 +138,8 @@ export function lowerConv2dGradInput(b: Builder, i: number): void {
     y[q] = at / ${P.width} + ${P.ph};
     x[q] = at % ${P.width} + ${P.pw};
     base[q] = (column / ${AREA} * ${P.out} + layer * ${P.outPerGroup}) * ${OUT_AREA};`,
-      open: taps(P.outPerGroup),
+      ...TAP_LOOPS,
+      inner: counted('c', P.outPerGroup),
       prepare: `let dy = y[q] - ky * ${P.dh};
     let dx = x[q] - kx * ${P.dw};
     let py = dy / ${P.sh};
@@ -142,7 +148,6 @@ export function lowerConv2dGradInput(b: Builder, i: number): void {
     start[q] = select(0u, base[q] + py * ${P.ow} + px, inside[q]);`,
       left: (row) => `in1(weights + (c * ${P.perGroup} + ${row}) * ${TAPS} + tap)`,
       right: (n) => `select(0f, in0(start[${n}] + c * ${OUT_AREA}), inside[${n}])`,
-      close: '} } }',
     },
   });
 }
@@ -163,6 +168,7 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
     layers: g.attrs.groups,
     length: lines * g.y[3],
     splits: lines,
+    evenly: (by) => g.y[3] % by === 0,
     params: params(g, rows, columns),
     place: `(layer * ${P.rows} + m) * ${width} + n`,
     ...(sums === undefined ? {} : { sums }),
@@ -180,8 +186,8 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
     let image = line / ${P.oh};
     let oy = line % ${P.oh};
     let beside = (image * ${P.out} + layer * ${P.rows}) * ${OUT_AREA} + oy * ${P.ow};
-    ${PREPARE}
-    for (var ox = 0u; ox < ${P.ow}; ox++) {`,
+    ${PREPARE}`,
+      inner: counted('ox', P.ow),
       prepare: `let py = u32(y[q] + i32(oy * ${P.sh}));
     inside[q] = py < ${P.height};
     start[q] = (image * ${P.channels} + layer * ${P.perGroup}) * ${AREA} + base[q] + py * ${P.width};`,
@@ -191,7 +197,7 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
           n,
           `select(0f, in1(start[${n}] + u32(x[${n}] + i32(ox * ${P.sw}))), inside[${n}] && u32(x[${n}] + i32(ox * ${P.sw})) < ${P.width})`,
         ),
-      close: '} }',
+      close: '}',
     },
   });
 }

@@ -9,6 +9,7 @@ const P = numbers([
   'rows',
   'columns',
   'parts',
+  'from',
   'length',
   'aLayer',
   'aRow',
@@ -48,7 +49,9 @@ function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
     layers,
     length,
     splits: length,
-    params: [rows, columns, 1, length, a.layer, a.row, a.column, right.layer, right.row, right.column],
+    // The last part may be shorter than the others.
+    evenly: (by, parts) => length % by === 0 && Math.ceil(length / parts) % by === 0,
+    params: [rows, columns, 1, 0, length, a.layer, a.row, a.column, right.layer, right.row, right.column],
     place: `(layer * ${P.rows} + m) * ${width} + n`,
     ...(bias ? { bias: { input: 2, along: 'column' as const } } : {}),
     ...(sums === undefined ? {} : { sums }),
@@ -60,13 +63,14 @@ function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
       known: { base: 'u32', ...(sums === undefined ? {} : { one: 'bool' }) },
       column: `base[q] = layer * ${P.bLayer} + column * ${P.bColumn};
     ${sums === undefined ? '' : `one[q] = column + 1u == ${P.columns};`}`,
-      open: `for (var k = part * each; k < min(${P.length}, (part + 1u) * each); k++) {`,
+      open: '',
+      inner: { name: 'k', first: 'part * each', end: `min(${P.length}, (part + 1u) * each)` },
       left: (row) => `in0(leftAt + ${row} * ${P.aRow} + k * ${P.aStep})`,
       right: (n) => {
         const value = `in1(base[${n}] + k * ${P.bStep})`;
         return sums === undefined ? value : `select(${value}, 1f, one[${n}])`;
       },
-      close: '}',
+      close: '',
     },
   });
 }

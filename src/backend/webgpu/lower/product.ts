@@ -1,17 +1,19 @@
 import { type Formula, f, substitute } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
 import type { Builder, Value } from '../builder.js';
-import { directGroups, directProduct, type Product, type Tile } from '../kernels/product.js';
+import { directGroups } from '../kernels/direct.js';
+import type { Product } from '../kernels/product.js';
 import { param } from '../kernels/program.js';
 import { emitLinear } from './cluster.js';
 import { finisher } from './emit.js';
+import { directTile, variantsOf } from './variants.js';
 
 /** A product for one node, with its sizes. */
 export interface Task {
   /** Makes the product; `parts` is WGSL for the number of parts of its sums. */
   readonly product: Omit<
     Product,
-    'store' | 'outputs' | 'parts' | 'columns' | 'rows' | 'params' | 'declarations'
+    'store' | 'outputs' | 'parts' | 'from' | 'columns' | 'rows' | 'params' | 'declarations'
   >;
   readonly rows: number;
   readonly columns: number;
@@ -19,9 +21,11 @@ export interface Task {
   /** Length of the sums, and the largest number of parts into which they can be split. */
   readonly length: number;
   readonly splits: number;
+  /** Whether `by` divides the number of steps of the innermost loop in each of `parts`. */
+  readonly evenly: (by: number, parts: number) => boolean;
   /** WGSL for the place of element (m, n) of a layer in the result, from `layer`, `m` and `n`. */
   readonly place: string;
-  /** Numbers of the product's code, the first of which are rows, columns and parts. */
+  /** Numbers of the product's code, the first of which are rows, columns, parts, and the first workgroup. */
   readonly params: readonly number[];
   /** An input with a value for each row or for each column, which is added. */
   readonly bias?: { readonly input: number; readonly along: 'row' | 'column' };
@@ -34,11 +38,6 @@ const SHORT = 256;
 const MOST_PARTS = 8;
 /** Tiles that keep a GPU busy. */
 const BUSY = 256;
-
-const tileFor = (rows: number, columns: number): Tile => ({
-  rows: rows >= 5 ? 8 : rows >= 2 ? 4 : 1,
-  columns: columns >= 96 ? 8 : columns >= 32 ? 4 : 1,
-});
 
 /** Sums are split into one number of parts, so that the parts of many products are added by one kernel. */
 function partsFor(
@@ -56,26 +55,26 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
   const { rows, columns, layers, bias, sums } = task;
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
-  const tile = tileFor(rows, columns);
-  const [x, y] = directGroups(rows, columns, tile);
-  const parts = partsFor(b, task, [x, y]);
+  const parts = partsFor(b, task, directGroups(rows, columns, directTile(task)));
   const all = sums === undefined ? nodes : [sums, ...nodes];
   const common = {
     ...task.product,
     rows: param(0),
     columns: param(1),
     parts: param(2),
-    params: task.params.length,
+    from: param(3),
     declarations: finisher(parts === 1 ? activation : undefined),
   };
   const params = [rows, columns, parts, ...task.params.slice(3)];
+  const evenly = (by: number): boolean => task.evenly(by, parts);
   const row = `layer * ${param(0)} + m`;
   const added = bias ? ` + in${bias.input}(${bias.along === 'row' ? row : 'n'})` : '';
   const output = b.newValue(root);
   const second = sums === undefined ? [] : [b.newValue(sums)];
   const emit = (store: string, outputs: readonly Value[]): void => {
-    const program = directProduct({ ...common, store, outputs: outputs.length }, tile);
-    b.add(all, { program, inputs, outputs, params, groups: x, rows: y, layers: layers * parts });
+    const product = { ...common, params: params.length, store, outputs: outputs.length };
+    const [direct, ...others] = variantsOf(product, { rows, columns, evenly }, b.limits);
+    b.add(all, { ...direct!, others, inputs, outputs, params, layers: layers * parts, from: 3 });
   };
   if (parts === 1) {
     const last = sums === undefined ? '' : `if (n + 1u == ${param(1)}) { put1(${row}, v); return; }\n  `;
@@ -84,11 +83,13 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
     // Each part has the result's elements, and behind them the sums.
     const each = layers * rows * columns;
     const partial = b.scratch('float32', parts * each);
-    const start = `part * ${each}u`;
+    const own = task.params.length;
+    params.push(each, output.count);
+    const start = `part * ${param(own)}`;
     const last =
       sums === undefined
         ? ''
-        : `if (n + 1u == ${param(1)}) { put0(${start} + ${output.count}u + ${row}, v); return; }\n  `;
+        : `if (n + 1u == ${param(1)}) { put0(${start} + ${param(own + 1)} + ${row}, v); return; }\n  `;
     emit(`${last}put0(${start} + ${task.place}, v);`, [partial]);
     addParts(b, nodes, output, { partial, parts, each, from: 0, ...(activation ? { activation } : {}) });
     if (sums !== undefined) addParts(b, [sums], second[0]!, { partial, parts, each, from: output.count });

@@ -1,8 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { DeviceError } from '../../../errors/errors.js';
+import { KernelCache } from '../../onednn/kernel-cache.js';
 import { describeAdapter, findAdapter, isSoftware, openAdapter } from '../adapter.js';
 import type { Gpu, GpuAdapter } from '../api.js';
 import { WebGpuDevice } from '../device.js';
+import type { EngineOptions } from '../engine.js';
 
 /** The package with Dawn, Chromium's implementation of WebGPU. A variable, so that types do not need it either. */
 const PACKAGE: string = 'webgpu';
@@ -51,16 +53,16 @@ export interface OpenedGpu {
  * Opens the fastest adapter, also one that computes on the processor.
  * @throws DeviceError if there is none
  */
-export async function openGpu(options: Options = {}): Promise<OpenedGpu> {
+export async function openGpu(options: EngineOptions = {}): Promise<OpenedGpu> {
   return opened(await findAdapter(await loadGpu()), options);
 }
 
-type Options = ConstructorParameters<typeof WebGpuDevice>[1];
-
-async function opened(adapter: GpuAdapter, options: Options = {}): Promise<OpenedGpu> {
+async function opened(adapter: GpuAdapter, options: EngineOptions = {}): Promise<OpenedGpu> {
   const software = isSoftware(adapter.info) ? ', a software adapter, which computes on the processor' : '';
   const about = `webgpu: ${describeAdapter(adapter.info)}${software} (float32)`;
-  return { device: new WebGpuDevice(await openAdapter(adapter), options), about };
+  const choices = KernelCache.open(`webgpu ${describeAdapter(adapter.info)}`, 1);
+  const trials = choices !== undefined && !isSoftware(adapter.info);
+  return { device: new WebGpuDevice(await openAdapter(adapter), { trials, choices, ...options }), about };
 }
 
 /** Opens a real GPU; undefined if there is none, or if it cannot be used. */

@@ -1,0 +1,53 @@
+import { entry } from './map.js';
+import {
+  declarations,
+  each,
+  innerLoop,
+  knownColumns,
+  opened,
+  type Product,
+  started,
+  Sums,
+  type Tile,
+} from './product.js';
+import type { Program } from './program.js';
+
+const LANES = 32;
+
+/**
+ * A product in registers, whose lanes read elements of A for each other: a lane reads A for one row of `size`, and passes
+ * it to the lanes of its subgroup. Without this all lanes would read the same elements.
+ *
+ * @param size the smallest subgroup of the adapter; larger ones compute the same
+ * @param unroll divides the number of steps of the innermost loop
+ */
+export function broadcastProduct(product: Product, tile: Tile, size: number, unroll: number): Program {
+  const { rows, columns, left, right, close, from } = product;
+  const sums = new Sums(tile);
+  // No lane returns early, since all lanes of a subgroup must take part.
+  const body = `
+  let row = group.y * ${tile.rows}u;
+  let first = ((group.x + ${from}) * ${LANES}u + lane) * ${tile.columns}u;
+  ${started(product)}
+  ${each(tile.rows / size, (j) => `let row${j} = min(row + ${j * size}u + member % ${size}u, ${rows} - 1u);`)}
+  ${knownColumns(product, tile.columns, 'first + q')}
+  ${sums.declared}
+  ${opened(product, tile.columns)}
+  ${innerLoop(
+    product,
+    unroll,
+    `${sums.columns(right)}
+    ${each(tile.rows / size, (j) => `let a${j} = ${left(`row${j}`)};`)}
+    ${each(tile.rows, (r) => sums.add(r, `subgroupBroadcast(a${Math.floor(r / size)}, ${r % size}u)`))}`,
+  )}
+  ${close}
+  ${sums.stored(product, 'row + r', 'first + n')}`;
+  return {
+    kernel: `${product.kernel}, ${tile.rows}×${tile.columns}, subgroups of ${size}, steps of ${unroll}`,
+    inputs: Array(product.inputs).fill('float32'),
+    outputs: Array(product.outputs ?? 1).fill('float32'),
+    params: product.params,
+    enable: ['subgroups'],
+    code: `${declarations(product)}\n${entry(body, LANES, '@builtin(subgroup_invocation_id) member: u32')}`,
+  };
+}
