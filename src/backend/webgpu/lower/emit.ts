@@ -4,6 +4,7 @@ import { withFollowers } from '../../plan/followers.js';
 import type { Builder, Value } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { map, WORKGROUP } from '../kernels/map.js';
+import { param } from '../kernels/program.js';
 
 /** Number of invocations for the elements of a type: bytes are written in words. */
 const invocations = (dtype: DType, count: number): number =>
@@ -25,6 +26,8 @@ export interface ElementOptions {
   readonly kernel?: string;
   /** Further results, which the body writes with `put1`, `put2` … */
   readonly beside?: readonly Value[];
+  /** Numbers that are passed with the step, so that one kernel serves all sizes; the first is the number of elements. */
+  readonly params?: readonly number[];
 }
 
 /**
@@ -33,7 +36,7 @@ export interface ElementOptions {
  */
 export function emitElements(b: Builder, i: number, options: ElementOptions): void {
   const { inputs, op, dtype, shape } = b.node(i);
-  const { value, declarations = '', also = [], kernel = op, beside = [] } = options;
+  const { value, declarations = '', also = [], kernel = op, beside = [], params = [] } = options;
   const values = [...inputs.map((input) => b.value(input)), ...also];
   const { nodes, activation } = dtype === 'float32' ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
@@ -44,7 +47,8 @@ export function emitElements(b: Builder, i: number, options: ElementOptions): vo
     kernel,
     inputs: values.map((one) => one.dtype),
     output: dtype,
-    count: `${count}u`,
+    count: params.length > 0 ? param(0) : `${count}u`,
+    params: params.length,
     value: finished ? 'return finish(elementAt(i));' : value,
     declarations: finished
       ? `${declarations}\n${finisher(activation)}\nfn elementAt(i: u32) -> f32 {\n  ${value}\n}`
@@ -54,7 +58,7 @@ export function emitElements(b: Builder, i: number, options: ElementOptions): vo
     program: { ...program, outputs: [...program.outputs, ...beside.map((one) => one.dtype)] },
     inputs: values,
     outputs: [output, ...beside],
-    params: [],
+    params,
     groups: Math.ceil(invocations(dtype, count) / WORKGROUP),
   });
   b.define(root, output);
@@ -72,18 +76,22 @@ export function emitScratch(
     readonly declarations?: string;
     /** Index of an input with the guard. */
     readonly guard?: number;
+    /** See {@link ElementOptions}. */
+    readonly params?: readonly number[];
   },
 ): void {
+  const { params = [], ...rest } = options;
   b.add([i], {
     program: map({
-      ...options,
+      ...rest,
       inputs: inputs.map(({ dtype }) => dtype),
       output: output.dtype,
-      count: `${output.count}u`,
+      count: params.length > 0 ? param(0) : `${output.count}u`,
+      params: params.length,
     }),
     inputs,
     outputs: [output],
-    params: [],
+    params,
     groups: Math.ceil(invocations(output.dtype, output.count) / WORKGROUP),
   });
 }

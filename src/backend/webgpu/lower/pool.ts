@@ -1,6 +1,7 @@
 import { sizeOf } from '../../../graph/types.js';
 import type { AvgPoolAttrs, MaxPoolAttrs } from '../../../ops/pool.js';
 import type { Builder } from '../builder.js';
+import { numbers } from '../kernels/product.js';
 import { emitElements, emitScratch } from './emit.js';
 
 type Quad = readonly [number, number, number, number];
@@ -12,24 +13,56 @@ const position = ([, , h, w]: Quad): string => `let plane = i / ${h * w}u;
   let y = i / ${w}u % ${h}u;
   let x = i % ${w}u;`;
 
+const NAMES = [
+  'count',
+  'height',
+  'width',
+  'down',
+  'across',
+  'kh',
+  'kw',
+  'sh',
+  'sw',
+  'ph',
+  'pw',
+  'dh',
+  'dw',
+] as const;
+/** Numbers of max pooling: sizes of the image, numbers of windows, and the windows' geometry; also as signed integers. */
+const U = numbers(NAMES);
+const P = Object.fromEntries(NAMES.map((name) => [name, `i32(${U[name]})`])) as typeof U;
+
+const geometry = (count: number, image: Quad, out: Quad, attrs: MaxPoolAttrs): number[] => [
+  count,
+  image[2],
+  image[3],
+  out[2],
+  out[3],
+  ...attrs.kernel,
+  ...attrs.stride,
+  ...attrs.padding,
+  ...attrs.dilation,
+];
+
+const place = (height: string, width: string): string => `let plane = i32(i / (${height} * ${width}));
+  let y = i32(i / ${width} % ${height});
+  let x = i32(i % ${width});`;
+
 /** Body that finds the position of the largest element of window (y, x): the first of several, or NaN; −1 if empty. */
-function largest([, , h, w]: Quad, out: Quad, attrs: MaxPoolAttrs, input: number): string {
-  const { kernel, stride, padding, dilation } = attrs;
-  return `${position(out)}
+const LARGEST = `${place(U.down, U.across)}
   var found = -1;
   var best = 0f;
-  for (var ky = 0; ky < ${kernel[0]}; ky++) {
-    let row = i32(y) * ${stride[0]} - ${padding[0]} + ky * ${dilation[0]};
-    if (row < 0 || row >= ${h}) { continue; }
-    for (var kx = 0; kx < ${kernel[1]}; kx++) {
-      let column = i32(x) * ${stride[1]} - ${padding[1]} + kx * ${dilation[1]};
-      if (column < 0 || column >= ${w}) { continue; }
-      let at = i32(plane) * ${h * w} + row * ${w} + column;
-      let v = in${input}(u32(at));
-      if (found < 0 || v > best || isNaN(v)) { found = at; best = v; }
+  for (var ky = 0; ky < ${P.kh}; ky++) {
+    let row = y * ${P.sh} - ${P.ph} + ky * ${P.dh};
+    if (row < 0 || row >= ${P.height}) { continue; }
+    for (var kx = 0; kx < ${P.kw}; kx++) {
+      let column = x * ${P.sw} - ${P.pw} + kx * ${P.dw};
+      if (column < 0 || column >= ${P.width}) { continue; }
+      let own = (plane * ${P.height} + row) * ${P.width} + column;
+      let v = in0(u32(own));
+      if (found < 0 || v > best || isNaN(v)) { found = own; best = v; }
     }
   }`;
-}
 
 /** The node of a max-pooling whose gradient is computed in the same plan needs the places of maxima. */
 const gradientOf = (b: Builder, i: number): number | undefined => {
@@ -43,17 +76,18 @@ const gradientOf = (b: Builder, i: number): number | undefined => {
 
 export function lowerMaxPool(b: Builder, i: number): void {
   const [x] = b.node(i).inputs as [number];
-  const attrs = b.node(i).attrs as unknown as MaxPoolAttrs;
-  const find = largest(shapeOf(b, x), shapeOf(b, i), attrs, 0);
+  const [image, out] = [shapeOf(b, x), shapeOf(b, i)];
+  const params = geometry(sizeOf(out), image, out, b.node(i).attrs as unknown as MaxPoolAttrs);
   const result = 'select(best, -infinity(), found < 0)';
   const gradient = gradientOf(b, i);
   if (gradient === undefined) {
-    emitElements(b, i, { value: `${find}\n  return ${result};` });
+    emitElements(b, i, { params, value: `${LARGEST}\n  return ${result};` });
     return;
   }
-  const places = b.scratch('int32', sizeOf(b.node(i).shape));
+  const places = b.scratch('int32', sizeOf(out));
   b.places.set(gradient, places);
-  emitElements(b, i, { value: `${find}\n  put1(i, found);\n  return ${result};`, beside: [places] });
+  const value = `${LARGEST}\n  put1(i, found);\n  return ${result};`;
+  emitElements(b, i, { params, value, beside: [places] });
 }
 
 /** Each element of the image collects from the windows whose maximum it is: no two invocations write one element. */
@@ -66,20 +100,21 @@ export function lowerMaxPoolGrad(b: Builder, i: number): void {
   if (!known)
     emitScratch(b, i, places, [b.value(x)], {
       kernel: 'maxPool2d places',
-      value: `${largest(image, out, attrs, 0)}\n  return found;`,
+      params: geometry(sizeOf(out), image, out, attrs),
+      value: `${LARGEST}\n  return found;`,
     });
-  const { kernel, stride, padding, dilation } = attrs;
-  const window = (axis: 0 | 1, at: string): string =>
-    `max(0, (i32(${at}) + ${padding[axis] - dilation[axis] * (kernel[axis] - 1) + stride[axis] - 1}) / ${stride[axis]})`;
-  const end = (axis: 0 | 1, at: string): string =>
-    `min(${out[2 + axis]! - 1}, (i32(${at}) + ${padding[axis]}) / ${stride[axis]})`;
+  const first = (k: string, s: string, p: string, d: string, own: string): string =>
+    `i32(u32(max(0, ${own} + ${p} - ${d} * (${k} - 1) + i32(${s}) - 1)) / ${s})`;
   emitElements(b, i, {
     also: [places],
-    value: `${position(image)}
+    params: geometry(sizeOf(image), image, out, attrs),
+    value: `${place(U.height, U.width)}
+  let bottom = min(${P.down} - 1, i32(u32(y + ${P.ph}) / ${U.sh}));
+  let right = min(${P.across} - 1, i32(u32(x + ${P.pw}) / ${U.sw}));
   var total = 0f;
-  for (var oy = ${window(0, 'y')}; oy <= ${end(0, 'y')}; oy++) {
-    for (var ox = ${window(1, 'x')}; ox <= ${end(1, 'x')}; ox++) {
-      let o = u32((i32(plane) * ${out[2]} + oy) * ${out[3]} + ox);
+  for (var oy = ${first(P.kh, U.sh, P.ph, P.dh, 'y')}; oy <= bottom; oy++) {
+    for (var ox = ${first(P.kw, U.sw, P.pw, P.dw, 'x')}; ox <= right; ox++) {
+      let o = u32((plane * ${P.down} + oy) * ${P.across} + ox);
       if (in2(o) == i32(i)) { total += in0(o); }
     }
   }

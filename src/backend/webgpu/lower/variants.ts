@@ -48,7 +48,7 @@ export function variantsOf(product: Product, sizes: Sizes, limits: Limits): [Var
   const passes = subgroup !== undefined && rows >= subgroup && columns >= FEW_COLUMNS;
   if (!trials)
     return [
-      passes && subgroup >= WIDE
+      passes && subgroup >= WIDE && BROADCAST_TILES[0]!.rows % subgroup === 0
         ? broadcast(product, sizes, BROADCAST_TILES[0]!, subgroup)
         : direct(product, sizes),
     ];
