@@ -1,7 +1,8 @@
 // @ts-check
 /*
- * Bundles the dashboard's pages (src/web) into dist/web: index.html, app.js, app.css, favicon.svg. Nothing in them
- * points outside of their server, and nothing is inline: they run under `script-src 'self'; style-src 'self'`.
+ * Bundles the dashboard's pages (src/web) into dist/web: index.html, app.js, app.css, favicon.svg, and engine.js, which
+ * classifies images in a page. Nothing in them points outside of their server, and nothing is inline: they run under
+ * `script-src 'self' 'wasm-unsafe-eval'; style-src 'self'`.
  *
  * Of `paperweight site`, dist/site gets render.js, which draws its pages in Node, and assets/, which each site has a copy
  * of. Scripts of the site are no modules: browsers load no modules from disk.
@@ -52,6 +53,7 @@ async function buildDashboard(root) {
     target: TARGET,
   });
   for (const file of ['index.html', 'favicon.svg']) copyFileSync(path.join(from, file), path.join(to, file));
+  await buildEngine(root, to, { name: 'engine', format: 'esm' });
   writeFileSync(path.join(to, 'licenses.txt'), licenses(root, Object.keys(metafile.inputs)));
 }
 
@@ -87,25 +89,26 @@ async function buildSite(root) {
   writeFileSync(css, withSystemTheme(readFileSync(css, 'utf8')));
   copyFileSync(path.join(root, 'src/web/favicon.svg'), path.join(assets, 'favicon.svg'));
   copyFormulaStyles(path.join(root, 'node_modules/katex/dist'), assets);
-  await buildEngine(root, assets);
+  await buildEngine(root, assets, { name: 'live-engine', format: 'iife' });
   await buildTrainPage(root, to);
   const inputs = [...Object.keys(renderer.metafile.inputs), ...Object.keys(metafile.inputs)];
   writeFileSync(path.join(assets, 'licenses.txt'), licenses(root, inputs));
 }
 
 /**
- * What classifies images in a page of a site: engines and readers that run in browsers, as one script.
+ * What classifies images in a page: engines and readers that run in browsers, as one script.
  *
  * @param {string} root
- * @param {string} assets
+ * @param {string} to
+ * @param {{ name: string, format: 'esm' | 'iife' }} as pages on disk load no modules
  */
-async function buildEngine(root, assets) {
+async function buildEngine(root, to, { name, format }) {
   await build({
     ...common(root),
-    entryPoints: [{ in: path.join(root, 'src/site/live/engine.ts'), out: 'live-engine' }],
-    outdir: assets,
-    format: 'iife',
-    globalName: 'paperweightLive',
+    entryPoints: [{ in: path.join(root, 'src/site/live/engine.ts'), out: name }],
+    outdir: to,
+    format,
+    ...(format === 'iife' ? { globalName: 'paperweightLive' } : {}),
     platform: 'browser',
     target: 'es2022',
     legalComments: 'none',

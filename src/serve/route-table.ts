@@ -110,6 +110,8 @@ export interface ModelRoutes {
   'GET /api/runs/:id/model': { answer: ModelDetail };
   'POST /api/runs/:id/features': { query: { readonly layer: string }; image: true; answer: FeatureMaps };
   'POST /api/runs/:id/predict': { image: true; answer: Prediction };
+  /** The network with the preparation of its images, for pages that classify by themselves. At most 250 MB. */
+  'GET /api/runs/:id/onnx': { file: 'application/octet-stream' };
   /** Computed at first use, on a class-balanced sample of at most 2,000 test images. */
   'GET /api/runs/:id/confusion': { answer: Confusion; working: true };
   /** A test image of the run's data set at its stored size. */

@@ -13,6 +13,7 @@ import { withLastInput } from '../../nn/last-linear.js';
 import { watching } from '../../nn/watch.js';
 import { openModel } from '../../papers/load.js';
 import type { LoadedModel } from '../../papers/loaded-model.js';
+import { pageModel } from './page-model.js';
 import { Generator } from '../../random.js';
 import { encodePng } from '../../report/drawing/png.js';
 import { pixelsOf } from '../../report/evaluate-sample.js';
@@ -28,6 +29,8 @@ import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './
 const BATCH = 20;
 /** Maximum number of pixels of an uploaded image. */
 const MAX_PIXELS = 40_000_000;
+/** Largest network that a page loads. */
+const MOST_ONNX_BYTES = 250_000_000;
 /** Maximum number of feature maps shown per layer. */
 const MAX_MAPS = 512;
 
@@ -149,6 +152,17 @@ export class CurrentModel {
         label: label === undefined ? undefined : known(placesIn([label], loaded.classes)[0]!),
       };
     });
+  }
+
+  /** The network for a page that classifies by itself. @throws UsageError if it is too large */
+  async onnx(weights: Weights): Promise<Uint8Array> {
+    return this.#turn(async () =>
+      pageModel(await this.#open(weights), {
+        what: 'The network',
+        most: MOST_ONNX_BYTES,
+        next: 'let the server compute',
+      }),
+    );
   }
 
   async survey(

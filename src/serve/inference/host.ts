@@ -27,6 +27,7 @@ const handlers: Handlers = {
   image: ({ run, index }) => current.png(run, index),
   features: ({ weights, image, layer }) => current.features(weights, image, layer),
   predict: ({ weights, image }) => current.predict(weights, image),
+  onnx: ({ weights }) => current.onnx(weights),
   survey: ({ weights, from, to }, progress) => current.survey(weights, from, to, progress),
 };
 

@@ -26,6 +26,8 @@ export interface Operations {
     args: { readonly weights: Weights; readonly image: ImageSource };
     value: Predicted;
   };
+  /** The network as an ONNX file, with the preparation of its images. */
+  onnx: { args: { readonly weights: Weights }; value: Uint8Array };
   /** Runs images `from` to `to` of a class-balanced sample of the test set; fewer at its end. */
   survey: {
     args: { readonly weights: Weights; readonly from: number; readonly to: number };

@@ -47,6 +47,11 @@ export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof Mo
         weights: weights.file,
       };
     },
+    'GET /api/runs/:id/onnx': async ({ params }) => {
+      const weights = await weightsOf(await runs.folder(params.id));
+      const bytes = await inference.ask('onnx', { weights });
+      return new FileAnswer('application/octet-stream', bytes, 'no-store');
+    },
     'GET /api/runs/:id/confusion': async ({ params }) =>
       surveys.confusion(await weightsOf(await runs.folder(params.id))),
     'GET /api/images/:run/:index': async ({ params }) => {

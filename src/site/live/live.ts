@@ -2,17 +2,11 @@ import { basename, resolve } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { referenceDevice } from '../../backend/reference/index.js';
 import { Shapes10 } from '../../data/shapes10/shapes10.js';
-import type { Transform } from '../../data/transforms/index.js';
-import { UsageError } from '../../errors/errors.js';
-import { exportOnnx } from '../../interop/onnx/index.js';
-import { Module } from '../../nn/module.js';
 import { openModel } from '../../papers/load.js';
-import { Generator } from '../../random.js';
 import { pngUri } from '../../report/drawing/png.js';
+import { pageModel } from '../../serve/inference/page-model.js';
 import { trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
-import type { Tensor } from '../../tensor/tensor.js';
-import { version } from '../../version.js';
 import type { Piece } from '../copies.js';
 import type { SiteLive } from '../page-types.js';
 import { trainableNetworks } from '../renderer.js';
@@ -27,40 +21,19 @@ export interface LivePart {
   readonly pieces: readonly Piece[];
 }
 
-/** A classifier with the preparation of its images: bytes as numbers from 0 to 255 in, logits out. */
-class Prepared extends Module {
-  constructor(
-    readonly model: Module,
-    readonly transform: Transform,
-  ) {
-    super();
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.model.forward(this.transform.apply(x, { generator: new Generator(0) }));
-  }
-}
-
 /**
  * A trained classifier as an ONNX file for the page that classifies visitors' images.
  *
  * @throws UsageError if it is no run of a classifier, has no class names, or is larger than 2 MB
  */
 export async function liveModel(run: string): Promise<{ bytes: Uint8Array; classes: readonly string[] }> {
-  const { model, transform, rules, classes, config } = await openModel(run, referenceDevice());
-  const file = await exportOnnx(new Prepared(model, transform).eval(), [3, rules.side, rules.side], {
-    name: `${config.paper}-${config.preset}`,
-    version: version(),
-    metadata: { classes: JSON.stringify(classes) },
+  const model = await openModel(run, referenceDevice());
+  const bytes = await pageModel(model, {
+    what: `The network of ${run}`,
+    most: MOST_BYTES,
+    next: 'train a smaller network, such as: paperweight train --preset four-layer',
   });
-  if (file.length > MOST_BYTES)
-    throw new UsageError({
-      what: `The network of ${run} is too large for a page`,
-      expected: `a file of at most ${MOST_BYTES / 1e6} MB`,
-      got: `${(file.length / 1e6).toFixed(1)} MB`,
-      next: 'train a smaller network, such as: paperweight train --preset four-layer',
-    });
-  return { bytes: Buffer.concat(file.pieces), classes };
+  return { bytes, classes: model.classes };
 }
 
 /** The live corner of a site: the weights of a run, and examples if its data set can be drawn. */

@@ -324,6 +324,13 @@ export const EN = {
   'try.working': 'Computing features of the test images …',
   'try.distance': 'distance {d}',
   'try.weights': 'Weights:',
+  'try.by': 'Computed by',
+  'try.byServer': 'the server',
+  'try.byWasm': 'this page (WebAssembly)',
+  'try.byGpu': 'this page (WebGPU)',
+  'try.inPage':
+    'Computed in this page by {engine} in {ms} ms. The page has loaded the network; images stay on this computer.',
+  'try.noImage': 'The browser cannot read this file as an image.',
   'confusion.title': 'Confusion matrix',
   'confusion.why': 'On a class-balanced sample of up to 2,000 test images. Select a cell to see its images.',
   'confusion.measure': 'Compute',

@@ -1,4 +1,5 @@
 import type { LiveDevice, LiveEngine, LiveMaps, LiveModel } from '../../../site/page-types.js';
+import { squareFrom } from '../../ui/square.js';
 
 /* The live corner: loads the engine and the weights when they are needed, classifies an image, shows what came of it. */
 
@@ -43,7 +44,7 @@ function start(place: HTMLElement): void {
       if (!models.has(wanted)) models.set(wanted, load(wanted));
       const model = await models.get(wanted)!;
       status.textContent = texts.working;
-      const square = await squareFrom(image, model.side, texts);
+      const square = await squareFrom(image, model.side, shared.paperweightLive!, texts.noImage);
       const started = performance.now();
       const { probabilities, maps } = await model.classify(square);
       const ms = String(Math.max(1, Math.round(performance.now() - started)));
@@ -105,26 +106,6 @@ function script(source: string): Promise<void> {
   });
   scripts.set(source, loading);
   return loading;
-}
-
-/** The centre square of an image, as the network gets it. */
-async function squareFrom(image: Blob, side: number, texts: Texts): Promise<Uint8Array> {
-  const bitmap = await createImageBitmap(image, {
-    colorSpaceConversion: 'none',
-    premultiplyAlpha: 'none',
-  }).catch(() => {
-    throw new Error(texts.noImage);
-  });
-  const { width, height } = bitmap;
-  const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext('2d', { willReadFrequently: true });
-  if (!context) throw new Error(texts.noImage);
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
-  return shared.paperweightLive!.squareOf(new Uint8Array(data.buffer), width, height, side);
 }
 
 function paint(canvas: HTMLCanvasElement, planes: Uint8Array, side: number): void {

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
+import { hasWebGpu } from '../../app/page-engine.js';
 import { replace } from '../../app/router.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
@@ -12,6 +13,7 @@ import { type Image, imageUrl, Picker } from '../../ui/picker.js';
 import { Loading, Missing, Problem } from '../../ui/problem.js';
 import { WorkingLine } from '../../ui/working.js';
 import { ConfusionView } from './confusion.js';
+import { PageAnswer } from './page-answer.js';
 
 /** Prediction for a test image or the user's own image, with neighbours and the confusion matrix. */
 export function TryView({
@@ -27,6 +29,10 @@ export function TryView({
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
   const image: Image = file ? { file } : { index };
+  const which = file ? `file ${file.name} ${file.lastModified}` : `${index}`;
+  const by = query.by === 'wasm' || query.by === 'webgpu' ? query.by : 'server';
+  const checkpoints = run.detail?.checkpoints ?? [];
+  const weights = (checkpoints.find(({ best }) => best) ?? checkpoints.at(-1))?.file ?? '';
   const look = (next: number) => {
     setFile(undefined);
     replace(runHref(id, 'try', { ...query, index: next }));
@@ -42,7 +48,26 @@ export function TryView({
             image={image}
             onChange={(next) => ('file' in next ? setFile(next.file) : look(next.index))}
           />
-          <Answer id={id} image={image} onLook={look} />
+          <div>
+            <label class="try-by">
+              {t('try.by')}
+              <select
+                value={by}
+                onChange={(event) =>
+                  replace(runHref(id, 'try', { ...query, by: event.currentTarget.value }))
+                }
+              >
+                <option value="server">{t('try.byServer')}</option>
+                <option value="wasm">{t('try.byWasm')}</option>
+                {(hasWebGpu() || by === 'webgpu') && <option value="webgpu">{t('try.byGpu')}</option>}
+              </select>
+            </label>
+            {by === 'server' ? (
+              <Answer id={id} image={image} which={which} onLook={look} />
+            ) : (
+              <PageAnswer run={id} version={weights} image={image} which={which} device={by} />
+            )}
+          </div>
         </div>
       </section>
       <ConfusionView id={id} onLook={look} />
@@ -50,9 +75,19 @@ export function TryView({
   );
 }
 
-function Answer({ id, image, onLook }: { id: string; image: Image; onLook: (index: number) => void }) {
+function Answer({
+  id,
+  image,
+  which,
+  onLook,
+}: {
+  id: string;
+  image: Image;
+  /** Names the image. */
+  which: string;
+  onLook: (index: number) => void;
+}) {
   const { t } = useApp();
-  const which = 'file' in image ? `file ${image.file.name} ${image.file.lastModified}` : `${image.index}`;
   const { value, failure, loading, reload } = useLoad(`${id} ${which}`, (signal) => {
     const seen = 'file' in image ? { body: image.file } : { query: { index: image.index } };
     return send('POST /api/runs/:id/predict', { params: { id }, ...seen }, signal);

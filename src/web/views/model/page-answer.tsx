@@ -1,0 +1,53 @@
+import { useApp } from '../../app/context.js';
+import { type PageDevice, pageModelOf } from '../../app/page-engine.js';
+import { useLoad } from '../../app/use.js';
+import { squareFrom } from '../../ui/square.js';
+import { Bars } from '../../ui/chart/bars.js';
+import { type Image, imageUrl } from '../../ui/picker.js';
+import { Loading, Problem } from '../../ui/problem.js';
+
+/** A prediction that this page computes, with the run's weights but without the server. */
+export function PageAnswer({
+  run,
+  version,
+  image,
+  which,
+  device,
+}: {
+  run: string;
+  /** Changes when the run has new weights. */
+  version: string;
+  image: Image;
+  /** Names the image. */
+  which: string;
+  device: PageDevice;
+}) {
+  const { t } = useApp();
+  const { value, failure, loading, reload } = useLoad(`${run} ${version} ${device} ${which}`, async () => {
+    const { engine, model } = await pageModelOf(run, version, device);
+    const file = 'file' in image ? image.file : await (await fetch(imageUrl(run, image.index))).blob();
+    const square = await squareFrom(file, model.side, engine, t('try.noImage'));
+    const began = performance.now();
+    const { probabilities } = await model.classify(square);
+    const milliseconds = Math.max(1, Math.round(performance.now() - began));
+    return { probabilities: [...probabilities], classes: model.classes, engine: model.engine, milliseconds };
+  });
+  if (failure) return <Problem failure={failure} retry={reload} />;
+  if (!value) return loading ? <Loading /> : null;
+  const { probabilities, classes, engine, milliseconds } = value;
+  const top = probabilities
+    .map((probability, i) => ({ label: classes[i] ?? `${i}`, probability }))
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, 5);
+  return (
+    <div class="answer" data-probabilities={JSON.stringify(probabilities)}>
+      <p class="answer-line" role="status">
+        {t('try.says')} <b>{top[0]?.label}</b>
+      </p>
+      <Bars
+        bars={top.map(({ label, probability }) => ({ label, value: probability * 100, truth: false }))}
+      />
+      <p class="hint">{t('try.inPage', { engine, ms: milliseconds })}</p>
+    </div>
+  );
+}
