@@ -4,6 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { expand } from './expand.mjs';
+
+export { beyond } from './expand.mjs';
 
 /** Folder whose node_modules has the peers. */
 export const FOLDER = process.env.PAPERWEIGHT_PEERS ?? dirname(fileURLToPath(import.meta.url));
@@ -24,41 +27,7 @@ async function readWork(file) {
     const bytes = await readFile(join(dirname(file), name));
     return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
   };
-  const weights = await floats(work.weights);
-  let at = 0;
-  const take = (...shape) => {
-    const size = shape.reduce((a, d) => a * d, 1);
-    at += size;
-    return { shape, data: weights.slice(at - size, at) };
-  };
-  const layers = work.layers.map((layer) => {
-    if (layer.type === 'conv2d') {
-      const { inChannels, outChannels, kernel, groups } = layer;
-      return { ...layer, weight: take(outChannels, inChannels / groups, ...kernel), bias: take(outChannels) };
-    }
-    if (layer.type === 'linear')
-      return { ...layer, weight: take(layer.outFeatures, layer.inFeatures), bias: take(layer.outFeatures) };
-    return layer;
-  });
-  const few = await floats(work.images);
-  const { graphs } = work;
-  // In the order in which the nodes list them, which is that of the file.
-  const parameters = graphs?.few.parameters.map((node) => take(...graphs.few.nodes[node].shape));
-  return { ...work, layers, parameters, few, folder: dirname(file), images: repeat(few, work) };
-}
-
-/** Rows or columns behind the end of `size` that the last window of a pooling in ceil mode covers. */
-export const beyond = (size, kernel, stride) => Math.ceil((size - kernel) / stride) * stride + kernel - size;
-
-/** The few images over and over, until the batch is full. */
-function repeat(few, { batch, imageCount }) {
-  const size = few.length / imageCount;
-  const all = new Float32Array(batch * size);
-  for (let i = 0; i < batch; i++) {
-    const from = (i % imageCount) * size;
-    all.set(few.subarray(from, from + size), i * size);
-  }
-  return all;
+  return { ...(await expand(work, floats)), folder: dirname(file) };
 }
 
 /** Warms up, says that it is ready, and answers until it is told to end. `prepare` gives `{ about, logits, step }`. */
@@ -66,20 +35,25 @@ export async function serve(prepare) {
   try {
     const work = await readWork(process.argv[2]);
     const { about, logits, step } = await prepare(work);
+    /** Seconds of each step, and of the processor: all threads of this process together. */
     const timed = async (count) => {
-      const seconds = [];
+      const [seconds, processorSeconds] = [[], []];
       for (let i = 0; i < count; i++) {
-        const started = performance.now();
+        const [started, used] = [performance.now(), process.cpuUsage()];
         await step();
         seconds.push((performance.now() - started) / 1000);
+        const { user, system } = process.cpuUsage(used);
+        processorSeconds.push((user + system) / 1e6);
       }
-      return seconds;
+      return { seconds, processorSeconds };
     };
     const values = Array.from(await logits());
-    say({ ready: true, ...about, logits: values, warmupSeconds: await timed(work.warmup) });
+    const { seconds, processorSeconds } = await timed(work.warmup);
+    const warmup = { warmupSeconds: seconds, warmupProcessorSeconds: processorSeconds };
+    say({ ready: true, ...about, logits: values, ...warmup });
     for await (const line of createInterface({ input: process.stdin })) {
       const [word, number] = line.split(' ');
-      if (word === 'go') say({ seconds: await timed(Number(number)) });
+      if (word === 'go') say(await timed(Number(number)));
       else if (word === 'end') break;
       else say({ error: `unknown request "${line}"` });
     }

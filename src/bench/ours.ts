@@ -68,24 +68,32 @@ async function serve(file: string): Promise<void> {
     const inputs = batchOf(images, work);
     return () => model.forward(inputs).data();
   }
-  /** Each training step is recorded while the previous one runs, as in the trainer. */
-  async function timed(count: number): Promise<number[]> {
+  /**
+   * Each training step is recorded while the previous one runs, as in the trainer.
+   * @returns seconds of each step, and of the processor: all threads of this process together
+   */
+  async function timed(count: number): Promise<{ seconds: number[]; processorSeconds: number[] }> {
     const ahead = work.what === 'train';
     const seconds: number[] = [];
+    const processorSeconds: number[] = [];
     let started = performance.now();
+    let used = process.cpuUsage();
     let running = step();
     for (let i = 0; i < count; i++) {
       const isLast = i === count - 1;
       const next = ahead && !isLast ? step() : undefined;
       await running;
       seconds.push((performance.now() - started) / 1000);
+      const { user, system } = process.cpuUsage(used);
+      processorSeconds.push((user + system) / 1e6);
       started = performance.now();
+      used = process.cpuUsage();
       if (!isLast) running = next ?? step();
     }
-    return seconds;
+    return { seconds, processorSeconds };
   }
 
-  const warmupSeconds = await timed(work.warmup);
+  const warmup = await timed(work.warmup);
   const info = await device.info();
   say({
     ready: true,
@@ -93,11 +101,12 @@ async function serve(file: string): Promise<void> {
     version: `${info.engine} ${info.version}`,
     info,
     logits: [...logits],
-    warmupSeconds,
+    warmupSeconds: warmup.seconds,
+    warmupProcessorSeconds: warmup.processorSeconds,
   });
   for await (const line of createInterface({ input: process.stdin })) {
     const [word, number] = line.split(' ');
-    if (word === 'go') say({ seconds: await timed(Number(number)) });
+    if (word === 'go') say(await timed(Number(number)));
     else if (word === 'sgemm')
       say({ gflops: (await device.sgemmRate(info.software ? SOFTWARE_SIDE : SGEMM_SIDE, 3)) ?? null });
     else if (word === 'stats') say({ plans: await device.stats() });
