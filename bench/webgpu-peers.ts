@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { oursCommand } from '../src/bench/compare.js';
 import { resultHead } from '../src/bench/machine.js';
+import { usualNetwork } from '../src/bench/network.js';
 import { relativeDifference } from '../src/bench/peer-side.js';
 import { PEERS, type PeerName, peerCommand, peerFolder } from '../src/bench/peers.js';
 import { Side, SideError } from '../src/bench/side.js';
@@ -40,7 +41,7 @@ const [batch, rounds, steps, limit] = [values.batch, values.rounds, values.steps
   number,
   number,
 ];
-const IN_PAGE = fileURLToPath(new URL('../../bench/peers/in-page.mjs', import.meta.url));
+const IN_PAGE = fileURLToPath(new URL('../../bench/page/side.mjs', import.meta.url));
 
 const numbers = z.array(z.number());
 const readySchema = z.object({
@@ -59,7 +60,8 @@ interface Measured {
   readonly processorSeconds: number[];
 }
 
-const network = { paper: 'alexnet', preset: values.preset, norm: 'none' } as const;
+const { paper } = await usualNetwork();
+const network = { paper, preset: values.preset, norm: 'none' } as const;
 const work = await writeWork({
   what,
   network,

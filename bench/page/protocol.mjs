@@ -1,7 +1,7 @@
-// protocol.mjs for a page: in-page.mjs asks `side` to begin and to compute steps.
-import { expand } from './expand.mjs';
+// ../peers/protocol.mjs for a page: side.mjs asks `side` to begin and to compute steps.
+import { expand } from '../peers/expand.mjs';
 
-export { beyond } from './expand.mjs';
+export { beyond } from '../peers/expand.mjs';
 
 export const FOLDER = '';
 export const resolve = (name) => `/packages/${name}.js`;

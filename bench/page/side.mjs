@@ -1,5 +1,5 @@
-// A side of `bench/webgpu-peers.ts` in Chromium: `node in-page.mjs NAME work.json` opens a page in which a peer's program,
-// or Paperweight, computes. It converses as protocol.mjs does. Needs a clone, with esbuild and playwright-core.
+// A side of `bench/webgpu-peers.ts` in Chromium: `node side.mjs NAME work.json` opens a page in which a peer's program,
+// or Paperweight, computes. It converses as ../peers/protocol.mjs does. Needs a clone, with esbuild and playwright-core.
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -10,13 +10,14 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const FOLDER = process.env.PAPERWEIGHT_PEERS ?? HERE;
+const PEERS = join(HERE, '../peers');
+const FOLDER = process.env.PAPERWEIGHT_PEERS ?? PEERS;
 const [name, workFile] = process.argv.slice(2);
 const PROGRAMS = {
-  paperweight: join(HERE, 'paperweight-page.mjs'),
-  'tfjs-webgpu': join(HERE, 'tfjs.mjs'),
-  'jax-js-webgpu': join(HERE, 'jax-js.mjs'),
-  'onnxruntime-web': join(HERE, 'onnxruntime-web.mjs'),
+  paperweight: join(HERE, 'paperweight.mjs'),
+  'tfjs-webgpu': join(PEERS, 'tfjs.mjs'),
+  'jax-js-webgpu': join(PEERS, 'jax-js.mjs'),
+  'onnxruntime-web': join(PEERS, 'onnxruntime-web.mjs'),
 };
 const PACKAGES = ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-webgpu', '@jax-js/jax'];
 const TYPES = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
@@ -34,7 +35,7 @@ const say = (answer) => process.stdout.write(`${JSON.stringify(answer)}\n`);
 const forPage = {
   name: 'for-page',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /\/protocol\.mjs$/ }, () => ({ path: join(HERE, 'page-protocol.mjs') }));
+    onResolve({ filter: /\/protocol\.mjs$/ }, () => ({ path: join(HERE, 'protocol.mjs') }));
     onResolve({ filter: /\/webgpu\.mjs$/ }, () => ({ path: 'webgpu', namespace: 'none' }));
     onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'node' }));
     onLoad({ filter: /./, namespace: 'none' }, () => ({ contents: 'export const providePageGpu = () => {};' }));
