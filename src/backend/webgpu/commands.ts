@@ -16,8 +16,9 @@ export interface KernelCommand {
   readonly pipeline: GpuPipeline;
   readonly group: GpuBindGroup;
   readonly size: readonly [number, number, number];
-  /** Index of its step, for profiles. */
+  /** Index of its step, and the name of its kernel, for profiles. */
   readonly step: number;
+  readonly kernel: string;
 }
 
 /** A command of a bound plan. */
@@ -35,6 +36,8 @@ export interface Binder {
   readonly bindings: number;
   /** Largest number of workgroups in a dimension. */
   readonly most: number;
+  /** Most multiply-adds of one command. */
+  readonly longest: number;
   /** Compiles WGSL once. */
   pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline>;
   bindGroup(
@@ -59,17 +62,13 @@ export interface Prepared extends Omit<Dispatch, 'inputs' | 'outputs' | 'join'> 
   readonly macs: number;
 }
 
-/**
- * Most multiply-adds of one command. Windows resets a GPU that works on one command for two seconds; a slow GPU computes
- * 10⁹ of them in about 10 ms.
- */
-const MOST_MACS = 8e9;
-
 /** Compiles and binds a kernel: the fastest of those that compute the same. */
 export async function commandsOf(binder: Binder, work: Prepared): Promise<KernelCommand[]> {
   const { params, groups, from, macs } = work;
-  if (from === undefined || (macs <= MOST_MACS && groups <= binder.most)) return [await bound(binder, work)];
-  const size = Math.min(binder.most, Math.ceil(groups / Math.min(groups, Math.ceil(macs / MOST_MACS))));
+  if (from === undefined || (macs <= binder.longest && groups <= binder.most))
+    return [await bound(binder, work)];
+  const count = Math.min(groups, Math.ceil(macs / binder.longest));
+  const size = Math.min(binder.most, Math.ceil(groups / count));
   const parts = Array.from({ length: Math.ceil(groups / size) }, (_, n): Prepared => {
     const first = n * size;
     const own = params.map((value, k) => (k === from ? first : value));
@@ -113,7 +112,7 @@ async function bound(binder: Binder, work: Prepared): Promise<KernelCommand> {
   // At least one, since a product of nothing is written too.
   const x = Math.max(1, Math.min(groups, binder.most));
   const y = rows ?? Math.ceil(groups / x);
-  return { pipeline, group, size: [x, y, layers], step };
+  return { pipeline, group, size: [x, y, layers], step, kernel: program.kernel };
 }
 
 /** Adds the kernels among some commands to an encoder, in one pass. */

@@ -26,6 +26,11 @@ export interface Stored {
   readonly place: Allocation;
 }
 
+/**
+ * Windows resets a GPU that works on one command for two seconds; a slow GPU computes 10⁹ multiply-adds in about 10 ms.
+ */
+const LONGEST_COMMAND = 8e9;
+
 /** @throws DeviceError for float64, which WebGPU does not have */
 export function checkType(dtype: DType, what: string): void {
   if (dtype !== 'float64') return;
@@ -40,6 +45,8 @@ export function checkType(dtype: DType, what: string): void {
 export interface EngineOptions {
   /** Largest range of a buffer that a kernel may use, in bytes; default what the device allows. */
   readonly binding?: number;
+  /** Most multiply-adds of one command. */
+  readonly longest?: number;
   /** Whether kernels that compute the same are tried, and the fastest one used; by default on a GPU only. */
   readonly trials?: boolean;
   /** Where the choices are kept. */
@@ -55,6 +62,7 @@ export class WebGpuEngine {
   readonly #storages = new Map<number, Stored>();
   readonly #pipelines = new Map<string, Promise<GpuPipeline>>();
   readonly #layouts = new Map<string, GpuLayout>();
+  readonly #longest: number;
   /** Absent if kernels are chosen by rule. */
   readonly #trials: Trials | undefined;
 
@@ -65,6 +73,7 @@ export class WebGpuEngine {
     const { limits, adapterInfo } = device;
     const software = isSoftware(adapterInfo);
     const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices } = options;
+    this.#longest = options.longest ?? LONGEST_COMMAND;
     this.#trials = trials ? new Trials(this, choices) : undefined;
     const subgroup = [...device.features].includes('subgroups') ? adapterInfo?.subgroupMinSize : undefined;
     this.memory = new Memory(device, binding);
@@ -97,6 +106,7 @@ export class WebGpuEngine {
       limit: this.limits.binding,
       bindings: this.limits.bindings,
       most: this.device.limits.maxComputeWorkgroupsPerDimension,
+      longest: this.#longest,
       choose: async (choice) => this.#trials?.choose(choice) ?? choice.variants[0],
       pipeline: (code, slots, uniform) => this.#pipeline(code, slots, uniform),
       bindGroup: (slots, uniform, ranges) =>

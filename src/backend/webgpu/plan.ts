@@ -184,7 +184,8 @@ export class WebGpuPlan {
       // The parts of one step count its operations once.
       const first = !seen.has(command.step);
       seen.add(command.step);
-      rows.push({ op, scope, kernel, milliseconds: performance.now() - began, macs: first ? macs : 0 });
+      const ran = 'host' in command ? kernel : command.kernel;
+      rows.push({ op, scope, kernel: ran, milliseconds: performance.now() - began, macs: first ? macs : 0 });
     }
     return rows;
   }

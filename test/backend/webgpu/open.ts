@@ -1,4 +1,5 @@
 import type { WebGpuDevice } from '../../../src/backend/webgpu/device.js';
+import type { EngineOptions } from '../../../src/backend/webgpu/engine.js';
 import { openGpu } from '../../../src/backend/webgpu/node/open.js';
 
 /**
@@ -16,6 +17,6 @@ export async function withoutGpu(): Promise<string | false> {
   }
 }
 
-/** @param options.binding a smaller limit of what a kernel can use of a buffer, in bytes */
-export const openWebGpu = async (options: { binding?: number } = {}): Promise<WebGpuDevice> =>
+/** Opens the adapter of this machine. Kernels are chosen by rule, unless the options say otherwise. */
+export const openWebGpu = async (options: EngineOptions = {}): Promise<WebGpuDevice> =>
   (await openGpu(options)).device;

@@ -43,7 +43,7 @@ export function broadcastProduct(product: Product, tile: Tile, size: number, unr
   ${close}
   ${sums.stored(product, 'row + r', 'first + n')}`;
   return {
-    kernel: `${product.kernel}, ${tile.rows}×${tile.columns}, subgroups of ${size}, steps of ${unroll}`,
+    kernel: `${product.kernel}, ${tile.rows}×${tile.columns}, subgroups of ${size}`,
     inputs: Array(product.inputs).fill('float32'),
     outputs: Array(product.outputs ?? 1).fill('float32'),
     params: product.params,
