@@ -25,7 +25,7 @@ const leaf = async (device: Device, seed: number, ...shape: number[]): Promise<T
 };
 
 /** Sizes that are no multiples of tiles, and enough work for a trial. */
-const PROGRAMS: Readonly<Record<string, (device: Device) => Promise<readonly Tensor[]>>> = {
+const PROGRAMS: Record<string, (device: Device) => Promise<readonly Tensor[]>>> = {
   'a matrix product': async (device) => {
     const [a, b] = [await leaf(device, 1, 150, 190), await leaf(device, 2, 190, 201)];
     return [new Tensor(ops.matmul(a.node, b.node))];
@@ -49,11 +49,18 @@ const PROGRAMS: Readonly<Record<string, (device: Device) => Promise<readonly Ten
 const ALL = Object.keys(PROGRAMS);
 const MATRICES = ALL.slice(0, 2);
 
+/** Few rows, each of which is a long sum. */
+PROGRAMS['a layer of a small batch'] = async (device) => {
+  const [x, w] = [await leaf(device, 8, 3, 2051), await leaf(device, 9, 1001, 2051)];
+  return [new Tensor(ops.linear(x.node, w.node, (await leaf(device, 10, 1001)).node))];
+};
+
 /** Ends of the names of kernels, and the programs whose products are large enough for them. */
 const KERNELS: readonly (readonly [end: string, programs: readonly string[]])[] = [
   ['64×64 in workgroup memory', ALL],
   ['32×32 in workgroup memory', ALL],
   ['128×64 in workgroup memory', MATRICES],
+  ['3×4 along the sum', ['a layer of a small batch']],
   ['32×4, subgroups of 8', ALL],
   ['64×4, subgroups of 8', MATRICES],
 ];

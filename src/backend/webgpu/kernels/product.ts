@@ -3,7 +3,7 @@ import { param } from './program.js';
 /**
  * A sum of products C[m, n] = Σ_k A[m, k] · B[k, n], for each layer. The code of the operands describes how A and B are
  * read from values: so convolutions and their gradients are products too, without copies. Several kernels can compute it:
- * `direct.ts`, `broadcast.ts` and `tiled.ts`. All of them add the products of an element in the same order.
+ * `direct.ts`, `broadcast.ts`, `tiled.ts` and, for few rows, `along.ts`.
  */
 export interface Product {
   readonly kernel: string;
@@ -103,16 +103,23 @@ export class Sums {
     return `{ let a = ${value}; ${each(this.#vectors, (v) => `c${r}_${v} += a * b${v};`)} }`;
   }
 
+  /** An array of all sums, row by row. */
+  get all(): string {
+    const { rows, columns } = this.tile;
+    const value = (r: number, n: number): string =>
+      this.#wide ? `c${r}_${n >> 2}.${'xyzw'[n & 3]}` : `c${r}_${n}`;
+    const count = rows * columns;
+    const values = Array.from({ length: count }, (_, e) => value(Math.floor(e / columns), e % columns));
+    return `array<f32, ${count}>(${values.join(', ')})`;
+  }
+
   /**
    * Stores all sums in a loop, since compiling takes long where a store is written out for each.
    * @param row WGSL for the row of the tile's row `r`, and for the column of its column `n`
    */
   stored({ rows, columns }: Product, row: string, column: string): string {
     const { rows: height, columns: width } = this.tile;
-    const value = (r: number, n: number): string =>
-      this.#wide ? `c${r}_${n >> 2}.${'xyzw'[n & 3]}` : `c${r}_${n}`;
-    const all = Array.from({ length: height * width }, (_, e) => value(Math.floor(e / width), e % width));
-    return `var sums = array<f32, ${height * width}>(${all.join(', ')});
+    return `var sums = ${this.all};
   for (var e = 0u; e < ${height * width}u; e++) {
     let r = e / ${width}u;
     let n = e % ${width}u;

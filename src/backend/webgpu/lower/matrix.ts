@@ -51,6 +51,7 @@ function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
     splits: length,
     // The last part may be shorter than the others.
     evenly: (by, parts) => length % by === 0 && Math.ceil(length / parts) % by === 0,
+    along: right.row === 1,
     params: [rows, columns, 1, 0, length, a.layer, a.row, a.column, right.layer, right.row, right.column],
     place: `(layer * ${P.rows} + m) * ${width} + n`,
     ...(bias ? { bias: { input: 2, along: 'column' as const } } : {}),

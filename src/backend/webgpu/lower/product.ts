@@ -23,6 +23,8 @@ export interface Task {
   readonly splits: number;
   /** Whether `by` divides the number of steps of the innermost loop in each of `parts`. */
   readonly evenly: (by: number, parts: number) => boolean;
+  /** Whether elements of B lie beside each other along the sum, which has one loop. */
+  readonly along?: boolean;
   /** WGSL for the place of element (m, n) of a layer in the result, from `layer`, `m` and `n`. */
   readonly place: string;
   /** Numbers of the product's code, the first of which are rows, columns, parts, and the first workgroup. */
@@ -52,7 +54,7 @@ function partsFor(
 
 /** Adds the steps of a product, and of what follows it. */
 export function emitProduct(b: Builder, i: number, inputs: readonly Value[], task: Task): void {
-  const { rows, columns, layers, bias, sums } = task;
+  const { rows, columns, layers, bias, sums, along = false } = task;
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
   const parts = partsFor(b, task, directGroups(rows, columns, directTile(task)));
@@ -73,7 +75,7 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
   const second = sums === undefined ? [] : [b.newValue(sums)];
   const emit = (store: string, outputs: readonly Value[]): void => {
     const product = { ...common, params: params.length, store, outputs: outputs.length };
-    const [direct, ...others] = variantsOf(product, { rows, columns, evenly }, b.limits);
+    const [direct, ...others] = variantsOf(product, { rows, columns, evenly, along }, b.limits);
     b.add(all, { ...direct!, others, inputs, outputs, params, layers: layers * parts, from: 3 });
   };
   if (parts === 1) {

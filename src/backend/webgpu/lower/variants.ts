@@ -1,4 +1,5 @@
 import type { Limits, Variant } from '../builder.js';
+import { alongProduct } from '../kernels/along.js';
 import { broadcastProduct } from '../kernels/broadcast.js';
 import { directGroups, directProduct } from '../kernels/direct.js';
 import type { Product, Tile } from '../kernels/product.js';
@@ -10,6 +11,8 @@ interface Sizes {
   readonly columns: number;
   /** Whether a number divides that of the steps of the innermost loop. */
   readonly evenly: (by: number) => boolean;
+  /** Whether elements of B lie beside each other along the sum, which has one loop. */
+  readonly along: boolean;
 }
 
 /** The tile of each lane of the direct kernel. */
@@ -32,6 +35,10 @@ const BROADCAST_TILES: readonly Tile[] = [
   { rows: 64, columns: 4 },
   { rows: 32, columns: 8 },
 ];
+
+/** Most rows for which lanes along the sum are tried, and the columns of their workgroup. */
+const FEW_ROWS = 4;
+const ALONG_COLUMNS = 4;
 
 /** Lanes of a subgroup from which on reading for each other pays without a trial. */
 const WIDE = 8;
@@ -65,6 +72,7 @@ export function variantsOf(product: Product, sizes: Sizes, limits: Limits): [Var
     : [];
   return [
     direct(product, sizes),
+    ...(sizes.along && rows <= FEW_ROWS ? [along(product, sizes)] : []),
     ...shared.map((tile) => tiled(product, sizes, tile)),
     ...passing.map((tile) => broadcast(product, sizes, tile, subgroup!)),
   ];
@@ -81,6 +89,11 @@ const tiled = (product: Product, { rows, columns }: Sizes, tile: SharedTile): Va
   groups: Math.ceil(columns / tile.columns),
   rows: Math.ceil(rows / tile.rows),
 });
+
+function along(product: Product, { rows, columns }: Sizes): Variant {
+  const program = alongProduct(product, { rows, columns: ALONG_COLUMNS });
+  return { program, groups: Math.ceil(columns / ALONG_COLUMNS), rows: 1 };
+}
 
 function broadcast(product: Product, sizes: Sizes, most: Tile, size: number): Variant {
   const tile = { ...most, rows: Math.min(most.rows, Math.ceil(sizes.rows / size) * size) };
