@@ -9,6 +9,7 @@ import { BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential } from '
 import type { RunFolder } from '../../src/run/run-folder.js';
 import { full, type Tensor } from '../../src/tensor/tensor.js';
 import { DivergedError, MAX_SKIPS } from '../../src/train/trouble/divergence.js';
+import { withoutGpu } from '../backend/webgpu/open.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 
 /** Adds 0 to its input, but infinity in the training passes chosen by `when`, counted from 1. */
@@ -55,8 +56,10 @@ async function assertSound(folder: RunFolder): Promise<string[]> {
   return files;
 }
 
-for (const name of ['reference', 'onednn', 'wasm'] satisfies DeviceName[])
-  describe(`NaN and infinity on ${name}`, () => {
+const withoutWebGpu = await withoutGpu();
+
+for (const name of ['reference', 'onednn', 'wasm', 'webgpu'] satisfies DeviceName[])
+  describe(`NaN and infinity on ${name}`, { skip: name === 'webgpu' && withoutWebGpu }, () => {
     let device: Device;
     before(async () => {
       ({ device } = await openDevice(name, { threads: 2 }));
