@@ -58,11 +58,14 @@ export async function openGpu(options: EngineOptions = {}): Promise<OpenedGpu> {
 }
 
 async function opened(adapter: GpuAdapter, options: EngineOptions = {}): Promise<OpenedGpu> {
-  const software = isSoftware(adapter.info) ? ', a software adapter, which computes on the processor' : '';
-  const about = `webgpu: ${describeAdapter(adapter.info)}${software} (float32)`;
-  const choices = KernelCache.open(`webgpu ${describeAdapter(adapter.info)}`, 1);
-  const trials = choices !== undefined && !isSoftware(adapter.info);
-  return { device: new WebGpuDevice(await openAdapter(adapter), { trials, choices, ...options }), about };
+  const { info } = adapter;
+  const name = describeAdapter(info);
+  const software = isSoftware(info) ? ', a software adapter, which computes on the processor' : '';
+  const about = `webgpu: ${name}${software} (float32)`;
+  // Without a place for the choices each run would choose differently.
+  const choices = software ? undefined : KernelCache.open(`webgpu ${name}`, 1);
+  const engine = { trials: choices !== undefined, choices, ...options };
+  return { device: new WebGpuDevice(await openAdapter(adapter), engine), about };
 }
 
 /** Opens a real GPU; undefined if there is none, or if it cannot be used. */
