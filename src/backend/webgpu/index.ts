@@ -3,6 +3,7 @@ import type { Device } from '../backend.js';
 import { describeAdapter, findAdapter, isSoftware, openAdapter } from './adapter.js';
 import type { Gpu } from './api.js';
 import { WebGpuDevice } from './device.js';
+import { pageChoices } from './page-choices.js';
 
 const pageGpu = (): Gpu | undefined => (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
 
@@ -40,7 +41,12 @@ export async function webgpuAdapter(
  */
 export async function webgpuDevice(options: { readonly gpu?: Gpu } = {}): Promise<Device> {
   const gpu = options.gpu ?? pageGpu();
-  if (gpu) return new WebGpuDevice(await openAdapter(await findAdapter(gpu)));
+  if (gpu) {
+    const adapter = await findAdapter(gpu);
+    const choices = isSoftware(adapter.info) ? undefined : await pageChoices(describeAdapter(adapter.info));
+    // Without a place for the choices each page would choose differently.
+    return new WebGpuDevice(await openAdapter(adapter), { trials: choices !== undefined, choices });
+  }
   throw new DeviceError({
     what: 'There is no WebGPU here',
     expected: 'a browser with WebGPU, and a page that came over https or from localhost',
