@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { oursCommand } from '../src/bench/compare.js';
 import { resultHead } from '../src/bench/machine.js';
@@ -35,12 +35,9 @@ const { values } = parseArgs({
 const what = z.enum(['train', 'infer']).parse(values.what);
 const place = z.enum(['node', 'page']).parse(values.in);
 const peers = z.array(z.enum(Object.keys(PEERS) as [PeerName, ...PeerName[]])).parse(values.peer);
-const [batch, rounds, steps, limit] = [values.batch, values.rounds, values.steps, values.limit].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
+const [batch, rounds, steps, limit] = [values.batch, values.rounds, values.steps, values.limit].map(
+  Number,
+) as [number, number, number, number];
 const IN_PAGE = fileURLToPath(new URL('../../bench/page/side.mjs', import.meta.url));
 
 const numbers = z.array(z.number());
@@ -88,7 +85,9 @@ try {
     try {
       const ready = readySchema.parse(await side.ready(limit));
       sides.push({ name, side, ready, seconds: [], processorSeconds: [] });
-      process.stderr.write(`${name} is ready: ${ready.warmupProcessorSeconds.map((s) => s.toFixed(2)).join(', ')} s\n`);
+      process.stderr.write(
+        `${name} is ready: ${ready.warmupProcessorSeconds.map((s) => s.toFixed(2)).join(', ')} s\n`,
+      );
     } catch (error) {
       side.kill();
       if (!(error instanceof SideError)) throw error;
@@ -116,7 +115,17 @@ try {
           }
         : {}),
     });
-  const result = { what: 'webgpu-peers', ...resultHead(1), in: place, step: what, ...network, batch, rounds, steps, rows };
+  const result = {
+    what: 'webgpu-peers',
+    ...resultHead(1),
+    in: place,
+    step: what,
+    ...network,
+    batch,
+    rounds,
+    steps,
+    rows,
+  };
   if (values.save) await writeFileAtomic(values.save, `${JSON.stringify(result, null, 2)}\n`);
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } finally {

@@ -6,7 +6,8 @@ export { beyond } from '../peers/expand.mjs';
 export const FOLDER = '';
 export const resolve = (name) => `/packages/${name}.js`;
 export const load = (name) => import(resolve(name));
-export const versionOf = async (name) => (await (await fetch(`/node_modules/${name}/package.json`)).json()).version;
+export const versionOf = async (name) =>
+  (await (await fetch(`/node_modules/${name}/package.json`)).json()).version;
 
 const floats = async (name) => new Float32Array(await (await fetch(`/work/${name}`)).arrayBuffer());
 

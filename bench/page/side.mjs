@@ -38,7 +38,9 @@ const forPage = {
     onResolve({ filter: /\/protocol\.mjs$/ }, () => ({ path: join(HERE, 'protocol.mjs') }));
     onResolve({ filter: /\/webgpu\.mjs$/ }, () => ({ path: 'webgpu', namespace: 'none' }));
     onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'node' }));
-    onLoad({ filter: /./, namespace: 'none' }, () => ({ contents: 'export const providePageGpu = () => {};' }));
+    onLoad({ filter: /./, namespace: 'none' }, () => ({
+      contents: 'export const providePageGpu = () => {};',
+    }));
     onLoad({ filter: /./, namespace: 'node' }, () => ({ contents: NODE }));
   },
 };
@@ -64,7 +66,9 @@ async function bundles() {
           entryPoints: PACKAGES.map((one) => ({ in: one, out: one })),
           nodePaths: [join(FOLDER, 'node_modules')],
         });
-  return new Map([...program.outputFiles, ...packages.outputFiles].map(({ path, contents }) => [path, contents]));
+  return new Map(
+    [...program.outputFiles, ...packages.outputFiles].map(({ path, contents }) => [path, contents]),
+  );
 }
 
 /** Processor seconds of the browser's processes so far. */
@@ -129,7 +133,9 @@ try {
     return { seconds, processorSeconds: used };
   };
   const { about, logits } = await page.evaluate(`import('/program.js').then(() => side.begin())`);
-  const { seconds, processorSeconds: used } = await timed(JSON.parse(await readFile(workFile, 'utf8')).warmup);
+  const { seconds, processorSeconds: used } = await timed(
+    JSON.parse(await readFile(workFile, 'utf8')).warmup,
+  );
   say({ ready: true, ...about, logits, warmupSeconds: seconds, warmupProcessorSeconds: used });
   for await (const line of createInterface({ input: process.stdin })) {
     const [word, number] = line.split(' ');

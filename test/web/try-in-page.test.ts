@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { Answer } from '../../src/serve/route-table.js';
 import { Dashboard } from '../../src/serve/http/server.js';
-import { assertClose, expectedOf, smallRun, tenImages } from '../site/live.js';
+import type { Answer } from '../../src/serve/route-table.js';
 import { NO_PAPERS } from '../serve/support.js';
+import { assertClose, expectedOf, smallRun, tenImages } from '../site/live.js';
 import { launch, NO_BROWSER, open } from './browser.js';
 
 /** An image of the test set, and two files of another size. */
@@ -45,9 +45,14 @@ describe('Try it, computed in the page', { skip: NO_BROWSER }, () => {
     it(`has the probabilities of the server, on ${device}`, async (t) => {
       const browser = await launch({ webgpu: device === 'webgpu' });
       t.after(() => browser.close());
-      const { page, complaints } = await open(browser, base, `#/run/${basename(run)}/try?index=3&by=${device}`);
+      const { page, complaints } = await open(
+        browser,
+        base,
+        `#/run/${basename(run)}/try?index=3&by=${device}`,
+      );
       if (device === 'webgpu' && !(await page.evaluate('navigator.gpu?.requestAdapter().then(Boolean)'))) {
-        if (process.env.PAPERWEIGHT_WEBGPU !== 'required') return t.skip('this Chromium has no WebGPU adapter');
+        if (process.env.PAPERWEIGHT_WEBGPU !== 'required')
+          return t.skip('this Chromium has no WebGPU adapter');
         assert.fail('this Chromium has no WebGPU adapter');
       }
       const asked: string[] = [];

@@ -21,8 +21,7 @@ export async function bindSteps(
     if ('host' in step) return [{ host: step.host, step: at }];
     const { op, scope, macs } = step;
     const common = { step: at, macs, about: scope ? `${op} in ${scope}` : op };
-    if ('members' in step)
-      return joined(binder, step, operand).map((kernel) => ({ ...kernel, ...common }));
+    if ('members' in step) return joined(binder, step, operand).map((kernel) => ({ ...kernel, ...common }));
     const { inputs, outputs, ...rest } = step.dispatch;
     return [{ ...rest, ...common, inputs: inputs.map(operand), outputs: outputs.map(operand) }];
   });
@@ -37,11 +36,7 @@ export async function bindSteps(
 type Part = Omit<Prepared, 'step' | 'macs' | 'about'>;
 
 /** Splits a joined step by the buffers of its members, which may depend on where storages lie. */
-function joined(
-  binder: Binder,
-  step: JoinedStep,
-  operand: (value: Value) => Operand,
-): Part[] {
+function joined(binder: Binder, step: JoinedStep, operand: (value: Value) => Operand): Part[] {
   const groups = new Map<string, Member[]>();
   const names = new Map<GpuBuffer, number>();
   const nameOf = (buffer: GpuBuffer): number => {
@@ -109,11 +104,7 @@ function byBuffers(members: readonly Member[], operand: (value: Value) => Operan
 }
 
 /** Sums in two steps: of parts, and of the parts' sums. */
-function reduced(
-  binder: Binder,
-  members: readonly Member[],
-  operand: (value: Value) => Operand,
-): Part[] {
+function reduced(binder: Binder, members: readonly Member[], operand: (value: Value) => Operand): Part[] {
   const { formula, scalar, reduce } = members[0]!.join;
   const parts = members.map(({ join }) => chunks(join.count, CHUNK.reduce));
   const single = parts.every((list) => list.length === 1);

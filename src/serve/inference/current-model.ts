@@ -13,7 +13,6 @@ import { withLastInput } from '../../nn/last-linear.js';
 import { watching } from '../../nn/watch.js';
 import { openModel } from '../../papers/load.js';
 import type { LoadedModel } from '../../papers/loaded-model.js';
-import { pageModel } from './page-model.js';
 import { Generator } from '../../random.js';
 import { encodePng } from '../../report/drawing/png.js';
 import { pixelsOf } from '../../report/evaluate-sample.js';
@@ -23,6 +22,7 @@ import { evaluate, type Tensor, tensor } from '../../tensor/tensor.js';
 import { openDataset } from '../../train/datasets.js';
 import type { ModelDetail } from '../api.js';
 import { describeModel } from './describe-model.js';
+import { pageModel } from './page-model.js';
 import type { ImageSource, Operations, Predicted, SurveyPart, Weights } from './protocol.js';
 
 /** Batch size of surveys; small, so that other requests wait less between batches. */

@@ -1,10 +1,10 @@
 import { UsageError } from '../../errors/errors.js';
 import { exportOnnx } from '../../interop/onnx/index.js';
 import { Module } from '../../nn/module.js';
+import type { LoadedModel } from '../../papers/loaded-model.js';
 import { Generator } from '../../random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { version } from '../../version.js';
-import type { LoadedModel } from '../../papers/loaded-model.js';
 
 /** A classifier with the preparation of its images: bytes as numbers from 0 to 255 in, logits out. */
 class Prepared extends Module {

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Device } from '../../../src/backend/backend.js';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
 import type { GpuBuffer } from '../../../src/backend/webgpu/api.js';
 import type { Variant } from '../../../src/backend/webgpu/builder.js';
 import type { Prepared } from '../../../src/backend/webgpu/commands.js';
 import { map } from '../../../src/backend/webgpu/kernels/map.js';
 import type { ChoiceStore } from '../../../src/backend/webgpu/trials.js';
-import type { Device } from '../../../src/backend/backend.js';
 import * as ops from '../../../src/ops/index.js';
 import { Generator } from '../../../src/random.js';
-import { evaluate, Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { Parameter } from '../../../src/tensor/parameter.js';
+import { evaluate, Tensor } from '../../../src/tensor/tensor.js';
 import { openWebGpu, withoutGpu } from './open.js';
 
 const missing = await withoutGpu();
@@ -19,13 +20,14 @@ function random(seed: number, ...shape: number[]): Float32Array {
   return Float32Array.from({ length: shape.reduce((a, d) => a * d, 1) }, () => generator.uniform(-1, 1));
 }
 
-const leaf = async (device: Device, seed: number, ...shape: number[]): Promise<Tensor> => {
-  const made = tensor(random(seed, ...shape), { shape, requiresGrad: true });
-  return made.to(device);
+const leaf = async (device: Device, seed: number, ...shape: number[]): Promise<Parameter> => {
+  const made = new Parameter(random(seed, ...shape), shape);
+  await made.place(device);
+  return made;
 };
 
 /** Sizes that are no multiples of tiles, and enough work for a trial. */
-const PROGRAMS: Record<string, (device: Device) => Promise<readonly Tensor[]>>> = {
+const PROGRAMS: Record<string, (device: Device) => Promise<readonly Tensor[]>> = {
   'a matrix product': async (device) => {
     const [a, b] = [await leaf(device, 1, 150, 190), await leaf(device, 2, 190, 201)];
     return [new Tensor(ops.matmul(a.node, b.node))];

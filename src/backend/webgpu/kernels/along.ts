@@ -1,6 +1,6 @@
 import { together } from './joined.js';
 import { entry, WORKGROUP } from './map.js';
-import { declarations, each, knownColumns, type Product, started, Sums, type Tile } from './product.js';
+import { declarations, each, knownColumns, type Product, Sums, started, type Tile } from './product.js';
 import type { Program } from './program.js';
 
 /**

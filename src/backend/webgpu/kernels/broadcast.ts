@@ -6,8 +6,8 @@ import {
   knownColumns,
   opened,
   type Product,
-  started,
   Sums,
+  started,
   type Tile,
 } from './product.js';
 import type { Program } from './program.js';
@@ -22,7 +22,7 @@ const LANES = 32;
  * @param unroll divides the number of steps of the innermost loop
  */
 export function broadcastProduct(product: Product, tile: Tile, size: number, unroll: number): Program {
-  const { rows, columns, left, right, close, from } = product;
+  const { rows, left, right, close, from } = product;
   const sums = new Sums(tile);
   // No lane returns early, since all lanes of a subgroup must take part.
   const body = `

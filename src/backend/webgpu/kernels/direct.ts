@@ -6,8 +6,8 @@ import {
   knownColumns,
   opened,
   type Product,
-  started,
   Sums,
+  started,
   type Tile,
 } from './product.js';
 import type { Program } from './program.js';

@@ -5,8 +5,8 @@ import {
   knownColumns,
   opened,
   type Product,
-  started,
   Sums,
+  started,
   type Tile,
 } from './product.js';
 import type { Program } from './program.js';
@@ -32,7 +32,7 @@ export const sharedBytes = ({ rows, columns, depth }: SharedTile): number => 4 *
 
 /** A product whose elements of A and B are read once for each workgroup, through workgroup memory. */
 export function tiledProduct(product: Product, tile: SharedTile): Program {
-  const { rows, columns, left, right, close, from, inner } = product;
+  const { rows, left, right, close, from, inner } = product;
   const { lane: own, depth } = tile;
   const [down, across] = lanesOf(tile);
   const lanes = down * across;

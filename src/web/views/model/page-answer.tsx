@@ -1,10 +1,10 @@
 import { useApp } from '../../app/context.js';
 import { type PageDevice, pageModelOf } from '../../app/page-engine.js';
 import { useLoad } from '../../app/use.js';
-import { squareFrom } from '../../ui/square.js';
 import { Bars } from '../../ui/chart/bars.js';
 import { type Image, imageUrl } from '../../ui/picker.js';
 import { Loading, Problem } from '../../ui/problem.js';
+import { squareFrom } from '../../ui/square.js';
 
 /** A prediction that this page computes, with the run's weights but without the server. */
 export function PageAnswer({
@@ -44,9 +44,7 @@ export function PageAnswer({
       <p class="answer-line" role="status">
         {t('try.says')} <b>{top[0]?.label}</b>
       </p>
-      <Bars
-        bars={top.map(({ label, probability }) => ({ label, value: probability * 100, truth: false }))}
-      />
+      <Bars bars={top.map(({ label, probability }) => ({ label, value: probability * 100, truth: false }))} />
       <p class="hint">{t('try.inPage', { engine, ms: milliseconds })}</p>
     </div>
   );

@@ -53,9 +53,7 @@ export function TryView({
               {t('try.by')}
               <select
                 value={by}
-                onChange={(event) =>
-                  replace(runHref(id, 'try', { ...query, by: event.currentTarget.value }))
-                }
+                onChange={(event) => replace(runHref(id, 'try', { ...query, by: event.currentTarget.value }))}
               >
                 <option value="server">{t('try.byServer')}</option>
                 <option value="wasm">{t('try.byWasm')}</option>
