@@ -1,15 +1,27 @@
 import { DeviceError } from '../../errors/errors.js';
-import type { GpuBuffer } from './api.js';
+import type { TypedArray } from '../../graph/types.js';
+import type { GpuBuffer, GpuDevice } from './api.js';
 import type { Operand } from './bindings.js';
 import { roomFor, type Variant } from './builder.js';
 import { type Binder, type Choice, commandsOf, encode } from './commands.js';
-import type { WebGpuEngine } from './engine.js';
+import type { Gate } from './gate.js';
+import type { Memory } from './memory.js';
 
 /** Where choices of kernels are kept between runs of a program. */
 export interface ChoiceStore {
   get(key: string): string | undefined;
   set(key: string, name: string): void;
   save(): void;
+}
+
+/** What trials need of an engine. */
+export interface TrialEngine {
+  readonly device: GpuDevice;
+  readonly gate: Gate;
+  readonly memory: Memory;
+  /** @param buffers receives the buffers of constants */
+  binder(buffers: GpuBuffer[]): Binder;
+  download(values: readonly Operand[]): Promise<TypedArray[]>;
 }
 
 /** Less work is not worth a trial, in multiply-adds. */
@@ -34,11 +46,11 @@ interface Trial {
  * from those of the first one, or that does not compile, is not used.
  */
 export class Trials {
-  readonly #engine: WebGpuEngine;
+  readonly #engine: TrialEngine;
   readonly #store: ChoiceStore | undefined;
   readonly #chosen = new Map<string, string>();
 
-  constructor(engine: WebGpuEngine, store: ChoiceStore | undefined) {
+  constructor(engine: TrialEngine, store: ChoiceStore | undefined) {
     this.#engine = engine;
     this.#store = store;
   }
