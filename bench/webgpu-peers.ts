@@ -69,7 +69,7 @@ const work = await writeWork({
   mode: 'webgpu',
   warmup: 2,
   wantsOnnx: peers.includes('onnxruntime-web'),
-  forPeer: true,
+  describe: 'layers',
 });
 const rows: object[] = [];
 const sides: Measured[] = [];
