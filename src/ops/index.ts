@@ -24,7 +24,7 @@ export * from './matmul.js';
 export * from './norm/batch-norm.js';
 export * from './norm/layer-norm.js';
 export * from './norm/local-response-norm.js';
-export { operationNames, operationOf } from './operation.js';
+export { isOperation, operationNames, operationOf } from './operation.js';
 export * from './pool.js';
 export * from './reduce.js';
 export { withScope } from './scope.js';

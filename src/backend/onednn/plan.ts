@@ -2,6 +2,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf, type TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
+import { joinCopies } from '../plan/copies.js';
 import { type BoundStep, Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
@@ -43,7 +44,7 @@ export class BuiltPlan {
     arena?: Arena,
   ) {
     const started = performance.now();
-    const graph = joinParts(poolFirst(written, appliesActivation));
+    const graph = joinCopies(joinParts(poolFirst(written, appliesActivation)));
     this.#dnnl = dnnl;
     this.#threads = threads;
     this.#graph = graph;

@@ -1,7 +1,7 @@
 import { DeviceError } from '../../errors/errors.js';
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { showShape } from '../../graph/types.js';
-import { operationOf } from '../../ops/index.js';
+import { isOperation, operationOf } from '../../ops/index.js';
 import { kernelOf } from '../reference/kernels.js';
 
 /** Whether a node has the same elements, in the same order, as its input, and so may share its memory. */
@@ -15,10 +15,10 @@ export function describeNode({ nodes }: Graph, i: number): string {
   return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;
 }
 
-/** Multiply-adds of a node; none for feeds and storages. */
+/** Multiply-adds of a node; none for feeds, storages and operations that exist only in plans. */
 export function macsOf({ nodes }: Graph, i: number): number {
   const node = nodes[i]!;
-  if (node.inputs.length === 0) return 0;
+  if (node.inputs.length === 0 || !isOperation(node.op)) return 0;
   return (
     operationOf(node.op).macs?.(
       node.inputs.map((n) => nodes[n]!),

@@ -1,5 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { bytesOf, type Shape, sizeOf } from '../../graph/types.js';
+import { copyPartsOf } from '../plan/copies.js';
 import { labelOf } from '../reference/kernels/loss.js';
 import { checked } from '../reference/kernels/select.js';
 import { copyStrided, fillWithZeros, MOST_DIMENSIONS } from './copy/copy.js';
@@ -106,6 +107,15 @@ const slice: Make = (pool, graph, i) => {
   });
 };
 
+const copyParts: Make = (pool, graph, i) =>
+  inTurn(
+    pool,
+    copyPartsOf(graph.nodes[i]!).map(({ dimensions, fromOffset, toOffset }, k) => ({
+      of: copyStrided(pool, dimensions, [fromOffset, toOffset]),
+      operands: (all) => [all[k]!, all.at(-1)!],
+    })),
+  );
+
 /** Writes a value to a range of positions along an axis, and zeros elsewhere. */
 const place: Make = (pool, graph, i) => {
   const { inputs, attrs, shape } = graph.nodes[i]!;
@@ -160,6 +170,7 @@ const OPERATIONS: Readonly<Record<string, Make>> = {
   broadcastTo,
   concat,
   slice,
+  copyParts,
   place,
   indexSelect: selecting(copyRows, 'input'),
   indexSelectGrad: selecting(addRows, 'output'),

@@ -3,6 +3,7 @@ import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import type { Plan, PlanStats, ProfileRow } from '../backend.js';
 import { checkNumberOf, checkStorage } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
+import { joinCopies } from '../plan/copies.js';
 import { Execution } from '../plan/execution.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
@@ -43,7 +44,7 @@ export class WasmPlan implements Plan {
     written: Graph,
   ) {
     const started = performance.now();
-    const graph = joinParts(poolFirst(written, () => false));
+    const graph = joinCopies(joinParts(poolFirst(written, () => false)));
     const b = new Builder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;

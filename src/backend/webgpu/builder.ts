@@ -1,7 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { bytesOf, type DType, sizeOf } from '../../graph/types.js';
 import type { Formula } from '../../ops/formula.js';
-import { isOperation } from '../../ops/operation.js';
 import { PlanBuilder } from '../plan/builder.js';
 import { macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
@@ -175,7 +174,7 @@ export class Builder extends PlanBuilder<Value, Work> {
       op: nodes.map((i) => this.node(i).op).join('+'),
       scope: this.node(root).scope,
       kernel: dispatch.program.kernel,
-      macs: nodes.reduce((sum, i) => sum + (isOperation(this.node(i).op) ? macsOf(this.graph, i) : 0), 0),
+      macs: nodes.reduce((sum, i) => sum + macsOf(this.graph, i), 0),
       touches: [...new Set([...inputs, ...outputs].map(({ region }) => region))],
       writes: outputs.some(({ region }) => region.slot !== undefined),
       dispatch,

@@ -24,7 +24,7 @@ import { lowerGelu, lowerGeluGrad } from './gelu.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLrn, lowerLrnGrad } from './lrn.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
-import { lowerPermute } from './move.js';
+import { lowerCopyParts, lowerPermute } from './move.js';
 import {
   lowerBatchNorm,
   lowerBatchNormGrad,
@@ -82,6 +82,7 @@ const operations: Lowerings<Builder>['operations'] = {
   ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
   concat: lowerConcat,
   slice: lowerSlice,
+  copyParts: lowerCopyParts,
   indexSelect: lowerIndexSelect,
   permute: lowerPermute,
   softmax: lowerSoftmax,

@@ -1,5 +1,6 @@
+import { copyPartsOf } from '../../plan/copies.js';
 import { rowMajor } from '../api/core.js';
-import { Arg } from '../api/dnnl.js';
+import { Arg, type DnnlType } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import { emitInto } from './emit.js';
 
@@ -20,4 +21,26 @@ export function lowerPermute(b: Builder, i: number): boolean {
   );
   const to = { dims: shape, md: b.dnnl.plain(shape, dtype) };
   return emitInto(b, i, b.dnnl.reorder(from, to.md), to, [[Arg.src, { md: from, region }]]);
+}
+
+/** Parts of the result, each a reorder between the strides of both sides. */
+export function lowerCopyParts(b: Builder, i: number): boolean {
+  const node = b.node(i);
+  const out = b.newPlainForm(i);
+  for (const [k, { dimensions, fromOffset, toOffset }] of copyPartsOf(node).entries()) {
+    const layout = (side: 'from' | 'to') =>
+      b.dnnl.plain(
+        dimensions.map(({ size }) => size),
+        node.dtype as DnnlType,
+        dimensions.map((dimension) => dimension[side]),
+      );
+    const [from, to] = [layout('from'), layout('to')];
+    const { region } = b.plainForm(node.inputs[k]!);
+    b.emitPrimitive(i, b.dnnl.reorder(from, to), [
+      [Arg.src, { md: from, region, offset: 4 * fromOffset }],
+      [Arg.dst, { md: to, region: out.region, offset: 4 * toOffset }],
+    ]);
+  }
+  b.define(i, out);
+  return true;
 }
