@@ -19,10 +19,10 @@ const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.
  * implementation. Calls follow version 3; v2.ts translates them for version 2.
  */
 export abstract class Dnnl extends DnnlCore {
-  /** Flags that make batch normalisation use a scale and a shift. */
+  /** Flags that make normalisations use a scale and a shift. */
   protected abstract readonly scaleAndShift: number;
-  /** Whether the gradient of batch normalisation needs the scale, the shift, or both, as argument indices. */
-  abstract readonly batchNormGradInputs: readonly number[];
+  /** Whether gradients of normalisations need the scale, the shift, or both, as argument indices. */
+  abstract readonly normGradInputs: readonly number[];
 
   /** The constant of an elementwise algorithm in this version. */
   protected eltwiseAlg(alg: number): number {
@@ -155,21 +155,39 @@ export abstract class Dnnl extends DnnlCore {
     });
   }
 
-  /** Normalises the last dimension, without scale and shift. @param statistics descriptor of means and variances */
-  layerNormForward(data: Md, statistics: Md, eps: number): Handle {
-    const args = [Prop.forwardTraining, data, data, statistics, eps, 0];
+  /**
+   * Normalises the last dimension.
+   * @param statistics descriptor of means and variances
+   * @param scaled whether the result is multiplied by a scale, to which a shift is added
+   */
+  layerNormForward(data: Md, statistics: Md, eps: number, scaled: boolean): Handle {
+    const args = [Prop.forwardTraining, data, data, statistics, eps, scaled ? this.scaleAndShift : 0];
     return this.pd('layer_normalization_forward', 'int, md, md, md, float, uint', args);
   }
 
-  layerNormBackward(data: Md, statistics: Md, eps: number, hint: Handle): Handle {
-    const args = [Prop.backwardData, data, data, data, statistics, eps, 0];
+  /** @param scaled whether the gradients of scale and shift are computed too */
+  layerNormBackward(data: Md, statistics: Md, eps: number, scaled: boolean): Handle {
+    const [prop, flags] = scaled ? [Prop.backward, this.scaleAndShift] : [Prop.backwardData, 0];
+    const args = [prop, data, data, data, statistics, eps, flags];
+    const hint = this.layerNormForward(data, statistics, eps, scaled);
     return this.pd('layer_normalization_backward', 'int, md, md, md, md, float, uint', args, { hint });
   }
 
   /** Softmax along an axis. */
   softmaxForward(data: Md, axis: number): Handle {
-    const args = [Prop.forwardInference, Alg.softmax, data, data, axis];
-    return this.pd('softmax_forward', 'int, int, md, md, int', args);
+    return this.#softmax(Prop.forwardInference, data, axis);
+  }
+
+  /** dx = y · (dy − Σ y · dy) along an axis. @param data descriptor of all three */
+  softmaxBackward(data: Md, axis: number): Handle {
+    const hint = this.#softmax(Prop.forwardTraining, data, axis);
+    return this.pd('softmax_backward', 'int, md, md, md, int', [Alg.softmax, data, data, data, axis], {
+      hint,
+    });
+  }
+
+  #softmax(prop: number, data: Md, axis: number): Handle {
+    return this.pd('softmax_forward', 'int, int, md, md, int', [prop, Alg.softmax, data, data, axis]);
   }
 
   /** Products of a batch of matrices. */

@@ -49,6 +49,7 @@ const EXTRA: Readonly<Record<string, readonly number[]>> = {
   layer_normalization_forward: [2],
   layer_normalization_backward: [2],
   softmax_forward: [1, 3],
+  softmax_backward: [0, 2],
 };
 
 const nameOf = (kind: string): string =>
@@ -62,7 +63,7 @@ const fields = ({ native }: Md): DataView => {
 export class DnnlV2 extends Dnnl {
   protected override readonly postOpBase = 16384;
   protected override readonly scaleAndShift = 0x18;
-  override readonly batchNormGradInputs = [Arg.scale, Arg.shift];
+  override readonly normGradInputs = [Arg.scale, Arg.shift];
 
   #md(fill: (bytes: Uint8Array) => void): Md {
     const bytes = new Uint8Array(MD_BYTES);

@@ -21,22 +21,15 @@ import {
 } from './elementwise.js';
 import { lowerSumEnd, lowerSumStart } from './exchange.js';
 import { lowerGelu, lowerGeluGrad } from './gelu.js';
+import { lowerLayerNormGrad, lowerNormalizeRows, lowerNormalizeRowsGrad } from './layer-norm.js';
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLrn, lowerLrnGrad } from './lrn.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
 import { lowerCopyParts, lowerPermute } from './move.js';
-import {
-  lowerBatchNorm,
-  lowerBatchNormGrad,
-  lowerBatchNormTrain,
-  lowerBatchStats,
-  lowerLogSoftmax,
-  lowerNormalizeRows,
-  lowerNormalizeRowsGrad,
-  lowerSoftmax,
-} from './norm.js';
+import { lowerBatchNorm, lowerBatchNormGrad, lowerBatchNormTrain, lowerBatchStats } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
 import { lowerRecurrent } from './recurrent.js';
+import { lowerLogSoftmax, lowerSoftmax, lowerSoftmaxGrad } from './softmax.js';
 import { lowerIndexSelect, lowerVectors } from './vectors.js';
 
 const operations: Lowerings<Builder>['operations'] = {
@@ -99,8 +92,9 @@ const lowerings: Lowerings<Builder> = { operations, cluster: lowerGroup, scripte
 /** Adds the steps that compute a node. */
 export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
 
-/** A single node that has a primitive uses that, in any layout; others become a vector kernel. */
+/** One primitive for all of it, or for a single node, in any layout; others become a vector kernel. */
 function lowerGroup(b: Builder, cluster: Cluster): boolean {
+  if (lowerLayerNormGrad(b, cluster) || lowerSoftmaxGrad(b, cluster)) return true;
   const [first, ...others] = cluster.nodes as readonly [number, ...number[]];
   const node = b.node(first);
   if (others.length === 0 && !prefersVectors(b, node) && operations[node.op]?.(b, first)) return true;

@@ -1,11 +1,9 @@
-import { alongOf, logSoftmax } from '../../simd/norm/softmax.js';
 import { Arg } from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
 import { correctWhere } from './correction.js';
 import { emitInto, type Operand } from './emit.js';
-import { emitVectors } from './vectors.js';
 
 export function lowerBatchNormTrain(b: Builder, i: number): boolean {
   const d = b.dnnl;
@@ -96,7 +94,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
     [Arg.variance, stats.variance],
     [Arg.diffDst, b.form(dy, src.dims, src.md)],
     // Gradients do not depend on the shift, so any vector can be passed for it.
-    ...d.batchNormGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
+    ...d.normGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
     [Arg.diffSrc, out],
     [Arg.diffScale, diffGamma],
     [Arg.diffShift, diffBeta],
@@ -136,56 +134,4 @@ export function lowerBatchNorm(b: Builder, i: number): boolean {
   const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
   const operands = batchNormOperands(b, src, gamma, beta, b.plainForm(mean), b.plainForm(variance));
   return emitInto(b, i, pd, src, operands);
-}
-
-export function lowerSoftmax(b: Builder, i: number): boolean {
-  const { inputs, attrs, shape } = b.node(i);
-  // Values of more than 12 dimensions are one vector for the library.
-  if (shape.includes(0) || shape.length > 12) return false;
-  const src = b.plainForm(inputs[0]!);
-  const pd = b.dnnl.softmaxForward(src.md, attrs.axis as number);
-  return emitInto(b, i, pd, src, [[Arg.src, src]]);
-}
-
-/** The library's logarithm of 1 is 1.4e-6: ours is exact, so a probability of 1 has the logarithm 0. */
-export const lowerLogSoftmax = (b: Builder, i: number): boolean =>
-  emitVectors(b, i, (pool) => logSoftmax(pool, alongOf(b.node(i).shape, b.node(i).attrs.axis as number)));
-
-/** Mean and variance of the rows that a primitive has normalised, by the node of the rows and eps. */
-const rowStatistics = new WeakMap<Builder, Map<string, { mean: Form; variance: Form }>>();
-
-export function lowerNormalizeRows(b: Builder, i: number): boolean {
-  const { inputs, attrs, shape } = b.node(i);
-  if (shape.includes(0)) return false;
-  const [x] = inputs as [number];
-  const src = b.plainForm(x);
-  const rows = [shape[0]!];
-  const pd = b.dnnl.layerNormForward(src.md, b.dnnl.plain(rows), attrs.eps as number);
-  const [mean, variance] = [b.newForm(rows, b.dnnl.plain(rows)), b.newForm(rows, b.dnnl.plain(rows))];
-  const known = rowStatistics.get(b) ?? new Map();
-  rowStatistics.set(b, known.set(`${x} ${attrs.eps}`, { mean, variance }));
-  return emitInto(b, i, pd, src, [
-    [Arg.src, src],
-    [Arg.mean, mean],
-    [Arg.variance, variance],
-  ]);
-}
-
-export function lowerNormalizeRowsGrad(b: Builder, i: number): boolean {
-  const { inputs, attrs, shape } = b.node(i);
-  const [dy, x] = inputs as [number, number];
-  const statistics = rowStatistics.get(b)?.get(`${x} ${attrs.eps}`);
-  if (!statistics) return false;
-  const { mean, variance } = statistics;
-  const src = b.plainForm(x);
-  const stat = b.dnnl.plain([shape[0]!]);
-  const eps = attrs.eps as number;
-  const pd = b.dnnl.layerNormBackward(src.md, stat, eps, b.dnnl.layerNormForward(src.md, stat, eps));
-  const operands = [
-    [Arg.src, src],
-    [Arg.mean, mean],
-    [Arg.variance, variance],
-    [Arg.diffDst, b.plainForm(dy)],
-  ] as const;
-  return emitInto(b, i, pd, src, operands, Arg.diffSrc);
 }
