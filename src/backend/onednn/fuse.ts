@@ -1,6 +1,8 @@
+import { readerOf } from '../plan/users.js';
 import { activationOf, isActivation } from './activations.js';
-import type { PostOp } from './api/dnnl.js';
+import { Alg, type Md, type PostOp } from './api/dnnl.js';
 import type { Builder } from './builder.js';
+import { same } from './forms.js';
 import type { Form } from './ir.js';
 
 /**
@@ -27,4 +29,30 @@ function fusableActivation(b: Builder, i: number): number | undefined {
   if (only === undefined || others.length > 0 || !isActivation(b.node(only).op)) return undefined;
   const wanted = b.graph.outputs.includes(i) || b.graph.updates.some((u) => u.node === i);
   return wanted ? undefined : only;
+}
+
+/** A sum that a primitive computes as a post-op: its node, and the post-op with what it adds. */
+export interface FusedSum {
+  readonly node: number;
+  readonly postOp: PostOp;
+  /** The node of the other addend. */
+  readonly addend: number;
+}
+
+/**
+ * The sum with a value that is known already, such as a residual connection, if it is the only reader of a node's result.
+ * The caller makes the primitive's output the value of the sum.
+ *
+ * @param md layout of the result, of the node's shape
+ */
+export function fusableSum(b: Builder, i: number, md: Md): FusedSum | undefined {
+  const node = readerOf(b, i);
+  if (node === undefined || b.node(node).op !== 'add' || b.clusters.get(node)?.nodes.length !== 1)
+    return undefined;
+  const { inputs, shape } = b.node(node);
+  const others = inputs.filter((input) => b.sourceOf(input) !== b.sourceOf(i));
+  const [other] = others;
+  if (other === undefined || others.length > 1 || !b.values[other] || !same(b.node(other).shape, shape))
+    return undefined;
+  return { node, postOp: { kind: 'binary', alg: Alg.add, md }, addend: other };
 }

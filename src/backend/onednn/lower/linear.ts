@@ -1,7 +1,16 @@
-import { Arg, type Dims, type DnnlType, type Handle, type Md, Prop, Query } from '../api/dnnl.js';
+import {
+  Arg,
+  type Dims,
+  type DnnlType,
+  type Handle,
+  type Md,
+  type PostOp,
+  Prop,
+  Query,
+} from '../api/dnnl.js';
 import type { Builder } from '../builder.js';
 import { same } from '../forms.js';
-import { fuseActivation } from '../fuse.js';
+import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
 
 const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
@@ -59,10 +68,17 @@ export function lowerLinear(b: Builder, i: number): boolean {
   const dst = d.plain(node.shape);
   const { postOps, define } = fuseActivation(b, i);
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
-  const make = (md: Md): Handle => d.innerProductForward(prop, src.md, md, biasMd, dst, postOps);
   const xDims = b.node(x).shape;
   const plain = keepsPlain(type, xDims, wDims);
-  const pd = plain ? make(d.any(wDims)) : withWeights(b, w, xDims, type, make);
+  const makeWith =
+    (ops: readonly PostOp[]) =>
+    (md: Md): Handle =>
+      d.innerProductForward(prop, src.md, md, biasMd, dst, ops);
+  const make = makeWith(postOps);
+  const addable = plain ? fusableSum(b, i, dst) : undefined;
+  const fused = addable && makeWith([addable.postOp])(d.any(wDims));
+  const sum = fused !== undefined && !isSlow(b, fused) ? addable : undefined;
+  const pd = sum ? fused! : plain ? make(d.any(wDims)) : withWeights(b, w, xDims, type, make);
   const weights = d.query(pd, Query.weights)!;
   const kept = type === 'float32' ? weights : float32Layout(b, type, xDims, wDims, node.shape);
   b.settle(w, wDims, plain ? d.plain(wDims) : kept);
@@ -71,8 +87,13 @@ export function lowerLinear(b: Builder, i: number): boolean {
     [Arg.src, src],
     [Arg.weights, b.form(w, wDims, weights)],
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
+    ...(sum ? ([[d.postOpArg(0), b.form(sum.addend, node.shape, dst)]] as const) : []),
     [Arg.dst, out],
   ]);
+  if (sum) {
+    b.define(sum.node, out);
+    b.done.add(sum.node);
+  }
   define(out);
   return true;
 }
