@@ -1,7 +1,7 @@
 import { PaperweightError } from '../errors/errors.js';
 import { type Node, type Storage, storageLeaf } from './node.js';
 import { isSettled, isStale } from './settled.js';
-import type { Attrs, DType, Feed, Shape } from './types.js';
+import type { Attrs, AttrValue, DType, Feed, Shape } from './types.js';
 
 /** One node of a graph. `inputs` are indices into the graph's node list. */
 export interface GraphNode {
@@ -139,16 +139,18 @@ export function reachable(roots: readonly Node[]): Node[] {
 
 const attrKey = (attrs: Attrs): string => {
   const names = Object.keys(attrs);
-  return names.length === 0
-    ? ''
-    : JSON.stringify(
-        names.sort().map((name) => [name, attrs[name]]),
-        nonFiniteAsText,
-      );
+  if (names.length === 0) return '';
+  return `{${names
+    .sort()
+    .map((name) => `${name}=${valueKey(attrs[name]!)}`)
+    .join()}}`;
 };
-/** JSON.stringify writes null for NaN, Infinity and −Infinity alike. */
-const nonFiniteAsText = (_key: string, value: unknown): unknown =>
-  typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+
+function valueKey(value: AttrValue): string {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'boolean' ? String(value) : `[${value.map(valueKey).join()}]`;
+}
 
 /** The error for a value that depends on weights from before an update. */
 export function staleError({ shape, scope }: Node): PaperweightError {
