@@ -1,6 +1,14 @@
 import { V } from '../../../webassembly/instructions.js';
-import { add, at, bitsOf, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
-import { exp } from '../functions/exponential.js';
+import {
+  add,
+  at,
+  bitsOf,
+  type Int,
+  mul,
+  type Routine,
+  sub,
+  type Variable,
+} from '../../../webassembly/terms.js';
 import { log } from '../functions/logarithm.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
@@ -55,34 +63,36 @@ function forward(routine: Routine, p: Values, smooth: boolean): void {
   });
 }
 
-/** dx = dy · (softmax(x) − spread − keep · onehot(label)). */
+/** dx = dy · (softmax(x) − spread − keep · onehot(label)). The powers are kept in dx until their sum is known. */
 function backward(routine: Routine, p: Values): void {
   const { code } = routine;
   const [keep, spread] = [splat(routine, p.keep), splat(routine, p.spread)];
-  const { each, shift, shifted, sum } = rowCode(routine, p.classes);
-  const result = code.vector();
+  const { each, sum, store } = rowCode(routine, p.classes);
+  const [result, own] = [code.vector(), code.vector()];
+  const toY = routine.let(sub(p.y, p.logits));
   routine.for(p.from, p.to, 1, (piece) => {
-    const offset = routine.let(mul(mul(piece, p.classes), 4));
-    const row = routine.let(add(p.logits, offset));
-    const total = sum(row);
+    const row = routine.let(add(p.logits, mul(mul(piece, p.classes), 4)));
+    const total = sum(row, undefined, (at, power, load) => store(add(at, toY), power, load));
     const slope = routine.load(add(p.gradient, mul(piece, 4)), 0, V.load32Splat);
-    const less = (): void => {
-      code.get(exp(code, shifted)).get(total).v(V.f32Div).get(spread).v(V.f32Sub).set(result);
+    const less = (from: Int, load: number): void => {
+      code
+        .get(routine.load(from, 0, load))
+        .get(total)
+        .v(V.f32Div)
+        .get(spread)
+        .v(V.f32Sub)
+        .set(result);
     };
-    const to = routine.let(add(p.y, offset));
-    each(row, (from, load) => {
-      shift(from, load);
-      less();
+    const to = routine.let(add(row, toY));
+    const label = routine.let(add(to, mul(at(add(p.labels, mul(piece, 4))), 4)));
+    less(label, V.load32Splat);
+    code.get(result).get(keep).v(V.f32Sub).get(slope).v(V.f32Mul).set(own);
+    each(to, (from, load) => {
+      less(from, load);
       code.get(result).get(slope).v(V.f32Mul).set(result);
-      if (load === V.load) routine.save(to, result);
-      else routine.saveLane(to, result);
-      routine.step(to, load === V.load ? 16 : 4);
+      store(from, result, load);
     });
-    const label = routine.let(mul(at(add(p.labels, mul(piece, 4))), 4));
-    shift(add(row, label), V.load32Splat);
-    less();
-    code.get(result).get(keep).v(V.f32Sub).get(slope).v(V.f32Mul).set(result);
-    routine.saveLane(add(p.y, offset, label), result);
+    routine.saveLane(label, own);
   });
 }
 

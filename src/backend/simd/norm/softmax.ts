@@ -63,8 +63,18 @@ export interface RowCode {
   readonly each: (row: Variable, visit: (at: Variable, load: number) => void) => void;
   /** The numbers at an address, less the maximum. */
   readonly shift: (at: Int, load: number) => void;
-  /** Finds a row's maximum. Returns Σ e^(x − max), in all lanes. */
-  readonly sum: (row: Variable, visit?: (load: number) => void) => number;
+  /**
+   * Finds a row's maximum. Returns Σ e^(x − max), in all lanes.
+   * @param visit called where `shift` has set x − max
+   * @param keep called with the address of x and the variable that contains e^(x − max)
+   */
+  readonly sum: (
+    row: Variable,
+    visit?: (load: number) => void,
+    keep?: (at: Variable, power: number, load: number) => void,
+  ) => number;
+  /** Stores one number, or four. */
+  readonly store: (at: Int, value: number, load: number) => void;
 }
 
 export function rowCode(routine: Routine, length: Variable): RowCode {
@@ -92,7 +102,7 @@ export function rowCode(routine: Routine, length: Variable): RowCode {
       .v(V.f32Sub)
       .set(shifted);
   };
-  const sum: RowCode['sum'] = (row, visit) => {
+  const sum: RowCode['sum'] = (row, visit, keep) => {
     code.f32(Number.NEGATIVE_INFINITY).set(largest);
     each(row, (at, load) => {
       const value = routine.load(at, 0, load);
@@ -107,28 +117,43 @@ export function rowCode(routine: Routine, length: Variable): RowCode {
     each(row, (at, load) => {
       shift(at, load);
       visit?.(load);
-      total.add(math.widen(exp(code, shifted)), load !== V.load);
+      const power = exp(code, shifted);
+      keep?.(at, power, load);
+      total.add(math.widen(power), load !== V.load);
     });
     const all = total.total();
     return math.narrow({ low: all, high: all });
   };
-  return { math, shifted, each, shift, sum };
+  const store: RowCode['store'] = (at, value, load) =>
+    load === V.load ? routine.save(at, value) : routine.saveLane(at, value);
+  return { math, shifted, each, shift, sum, store };
 }
 
-/** Rows of adjacent numbers: a piece is a row. */
+/** Rows of adjacent numbers: a piece is a row. The powers of softmax are kept in the result until their sum is known. */
 function rows(routine: Routine, p: Values, logarithm: boolean): void {
-  const { each, shift, shifted, sum } = rowCode(routine, p.length);
+  const { code } = routine;
+  const { each, shift, shifted, sum, store } = rowCode(routine, p.length);
   const bytes = routine.let(mul(p.length, 4));
   const toY = routine.let(sub(p.y, p.x));
+  const result = code.vector();
   routine.for(p.from, p.to, 1, (piece) => {
     const row = routine.let(add(p.x, mul(piece, bytes)));
-    const total = sum(row);
-    const divisor = logarithm ? log(routine.code, total) : total;
-    each(row, (at, load) => {
-      shift(at, load);
-      const result = (logarithm ? difference : quotient)(routine, shifted, divisor);
-      if (load === V.load) routine.save(add(at, toY), result);
-      else routine.saveLane(add(at, toY), result);
+    if (logarithm) {
+      const divisor = log(code, sum(row));
+      each(row, (at, load) => {
+        shift(at, load);
+        store(add(at, toY), difference(routine, shifted, divisor), load);
+      });
+      return;
+    }
+    const total = sum(row, undefined, (at, power, load) => store(add(at, toY), power, load));
+    each(routine.let(add(row, toY)), (at, load) => {
+      code
+        .get(routine.load(at, 0, load))
+        .get(total)
+        .v(V.f32Div)
+        .set(result);
+      store(at, result, load);
     });
   });
 }
