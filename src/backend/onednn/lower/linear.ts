@@ -12,6 +12,7 @@ import type { Builder } from '../builder.js';
 import { same } from '../forms.js';
 import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
+import { lowerRecurrentInput } from './recurrent.js';
 
 const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
@@ -70,6 +71,7 @@ export function lowerLinear(b: Builder, i: number): boolean {
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
   const xDims = b.node(x).shape;
   const plain = keepsPlain(type, xDims, wDims);
+  if (plain && lowerRecurrentInput(b, i)) return true;
   const makeWith =
     (ops: readonly PostOp[]) =>
     (md: Md): Handle =>

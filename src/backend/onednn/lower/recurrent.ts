@@ -1,6 +1,7 @@
 import { CELLS } from '../../../ops/sequence/recurrent.js';
 import { macsOf } from '../../plan/describe.js';
 import type { Region } from '../../plan/region.js';
+import { readerOf } from '../../plan/users.js';
 import { ordered } from '../../simd/kernel-module.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { GATE_PRODUCTS, type GateProduct } from '../../simd/recurrent/cells.js';
@@ -23,12 +24,39 @@ export function lowerRecurrent(b: Builder, i: number): boolean {
   return build !== undefined && (lowerNative(b, i) || emitVectors(b, i, build));
 }
 
+/** The linear layer that computes the inputs of the gates. */
+interface InputLayer {
+  readonly x: number;
+  readonly w: number;
+  readonly bias: number | undefined;
+}
+
+/**
+ * A linear layer of which only a recurrent layer reads the result: its products are computed position by position, where
+ * the recurrent layer adds to them, instead of being written to memory for all positions and read again.
+ */
+export function lowerRecurrentInput(b: Builder, i: number): boolean {
+  const reader = readerOf(b, i);
+  if (reader === undefined || b.node(reader).op !== 'recurrent') return false;
+  const { inputs } = b.node(reader);
+  const others = inputs.slice(1);
+  const isKnown = others.every((input) => b.values[input] !== undefined);
+  if (b.sourceOf(inputs[0]!) !== b.sourceOf(i) || !isKnown) return false;
+  const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
+  if (others.some((input) => b.sourceOf(input) === b.sourceOf(i))) return false;
+  if (!lowerNative(b, reader, { x, w, bias })) return false;
+  b.done.add(reader);
+  // Nothing reads it; a reshape in between asks for it.
+  b.define(i, b.value(reader).forms[0]!);
+  return true;
+}
+
 /** With fewer weights a call of a primitive costs more time than it saves. */
 const FEWEST_WEIGHTS = 2 ** 12;
-/** Maximum number of arguments of the product: input, weights, result, scratch memory. */
-const ARGS_BYTES = 4 * 16;
-/** Bytes of the table for one product of a piece. */
-const CALL_BYTES = 8 * PRODUCT_WORDS + ARGS_BYTES;
+/** Maximum number of arguments of a product: input, weights, bias, result, scratch memory. */
+const ARGS_BYTES = 5 * 16;
+/** The most operands that differ from position to position: each is an object of the library. */
+const MOST_MOVING = 2 ** 12;
 
 /** A product of each position: primitives for a whole piece and for the rest. */
 interface Product {
@@ -40,6 +68,12 @@ interface Product {
   readonly row: number;
 }
 
+/** A kind of product, before the library has made primitives for it. */
+interface Wanted extends Pick<Product, 'columns' | 'row'> {
+  readonly postOps: PostOp[];
+  readonly bias: boolean;
+}
+
 const ACTIVATIONS = { sigmoid: Alg.logistic, tanh: Alg.tanh } as const;
 const SUM: PostOp = { kind: 'sum', scale: 1 };
 
@@ -47,88 +81,174 @@ const SUM: PostOp = { kind: 'sum', scale: 1 };
 const postOpsOf = ({ activation }: GateProduct): PostOp[] =>
   activation ? [SUM, { kind: 'eltwise', alg: ACTIVATIONS[activation], alpha: 0, beta: 0 }] : [SUM];
 
-/** The products that one thread computes for each position of a piece; undefined if the library has no fast ones. */
-function productsOf(b: Builder, { cell, count, size }: Sequence, forward: boolean): Product[] | undefined {
-  const wanted = forward
-    ? GATE_PRODUCTS[cell].map((product) => ({
-        columns: [size, product.gates * size] as const,
-        row: product.from * size,
-        postOps: postOpsOf(product),
-      }))
-    : [{ columns: [CELLS[cell].gates * size, size] as const, row: 0, postOps: cell === 'gru' ? [SUM] : [] }];
+/** The products with the state before; backward, with the gradients of the gates. */
+function stateProducts({ cell, size }: Sequence, forward: boolean): Wanted[] {
+  if (!forward)
+    return [
+      {
+        columns: [CELLS[cell].gates * size, size],
+        row: 0,
+        postOps: cell === 'gru' ? [SUM] : [],
+        bias: false,
+      },
+    ];
+  return GATE_PRODUCTS[cell].map((product) => ({
+    columns: [size, product.gates * size],
+    row: product.from * size,
+    postOps: postOpsOf(product),
+    bias: false,
+  }));
+}
+
+/** The products with the input of a layer, whose results those with the state are added to. */
+const inputProducts = ({ cell, size }: Sequence, features: number, bias: boolean): Wanted[] =>
+  GATE_PRODUCTS[cell].map(({ from, gates }) => ({
+    columns: [features, gates * size],
+    row: from * size,
+    postOps: [],
+    bias,
+  }));
+
+/** Primitives that one thread computes for each position of a piece; undefined if the library has no fast ones. */
+function primitivesOf(b: Builder, { count }: Sequence, wanted: readonly Wanted[]): Product[] | undefined {
   const d = b.dnnl;
   const rest = count % ROWS;
   const counts = [...(count >= ROWS ? [ROWS] : []), ...(rest > 0 ? [rest] : [])];
   return b.threads.with(1, () => {
-    const products = wanted.map(({ columns: [from, to], row, postOps }): Product => {
+    const products = wanted.map(({ columns, row, postOps, bias }): Product => {
+      const [from, to] = columns;
       let weights: Md | undefined;
       const pds = counts.map((n) => {
         const asked = weights ?? d.any([to, from]);
         const [src, dst] = [d.plain([n, from]), d.plain([n, to])];
-        const pd = d.innerProductForward(Prop.forwardInference, src, asked, null, dst, postOps);
+        const added = bias ? d.plain([to]) : null;
+        const pd = d.innerProductForward(Prop.forwardInference, src, asked, added, dst, postOps);
         weights ??= d.query(pd, Query.weights)!;
         return pd;
       });
-      return { pds, weights: weights!, columns: [from, to], row };
+      return { pds, weights: weights!, columns, row };
     });
     const isFast = (pd: Handle): boolean => d.implementation(pd).startsWith('brgemm');
     return products.every(({ pds }) => pds.every(isFast)) ? products : undefined;
   });
 }
 
+/** Memory of an operand of a product, for the first piece. */
+interface Operand {
+  readonly arg: number;
+  readonly region: Region;
+  readonly offset: number;
+  /** Numbers of each example; undefined for weights and biases, which all pieces read. */
+  readonly columns?: number;
+  /** Layout, for operands that all pieces read. */
+  readonly md?: Md;
+  /** Bytes from a position to the next. */
+  readonly step?: number;
+}
+
+/** A product with its operands. */
+interface Placed {
+  readonly product: Product;
+  readonly operands: readonly Operand[];
+}
+
 /**
  * The layer with the library's products. The pool's threads call them, each for its own examples. Returns false for
  * gradients of the first state, for small layers, and if the library has no fast product.
+ *
+ * @param input computes the inputs of the gates, which the node reads otherwise
  */
-function lowerNative(b: Builder, i: number): boolean {
+function lowerNative(b: Builder, i: number, input?: InputLayer): boolean {
   const { op, inputs, scope } = b.node(i);
   const { arena } = b;
   const layer = layerOf(b.graph, i);
-  const { cell, count, size } = layer;
-  const { gates } = CELLS[cell];
+  const { cell, count, size, length } = layer;
+  const { gates, grads } = CELLS[cell];
   if (!arena?.pool || op === 'recurrentGradStart' || gates * size * size < FEWEST_WEIGHTS) return false;
   const forward = op === 'recurrent';
-  const products = productsOf(b, layer, forward);
-  if (!products) return false;
+  const pieces = Math.ceil(count / ROWS);
+  const fitsMoving = length * pieces * GATE_PRODUCTS[cell].length <= MOST_MOVING;
+  // A GRU's input of n is not added to its product.
+  if (input && (cell === 'gru' || !fitsMoving)) return false;
+  const features = input ? b.node(input.x).shape[1]! : 0;
+  const products = primitivesOf(b, layer, stateProducts(layer, forward));
+  const before = input && primitivesOf(b, layer, inputProducts(layer, features, input.bias !== undefined));
+  if (!products || (input && !before)) return false;
   const { pool } = arena;
+  // The gradients of the gates are read where they are written, unless those of others lie between them.
+  const copies = !forward && (gates !== grads || !fitsMoving);
   const w = inputs[forward ? 1 : 2]!;
   const out = b.newPlainForm(i);
-  const forms = inputs.map((input) =>
-    input === w ? b.plainForm(input) : reachable(b, input, b.plainForm(input)),
+  // Values that only the library reads may lie outside of the arena, and inputs of the gates need not exist.
+  const forms = inputs.map((node, k) =>
+    input && k === 0 ? out : node === w ? b.plainForm(node) : reachable(b, node, b.plainForm(node)),
   );
-  const weights = products.map((product) => packWeights(b, i, w, product, forward));
-  const from = products[0]!.columns[0];
+  const [from] = products[0]!.columns;
   const to = products.reduce((sum, { columns }) => sum + columns[1], 0);
   const operands = [...forms.map(({ region }) => region), out.region];
   // The input of the products, their results, and the gradients of c: one after another, each for all examples.
-  const own = [from, to, size].map((columns) => b.region(4 * count * columns));
-  const pieces = Math.ceil(count / ROWS);
-  const table = b.region(pieces * products.length * CALL_BYTES);
-  const calls = callsOf(b, layer, products, { weights, input: own[0]!, result: own[1]!, table });
-  const kernel = kernelOf(pool, layer, forward);
+  const own = [forward || copies ? from : 0, to, size].map((columns) => b.region(4 * count * columns));
+  const [read, written] = own as [Region, Region];
+  const placesOf = (list: readonly Product[], weights: number, source: Operand, bias?: Region): Placed[] => {
+    let at = 0;
+    return list.map((product) => {
+      const [, width] = product.columns;
+      const packed = packWeights(b, i, weights, product, forward);
+      const result = { arg: Arg.dst, region: written, offset: 4 * count * at, columns: width };
+      at += width;
+      return {
+        product,
+        operands: [
+          source,
+          { arg: Arg.weights, region: packed, offset: 0, md: product.weights },
+          ...(bias
+            ? [{ arg: Arg.bias, region: bias, offset: 4 * product.row, md: b.dnnl.plain([width]) }]
+            : []),
+          result,
+        ],
+      };
+    });
+  };
+  const moving = (arg: number, region: Region, columns: number): Operand => {
+    const { first, step } = along(layer, columns);
+    return { arg, region, offset: first, columns, step };
+  };
+  const source: Operand =
+    forward || copies
+      ? { arg: Arg.src, region: read, offset: 0, columns: from }
+      : moving(Arg.src, out.region, from);
+  const bias = input?.bias === undefined ? undefined : b.plainForm(input.bias).region;
+  const placed = [
+    ...(input
+      ? placesOf(before!, input.w, moving(Arg.src, b.plainForm(input.x).region, features), bias)
+      : []),
+    ...placesOf(products, w, source),
+  ];
+  const calls = callsOf(b, layer, placed);
+  const kernel = kernelOf(pool, layer, forward, forward ? !input : copies);
   b.emit({
     op,
     scope,
     kernel: 'brgemm, wasm',
-    macs: macsOf(b.graph, i),
-    touches: [...operands, ...weights, ...own, table, ...calls.regions],
+    macs: macsOf(b.graph, i) + (input ? length * count * gates * size * features : 0),
+    touches: [...operands, ...own, ...calls.regions],
     writes: false,
     script: (at) => {
       const offset = (region: Region): number => arena.offsetOf(at(region));
       const places = operands.map((region) => (region.slot === undefined ? offset(region) : 0));
-      const [input, result, dc] = own.map(offset) as [number, number, number];
+      const [state, result, dc] = own.map(offset) as [number, number, number];
       const args = forward
-        ? forwardArgs(layer, places, { product: result, state: input })
-        : backwardArgs(layer, places, { product: input, dh: result, dc });
+        ? forwardArgs(layer, places, { product: result, state })
+        : backwardArgs(layer, places, { product: state, dh: result, dc });
       const words = calls.bind(at);
-      const view = new BigUint64Array(pool.memory.buffer, offset(table), words.length);
+      const view = new BigUint64Array(pool.memory.buffer, offset(calls.table), words.length);
       const jobs = ranges(layer);
       if (!forward) jobs.reverse();
       const elements = elementsOf(layer);
       return () => {
         view.set(words);
         for (const [first, last] of jobs)
-          pool.share(kernel, [offset(table), products.length, first, last, ...args], pieces, 1, elements);
+          pool.share(kernel, [offset(calls.table), placed.length, first, last, ...args], pieces, 1, elements);
       };
     },
   });
@@ -158,81 +278,80 @@ function packWeights(
   return packed;
 }
 
-interface CallMemory {
-  /** Packed weights of each product. */
-  readonly weights: readonly Region[];
-  readonly input: Region;
-  readonly result: Region;
+interface Calls {
+  /** Memory of the table that native kernels read, which `bind` returns. */
   readonly table: Region;
-}
-
-/** The calls of the pieces. `bind` returns the table that native kernels read. */
-function callsOf(
-  b: Builder,
-  { count }: Sequence,
-  products: readonly Product[],
-  memory: CallMemory,
-): {
+  /** All memory that the products use. */
   readonly regions: readonly Region[];
   readonly bind: (at: (region: Region) => number) => BigUint64Array;
-} {
+}
+
+/** The calls of the products, piece by piece. */
+function callsOf(b: Builder, { count, length }: Sequence, placed: readonly Placed[]): Calls {
   const d = b.dnnl;
   const pieces = Math.ceil(count / ROWS);
-  const regions: Region[] = [];
-  const primitives = products.map(({ pds }) => b.threads.with(1, () => pds.map((pd) => d.primitive(pd))));
+  const regions = new Set<Region>();
+  const primitives = placed.map(({ product }) =>
+    b.threads.with(1, () => product.pds.map((pd) => d.primitive(pd))),
+  );
   for (const primitive of primitives.flat()) b.disposers.push(() => d.destroyPrimitive(primitive));
-  const callOf = (piece: number, k: number, before: number) => {
-    const { pds, weights, columns } = products[k]!;
-    const [from, to] = columns;
-    const rows = Math.min(ROWS, count - piece * ROWS);
-    const which = rows === ROWS ? 0 : pds.length - 1;
-    const scratch = d.query(pds[which]!, Query.scratchpad);
-    const start = 4 * piece * ROWS;
-    const args: [number, Md, Region, number][] = [
-      [Arg.src, d.plain([rows, from]), memory.input, start * from],
-      [Arg.weights, weights, memory.weights[k]!, 0],
-      [Arg.dst, d.plain([rows, to]), memory.result, 4 * count * before + start * to],
-    ];
-    if (scratch && d.bytes(scratch) > 0) {
-      const region = b.region(d.bytes(scratch));
-      regions.push(region);
-      args.push([Arg.scratchpad, scratch, region, 0]);
-    }
-    const handles = args.map(([arg, md, region, offset]) => {
-      const handle = d.memory(md, 0);
-      b.disposers.push(() => d.destroyMemory(handle));
-      return { arg, handle, region, offset };
-    });
-    return { primitive: primitives[k]![which]!, handles };
+  const handleOf = (md: Md): Handle => {
+    const handle = d.memory(md, 0);
+    b.disposers.push(() => d.destroyMemory(handle));
+    return handle;
   };
-  const made = Array.from({ length: pieces }, (_, piece) => {
-    let before = 0;
-    return products.map(({ columns }, k) => {
-      const call = callOf(piece, k, before);
-      before += columns[1];
-      return call;
+  const callOf = (piece: number, k: number) => {
+    const { product, operands } = placed[k]!;
+    const rows = Math.min(ROWS, count - piece * ROWS);
+    const which = rows === ROWS ? 0 : product.pds.length - 1;
+    const scratch = d.query(product.pds[which]!, Query.scratchpad);
+    const all: Operand[] = [...operands];
+    if (scratch && d.bytes(scratch) > 0)
+      all.push({ arg: Arg.scratchpad, region: b.region(d.bytes(scratch)), offset: 0, md: scratch });
+    const isMoving = all.some(({ step = 0 }) => step !== 0);
+    const places = all.map(({ arg, region, offset, columns = 0, md, step = 0 }) => {
+      regions.add(region);
+      const layout = md ?? d.plain([rows, columns]);
+      const handles = Array.from({ length: step === 0 ? 1 : length }, () => handleOf(layout));
+      return { arg, region, offset: offset + 4 * piece * ROWS * columns, step, handles };
     });
-  }).flat();
+    return { primitive: primitives[k]![which]!, places, lists: isMoving ? length : 1 };
+  };
+  const made = Array.from({ length: pieces * placed.length }, (_, n) =>
+    callOf(Math.floor(n / placed.length), n % placed.length),
+  );
+  const head = 8 * PRODUCT_WORDS * made.length;
+  const bytes = head + ARGS_BYTES * made.reduce((sum, { lists }) => sum + lists, 0);
+  const table = b.region(bytes);
   const bind = (at: (region: Region) => number): BigUint64Array => {
-    const bytes = new Uint8Array(made.length * CALL_BYTES);
-    const words = new BigUint64Array(bytes.buffer);
-    made.forEach(({ primitive, handles }, n) => {
-      for (const { handle, region, offset } of handles) d.setAddress(handle, at(region) + offset);
-      const place = 8 * PRODUCT_WORDS * made.length + ARGS_BYTES * n;
-      bytes.set(d.args(handles.map(({ arg, handle }) => [arg, handle] as const)), place);
-      const address = BigInt(at(memory.table) + place);
-      words.set([primitive, d.stream, BigInt(handles.length), address], PRODUCT_WORDS * n);
+    const room = new Uint8Array(bytes);
+    const words = new BigUint64Array(room.buffer);
+    let place = head;
+    made.forEach(({ primitive, places, lists }, n) => {
+      const address = BigInt(at(table) + place);
+      const next = BigInt(lists > 1 ? ARGS_BYTES : 0);
+      words.set([primitive, d.stream, BigInt(places.length), address, next], PRODUCT_WORDS * n);
+      for (const { region, offset, step, handles } of places)
+        handles.forEach((handle, t) => {
+          d.setAddress(handle, at(region) + offset + t * step);
+        });
+      for (let t = 0; t < lists; t++) {
+        const args = places.map(({ arg, handles }) => [arg, handles[t % handles.length]!] as const);
+        room.set(d.args(args), place);
+        place += ARGS_BYTES;
+      }
     });
     return words;
   };
-  return { regions, bind };
+  return { table, regions: [...regions, table], bind };
 }
 
-const kernelOf = (pool: KernelPool, { cell }: Sequence, forward: boolean): number =>
-  pool.compile({ native: cell, forward }, (pages) =>
+/** @param moves whether the kernel writes what the products of the next position read or are added to */
+const kernelOf = (pool: KernelPool, { cell }: Sequence, forward: boolean, moves: boolean): number =>
+  pool.compile({ native: cell, forward, moves }, (pages) =>
     forward
-      ? nativeModule('forward', encodeForwardPosition(cell, pages))
-      : nativeModule('backward', encodeBackwardPosition(cell, pages)),
+      ? nativeModule('forward', encodeForwardPosition(cell, moves, pages))
+      : nativeModule('backward', encodeBackwardPosition(cell, moves, pages)),
   );
 
 /** The kernel's arguments without position and mode. */

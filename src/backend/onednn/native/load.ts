@@ -9,8 +9,11 @@ import { instantiate, type LoadKernel, type Memory, type Run } from '../../../we
 /** First byte of a native kernel's module; the WebAssembly kernel follows. A WebAssembly module begins with 0. */
 const NATIVE = { forward: 1, backward: 2 } as const;
 
-/** Words of 64 bits for each product of a piece: primitive, stream, number of arguments, address of the arguments. */
-export const PRODUCT_WORDS = 4;
+/**
+ * Words of 64 bits for each product of a piece: primitive, stream, number of arguments, address of the arguments, and the
+ * distance to the arguments of the next position, which is 0 if all positions have the same.
+ */
+export const PRODUCT_WORDS = 5;
 
 /** Calls a primitive: its handle, the stream, the number of arguments, and their address. Returns a status. */
 export type Execute = (primitive: bigint, stream: bigint, count: number, args: bigint) => number;
@@ -35,8 +38,9 @@ export function loadWith(open: () => Execute): LoadKernel {
 
 /**
  * The kernel `(table, products, first, last, …, from, to, thread)`; the other arguments are those of the WebAssembly
- * kernel. Forward: it prepares the products of `first`; then, for each position, the products with the state before, and
- * the position. Backward: for each position from the last, the position, then the product with its gradients.
+ * kernel. Forward: it prepares the products of `first`; then, for each position, the products with the input, if they are
+ * part of it, and with the state before, and the position. Backward: for each position from the last, the position, then
+ * the product with its gradients.
  */
 function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): Run {
   return (table, products, first, last, ...rest) => {
@@ -45,12 +49,18 @@ function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): 
       const calls = Array.from({ length: products! }, (_, k) => {
         const at = table! + 8 * PRODUCT_WORDS * (piece * products! + k);
         const words = new BigUint64Array(memory.buffer, at, PRODUCT_WORDS);
-        const [primitive, stream, count, args] = words as unknown as [bigint, bigint, bigint, bigint];
-        return { primitive, stream, count: Number(count), args };
+        const [primitive, stream, count, args, step] = words as unknown as [
+          bigint,
+          bigint,
+          bigint,
+          bigint,
+          bigint,
+        ];
+        return { primitive, stream, count: Number(count), args, step };
       });
-      const multiply = (): void => {
-        for (const { primitive, stream, count, args } of calls) {
-          const status = execute(primitive, stream, count, args);
+      const multiply = (t: number): void => {
+        for (const { primitive, stream, count, args, step } of calls) {
+          const status = execute(primitive, stream, count, step === 0n ? args : args + BigInt(t) * step);
           if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
         }
       };
@@ -59,13 +69,13 @@ function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): 
       if (forward) {
         position(first! - 1, 0);
         for (let t = first!; t < last!; t++) {
-          multiply();
+          multiply(t);
           position(t, 1);
         }
       } else
         for (let t = last! - 1; t >= first!; t--) {
           position(t, 1);
-          multiply();
+          multiply(t);
         }
     }
   };

@@ -18,10 +18,27 @@ interface Units {
 /** Visits the units of a row: four at a time, then one at a time. */
 function eachUnit(routine: Routine, size: Variable, body: (units: Units) => void): void {
   const bytes = routine.let(mul(size, 4));
+  // Where each part of each row begins, computed once for a row.
+  const starts = new Map<Variable, Map<number, Variable>>();
+  const start = (row: Variable, part: number): Variable => {
+    const parts = starts.get(row) ?? new Map<number, Variable>();
+    starts.set(row, parts);
+    const known = parts.get(part) ?? (part === 0 ? row : routine.let(add(row, mul(bytes, part))));
+    parts.set(part, known);
+    return known;
+  };
+  body({
+    get: (row, part) => {
+      start(row, part);
+      return 0;
+    },
+    put: start,
+    value: () => 0,
+  });
   const at = routine.let(0);
   const left = routine.let(size);
   const run = (load: number): void => {
-    const address = (row: Variable, part: number) => add(row, mul(bytes, part), at);
+    const address = (row: Variable, part: number) => add(start(row, part), at);
     body({
       get: (row, part) => routine.load(address(row, part), 0, load),
       put: (row, part, value) => {

@@ -50,8 +50,10 @@ export const FORWARD_ARGS = [
  * Computes a position from its activated products, if `computes` is 1, copies its h to `state`, and writes what the
  * products of the next position are added to. Position −1 is the first state. The products lie one after another at
  * `product`, each for all examples.
+ *
+ * @param prepares false if something else writes what the products are added to; then `x` is not read
  */
-export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<ArrayBuffer> {
+export function encodeForwardPosition(cell: Cell, prepares: boolean, pages: number): Uint8Array<ArrayBuffer> {
   const { gates, record } = CELLS[cell];
   const module = new KernelModule();
   const [begin, finish] = [cellStart(module, cell), cellFinish(module, cell)];
@@ -88,9 +90,10 @@ export function encodeForwardPosition(cell: Cell, pages: number): Uint8Array<Arr
         routine.set(whole, bytes);
       });
       routine.call(copy, rows, p.size, from, whole, add(p.state, start));
-      routine.if(less(add(p.t, 1), p.length), () =>
-        routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias),
-      );
+      if (prepares)
+        routine.if(less(add(p.t, 1), p.length), () =>
+          routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias),
+        );
     });
   });
   return module.encodeFor(pages);
@@ -116,8 +119,12 @@ export const BACKWARD_ARGS = [
   'computes',
 ] as const;
 
-/** Computes the gradients of a position, and copies those that reach the state before through the weights. */
-export function encodeBackwardPosition(cell: Cell, pages: number): Uint8Array<ArrayBuffer> {
+/**
+ * Computes the gradients of a position.
+ *
+ * @param copies whether those that reach the state before through the weights are copied to `product`
+ */
+export function encodeBackwardPosition(cell: Cell, copies: boolean, pages: number): Uint8Array<ArrayBuffer> {
   const { gates, record, grads } = CELLS[cell];
   const module = new KernelModule();
   const compute = cellBackward(module, cell);
@@ -149,7 +156,7 @@ export function encodeBackwardPosition(cell: Cell, pages: number): Uint8Array<Ar
       const dy = add(p.dy, mul(p.t, p.dyStep), start);
       routine.call(compute, rows, p.size, dy, dh, dc, kept, h, step, c, step, out);
       const product = add(p.product, mul(start, gates));
-      routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product);
+      if (copies) routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product);
     });
   });
   return module.encodeFor(pages);
