@@ -21,8 +21,8 @@ const window = (g: ConvGeometry): Dims[] => [g.strides, g.dilates, g.padLeft, g.
 export abstract class Dnnl extends DnnlCore {
   /** Flags that make normalisations use a scale and a shift. */
   protected abstract readonly scaleAndShift: number;
-  /** Whether gradients of normalisations need the scale, the shift, or both, as argument indices. */
-  abstract readonly normGradInputs: readonly number[];
+  /** Whether the gradient of batch normalisation needs the scale, the shift, or both, as argument indices. */
+  abstract readonly batchNormGradInputs: readonly number[];
 
   /** The constant of an elementwise algorithm in this version. */
   protected eltwiseAlg(alg: number): number {

@@ -63,7 +63,7 @@ const fields = ({ native }: Md): DataView => {
 export class DnnlV2 extends Dnnl {
   protected override readonly postOpBase = 16384;
   protected override readonly scaleAndShift = 0x18;
-  override readonly normGradInputs = [Arg.scale, Arg.shift];
+  override readonly batchNormGradInputs = [Arg.scale, Arg.shift];
 
   #md(fill: (bytes: Uint8Array) => void): Md {
     const bytes = new Uint8Array(MD_BYTES);

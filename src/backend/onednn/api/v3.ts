@@ -27,7 +27,7 @@ const Ask = {
 export class DnnlV3 extends Dnnl {
   protected override readonly postOpBase = 32768;
   protected override readonly scaleAndShift = 0x6;
-  override readonly normGradInputs = [Arg.scale];
+  override readonly batchNormGradInputs = [Arg.scale];
   readonly #registry: FinalizationRegistry<Handle>;
 
   constructor(library: OneDnnLibrary) {

@@ -127,8 +127,9 @@ export function lowerLayerNormGrad(b: Builder, { nodes }: Cluster): boolean {
       [Arg.mean, mean],
       [Arg.variance, variance],
       [Arg.diffDst, b.form(grads.dy, shape, d.plain(shape))],
-      // Gradients do not depend on the shift, so any vector can be passed for it.
-      ...d.normGradInputs.map((arg) => [arg, vector(b, layer.gamma)] as const),
+      // Gradients do not depend on the shift, which the library asks for all the same.
+      [Arg.scale, vector(b, layer.gamma)],
+      [Arg.shift, vector(b, layer.beta)],
       [Arg.diffSrc, dx],
       [Arg.diffScale, diffGamma],
       [Arg.diffShift, diffBeta],

@@ -94,7 +94,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
     [Arg.variance, stats.variance],
     [Arg.diffDst, b.form(dy, src.dims, src.md)],
     // Gradients do not depend on the shift, so any vector can be passed for it.
-    ...d.normGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
+    ...d.batchNormGradInputs.map((arg) => [arg, b.plainForm(gamma)] as const),
     [Arg.diffSrc, out],
     [Arg.diffScale, diffGamma],
     [Arg.diffShift, diffBeta],
