@@ -3,17 +3,20 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { FOLDER, serve, versionOf } from './protocol.mjs';
+import { FOLDER, load, serve, versionOf } from './protocol.mjs';
 
 await serve(async (work) => {
   if (work.what !== 'infer') throw new Error('onnxruntime-web cannot train');
   const provider = work.mode || 'webgpu';
   if (provider === 'webgpu') (await import('./webgpu.mjs')).providePageGpu();
   const dist = join(FOLDER, 'node_modules/onnxruntime-web/dist');
-  const ort = await import(
-    pathToFileURL(join(dist, provider === 'webgpu' ? 'ort.webgpu.mjs' : 'ort.wasm.mjs')).href
-  );
-  ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
+  let ort;
+  if (provider === 'webgpu') {
+    ort = await import(pathToFileURL(join(dist, 'ort.webgpu.mjs')).href);
+    ort.env.wasm.wasmPaths = `${pathToFileURL(dist).href}/`;
+  }
+  // The entry for Node reads its WebAssembly from files.
+  else ort = (await load('onnxruntime-web')).default;
   ort.env.wasm.numThreads = provider === 'webgpu' ? 1 : work.threads;
   const session = await ort.InferenceSession.create(await readFile(join(work.folder, work.onnx)), {
     executionProviders: [provider],

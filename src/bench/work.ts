@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DEVICES } from '../backend/device-names.js';
 import { UsageError } from '../errors/errors.js';
+import type { TypedArray } from '../graph/types.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { viewBytes } from '../interop/numbers.js';
 import { exportOnnx } from '../interop/onnx/index.js';
@@ -98,7 +99,15 @@ export async function writeWork({ wantsOnnx, describe, ...options }: WorkOptions
   try {
     manualSeed(SEED);
     const { model, input } = await buildNetwork(options.network);
-    const parameters = await Promise.all(model.parameters().map((p) => p.data()));
+    const random = new Generator(SEED + 1);
+    // Parameters that begin as zeros would hide what is computed before them.
+    const parameters: TypedArray[] = [];
+    for (const parameter of model.parameters()) {
+      const values = await parameter.data();
+      if (values.every((value: number) => value === 0))
+        parameter.load(values.map(() => random.uniform(-0.05, 0.05)));
+      parameters.push(await parameter.data());
+    }
     await writeFileAtomic(join(folder, 'weights.f32'), parameters.map(viewBytes));
     const generator = new Generator(SEED);
     const imageCount = Math.min(IMAGES, options.batch);

@@ -120,7 +120,8 @@ function preview(): void {
 
 function duration(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
-  return minutes > 0 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.round(seconds)} s`;
+  const rest = `${Math.round(minutes > 0 ? seconds % 60 : seconds)} ${text('seconds')}`;
+  return minutes > 0 ? `${minutes} ${text('minutes')} ${rest}` : rest;
 }
 
 function download(bytes: Uint8Array<ArrayBuffer>): void {
@@ -170,7 +171,7 @@ function take(report: Report): void {
       const left = ((steps - report.step) * settings().batchSize) / rate;
       byId<HTMLProgressElement>('progress').value = report.step / steps;
       show(
-        `${text('step')} ${report.step} ${text('of')} ${steps} · ${text('loss')} ${report.loss.toFixed(3)} · ${rate.toFixed(0)} ${text('images')} · ${text('left')} ${duration(left)}`,
+        `${text('step')} ${report.step} ${text('of')} ${steps} · ${text('loss')} ${report.loss.toFixed(3)} · ${rate.toFixed(0)} ${text('images')} · ${text('left').replace('{}', duration(left))}`,
         { often: true },
       );
       return;

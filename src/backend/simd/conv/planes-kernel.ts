@@ -2,6 +2,7 @@ import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   div,
+  equal,
   type Int,
   less,
   min,
@@ -11,6 +12,7 @@ import {
   sub,
   type Variable,
 } from '../../../webassembly/terms.js';
+import { zeroElements } from '../copy/elements.js';
 import type { Epilogue } from '../gemm/epilogue.js';
 import { multiplyAdd } from '../gemm/micro.js';
 import { KernelModule } from '../kernel-module.js';
@@ -35,7 +37,8 @@ export interface PlaneVariant {
   readonly taps: readonly PlaneTap[];
   /** Columns of the input between two positions: 1 or 2. */
   readonly stepColumn: number;
-  readonly padded: boolean;
+  /** How a plane is read: where it is, or from a copy that is padded with zeros, of the whole plane or of a strip. */
+  readonly copied: 'no' | 'plane' | 'strip';
   /** Whether a product is computed and added in one instruction. */
   readonly fused: boolean;
 }
@@ -51,6 +54,59 @@ function load(routine: Routine, { stepColumn }: PlaneVariant, address: Int, colu
   return low;
 }
 
+const COPY_ARGS = [...SOURCE_ARGS, 'copyTo', 'copyFrom', 'copyRows', 'rowBytes'] as const;
+type CopyArgument = (typeof COPY_ARGS)[number];
+
+/** `(to, from, rows, columns, stepTo, stepFrom)`: copies rows. */
+const copyRows = (module: KernelModule): Routine =>
+  module.define(6, (routine, to, from, rows, columns, stepTo, stepFrom) => {
+    const last = routine.let(mul(sub(columns, 4), 4));
+    routine.for(0, rows, 1, () => {
+      routine.if(
+        less(3, columns),
+        () => {
+          // The last vector overlaps the one before it.
+          const at = routine.let(-16);
+          routine.repeat(
+            () => {
+              routine.set(at, min(add(at, 16), last));
+              routine.save(add(to, at), routine.load(add(from, at)));
+            },
+            less(at, last),
+          );
+        },
+        () => routine.for(0, mul(columns, 4), 4, (at) => routine.copy(add(to, at), add(from, at))),
+      );
+      routine.step(to, stepTo);
+      routine.step(from, stepFrom);
+    });
+  });
+
+/**
+ * Makes planes readable. `begin` runs once, before the first of them; `read` gives the address of a strip's first number.
+ */
+function planeReader(module: KernelModule, { copied }: PlaneVariant) {
+  const readStrip = stripReader(module, copied === 'strip');
+  const [zero, copy] = copied === 'plane' ? [zeroElements(module), copyRows(module)] : [];
+  type Values = Readonly<Record<CopyArgument, Variable>>;
+  return {
+    begin: (routine: Routine, p: Values, memory: Variable): void => {
+      if (zero) routine.call(zero, memory, div(p.stripPlane, 4));
+    },
+    read: (
+      routine: Routine,
+      p: Values,
+      memory: Variable,
+      { image, group, row, rows }: Readonly<Record<'image' | 'group' | 'row' | 'rows', Variable>>,
+    ): Variable => {
+      if (!copy) return readStrip(routine, p, memory, { image, group, row, rows, firstPlane: 0, planes: 1 });
+      const from = add(p.source, mul(image, p.sourceImage), mul(group, p.sourcePlane), p.copyFrom);
+      routine.call(copy, add(memory, p.copyTo), from, p.copyRows, p.inside, p.rowBytes, p.sourceRow);
+      return memory;
+    },
+  };
+}
+
 /** Addresses of the rows of the box around the taps, for a row of positions. */
 const rowsOf = (routine: Routine, { taps }: PlaneVariant, top: Int, rowBytes: Variable): Variable[] =>
   Array.from({ length: 1 + Math.max(...taps.map(({ row }) => row)) }, (_, row) =>
@@ -59,7 +115,7 @@ const rowsOf = (routine: Routine, { taps }: PlaneVariant, top: Int, rowBytes: Va
 
 /** Arguments of the kernel: addresses, distances in bytes, and counts. */
 export const PLANE_ARGS = [
-  ...SOURCE_ARGS,
+  ...COPY_ARGS,
   'weights',
   'weightGroup',
   'target',
@@ -71,7 +127,6 @@ export const PLANE_ARGS = [
   'rows',
   'columns',
   'stripRows',
-  'rowBytes',
   'targetImage',
   'targetPlane',
   'targetRow',
@@ -88,26 +143,20 @@ export function encodePlanes(
   { bias, activation }: Epilogue,
   pages: number,
 ): Uint8Array<ArrayBuffer> {
-  const { taps, stepColumn, padded, fused } = variant;
+  const { taps, stepColumn, fused } = variant;
   const module = new KernelModule();
-  const readStrip = stripReader(module, padded);
+  const { begin, read } = planeReader(module, variant);
   module.run(PLANE_ARGS, (routine, p) => {
     const { code } = routine;
     const memory = routine.let(add(p.own, mul(p.thread, p.ownBytes)));
+    begin(routine, p, memory);
     routine.for(p.from, p.to, 1, (piece) => {
       const firstRow = routine.let(mul(rem(piece, p.strips), p.stripRows));
       const second = routine.let(div(piece, p.strips));
       const group = routine.let(rem(second, p.groups));
       const image = routine.let(div(second, p.groups));
       const rows = routine.let(min(p.stripRows, sub(p.rows, firstRow)));
-      const base = readStrip(routine, p, memory, {
-        image,
-        group,
-        row: firstRow,
-        rows,
-        firstPlane: 0,
-        planes: 1,
-      });
+      const base = read(routine, p, memory, { image, group, row: firstRow, rows });
       const from = routine.let(add(p.weights, mul(group, p.weightGroup)));
       const weights = taps.map(({ weight }) => routine.load(from, 4 * weight, V.load32Splat));
       const added = bias && routine.load(add(p.bias, mul(group, 4)), 0, V.load32Splat);
@@ -156,7 +205,7 @@ export function encodePlanes(
 
 /** Arguments of the kernel of the weights' gradient. */
 export const PLANE_GRADIENT_ARGS = [
-  ...SOURCE_ARGS,
+  ...COPY_ARGS,
   'gradient',
   'gradientImage',
   'gradientPlane',
@@ -164,10 +213,11 @@ export const PLANE_GRADIENT_ARGS = [
   'own',
   'ownBytes',
   'images',
+  /** Images whose products are added before they are added to the sums of all images. */
+  'together',
   'rows',
   'columns',
   'stripRows',
-  'rowBytes',
 ] as const;
 
 /** Bytes of the memory for each thread's sums. */
@@ -179,23 +229,25 @@ const [HALF, QUARTER] = [
 ];
 
 /**
- * A kernel whose pieces are groups: the gradient of a plane's weights, summed over images and positions. Sums of strips are
- * added, so that rounding errors do not grow with the number of all positions.
+ * A kernel whose pieces are groups: the gradient of a plane's weights, summed over images and positions. Sums of
+ * some images, or of strips, are added, so that rounding errors do not grow with the number of all positions.
  */
 export function encodePlaneGradient(variant: PlaneVariant, pages: number): Uint8Array<ArrayBuffer> {
-  const { taps, stepColumn, padded, fused } = variant;
+  const { taps, stepColumn, fused } = variant;
   const module = new KernelModule();
-  const readStrip = stripReader(module, padded);
+  const { begin, read } = planeReader(module, variant);
   module.run(PLANE_GRADIENT_ARGS, (routine, p) => {
     const { code } = routine;
     const totals = routine.let(add(p.own, mul(p.thread, p.ownBytes)));
     const memory = routine.let(add(totals, sumBytes(variant)));
+    begin(routine, p, memory);
     const sums = taps.map(() => code.vector());
     const zero = code.vector();
     code.f32(0).set(zero);
     routine.for(p.from, p.to, 1, (group) => {
       taps.forEach((_, t) => {
         routine.save(totals, zero, 16 * t);
+        code.get(zero).set(sums[t]!);
       });
       routine.for(0, p.images, 1, (image) => {
         const gradient = routine.let(
@@ -203,15 +255,7 @@ export function encodePlaneGradient(variant: PlaneVariant, pages: number): Uint8
         );
         routine.for(0, p.rows, p.stripRows, (firstRow) => {
           const rows = routine.let(min(p.stripRows, sub(p.rows, firstRow)));
-          const base = readStrip(routine, p, memory, {
-            image,
-            group,
-            row: firstRow,
-            rows,
-            firstPlane: 0,
-            planes: 1,
-          });
-          for (const sum of sums) code.get(zero).set(sum);
+          const base = read(routine, p, memory, { image, group, row: firstRow, rows });
           routine.for(0, rows, 1, (row) => {
             const cells = rowsOf(
               routine,
@@ -237,11 +281,15 @@ export function encodePlaneGradient(variant: PlaneVariant, pages: number): Uint8
             routine.while(less(3, left), () => position(4));
             routine.while(left, () => position(1));
           });
-          taps.forEach((_, t) => {
-            const total = routine.load(totals, 16 * t);
-            code.get(total).get(sums[t]!).v(V.f32Add).set(total);
-            routine.save(totals, total, 16 * t);
-          });
+          const isLast = less(sub(p.images, 2), image);
+          routine.if(add(isLast, equal(rem(add(image, 1), p.together), 0)), () =>
+            taps.forEach((_, t) => {
+              const total = routine.load(totals, 16 * t);
+              code.get(total).get(sums[t]!).v(V.f32Add).set(total);
+              routine.save(totals, total, 16 * t);
+              code.get(zero).set(sums[t]!);
+            }),
+          );
         });
       });
       taps.forEach(({ weight }, t) => {

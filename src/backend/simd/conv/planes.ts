@@ -4,7 +4,7 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
-import { type Grid, type Strip, stripOf } from './grid.js';
+import { type Grid, rowParts, type Strip, stripOf } from './grid.js';
 import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import {
   encodePlaneGradient,
@@ -20,6 +20,8 @@ import { sourceArguments } from './strip.js';
 const MOST_TAPS = 25;
 /** Positions of a strip: its input stays in the second-level cache. */
 const POSITIONS = 2 ** 14;
+/** Positions whose products are added before they are added to the sums of all positions. */
+const POSITIONS_TOGETHER = 2 ** 12;
 const PRODUCTS_PER_ELEMENT = 16;
 const CACHE_LINE = 64;
 
@@ -34,7 +36,7 @@ function stripsOf(
 ): { rows: number; strip: Strip; variant: PlaneVariant } {
   const rows = Math.max(1, Math.min(grid.rows, Math.floor(POSITIONS / grid.columns)));
   const strip = stripOf(grid, rows);
-  const { padded, box } = strip;
+  const { box } = strip;
   const taps = grid.taps.map((tap, t) => ({
     row: tap.row - box.row,
     column: tap.column - box.column,
@@ -43,7 +45,25 @@ function stripsOf(
   return {
     rows,
     strip,
-    variant: { taps, stepColumn: grid.stepColumn, padded, fused: tileOfMachine().fused },
+    variant: {
+      taps,
+      stepColumn: grid.stepColumn,
+      copied: !strip.padded ? 'no' : rows < grid.rows ? 'strip' : 'plane',
+      fused: tileOfMachine().fused,
+    },
+  };
+}
+
+/** Arguments of both kernels: how planes are read. */
+function readArguments(grid: Grid, strip: Strip, source: number) {
+  const above = Math.max(0, -strip.box.row);
+  const first = Math.max(0, strip.box.row);
+  return {
+    ...sourceArguments(grid, strip, source),
+    rowBytes: strip.rowBytes,
+    copyTo: above * strip.rowBytes + 4 * rowParts(grid, strip).left,
+    copyFrom: 4 * first * grid.width,
+    copyRows: Math.max(0, Math.min(grid.height - first, strip.rows - above)),
   };
 }
 
@@ -73,7 +93,7 @@ export function convolvePlanes(
         elements,
         args: (at, _, work) =>
           ordered(PLANE_ARGS, {
-            ...sourceArguments(grid, strip, at[0]!),
+            ...readArguments(grid, strip, at[0]!),
             weights: at[1]!,
             weightGroup: 4 * weights.group,
             target: at[2]! + 4 * target.offset,
@@ -85,7 +105,6 @@ export function convolvePlanes(
             rows,
             columns,
             stripRows,
-            rowBytes: strip.rowBytes,
             targetImage: 4 * target.image,
             targetPlane: 4 * target.plane,
             targetRow: 4 * target.row,
@@ -116,7 +135,7 @@ export function planeGradient(pool: KernelPool, grid: Grid): VectorOperation {
       elements,
       args: (operands, scratch) =>
         ordered(PLANE_GRADIENT_ARGS, {
-          ...sourceArguments(grid, strip, operands[1]!),
+          ...readArguments(grid, strip, operands[1]!),
           gradient: operands[0]!,
           gradientImage: 4 * groups * rows * columns,
           gradientPlane: 4 * rows * columns,
@@ -124,10 +143,10 @@ export function planeGradient(pool: KernelPool, grid: Grid): VectorOperation {
           own: scratch,
           ownBytes: own,
           images,
+          together: stripRows < rows ? 1 : Math.max(1, Math.floor(POSITIONS_TOGETHER / (rows * columns))),
           rows,
           columns,
           stripRows,
-          rowBytes: strip.rowBytes,
         }),
     },
   ]);

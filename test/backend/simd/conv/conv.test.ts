@@ -173,6 +173,7 @@ describe('convolutions in three directions', () => {
     }),
     'depthwise with a large kernel': convolution([1, 3, 14, 13], [3, 7, 7], { padding: [3, 3], groups: 3 }),
     'depthwise 1×1': convolution([2, 5, 6, 7], [5, 1, 1], { groups: 5 }),
+    'depthwise of many images': convolution([40, 2, 12, 11], [2, 3, 3], { padding: [1, 1], groups: 2 }),
     'depthwise in several strips': convolution([1, 2, 130, 141], [2, 3, 3], { padding: [1, 1], groups: 2 }),
     'a kernel as large as the image': convolution([9, 3, 4, 5], [6, 4, 5]),
     'rows longer than a strip': convolution([1, 2, 4, 700], [3, 3, 3], { padding: [1, 1] }),
