@@ -107,8 +107,8 @@ const showGuesses = (shown: Guesses): void =>
     const [label, guess] = [shown.labels[i]!, shown.guesses[i]!];
     const percent = Math.round(100 * shown.probabilities[i]!);
     return label === guess
-      ? [`✓ ${guess} ${percent} %`, 'right']
-      : [`✗ ${guess} ${percent} % (${label})`, 'wrong'];
+      ? [`✓ ${guess} ${percent}\u00a0%`, 'right']
+      : [`✗ ${guess} ${percent}\u00a0% (${label})`, 'wrong'];
   });
 
 /** Asks for images of the chosen data set, unless those of a training are shown. */
