@@ -1,4 +1,5 @@
 import type { KernelImage } from '../run/events.js';
+import { drawGaps } from './drawing/gaps.js';
 import { type Pixels, pngUri } from './drawing/png.js';
 import { Drawing } from './drawing/svg.js';
 
@@ -38,5 +39,7 @@ export function kernelsSvg(kernels: KernelImage, title: string): string {
   const drawing = new Drawing(Math.max(width + 16, 360), height + 52, title);
   drawing.text('h', [8, 26], title, { size: 15 });
   drawing.image([8, 42], width, height, pngUri(pixels), title);
+  const { count, side } = kernels;
+  drawGaps(drawing, [8, 42], { count, columns: Math.min(PER_ROW, count), width: side, height: side }, zoom);
   return drawing.toString();
 }

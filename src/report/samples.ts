@@ -1,4 +1,5 @@
 import type { SampleImage } from '../run/events.js';
+import { drawGaps } from './drawing/gaps.js';
 import { type Compress, type Pixels, pngUri } from './drawing/png.js';
 import { Drawing } from './drawing/svg.js';
 
@@ -35,5 +36,12 @@ export function samplesSvg(set: SampleSet, title: string, compress?: Compress): 
   const drawing = new Drawing(Math.max(width + 16, 360), height + 52, title);
   drawing.text('h', [8, 26], title, { size: 15 });
   drawing.image([8, 42], width, height, pngUri(pixels, compress), title);
+  const [count, , high, wide] = set.shape as readonly [number, number, number, number];
+  drawGaps(
+    drawing,
+    [8, 42],
+    { count, columns: Math.ceil(Math.sqrt(count)), width: wide, height: high },
+    zoom,
+  );
   return drawing.toString();
 }

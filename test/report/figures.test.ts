@@ -168,3 +168,15 @@ test('curves: a logarithmic axis breaks the line at values that it cannot show',
     for (const log of [true, false])
       assert.doesNotMatch(curvesSvg({ ...options, series, log }), /NaN|Infinity|undefined/);
 });
+
+test('there are gaps between kernels, and nothing where the last row has none', async () => {
+  const svg = kernelsSvg({ step: 1, count: 18, side: 2, data: new Float32Array(216).fill(0.5) }, 'k');
+  assert.equal(svg.match(/<rect class="gap"/g)?.length, 15 + 1 + 1);
+  const { data, info } = await sharp(Buffer.from(svg)).raw().toBuffer({ resolveWithObject: true });
+  const zoom = Math.floor((info.width - 16) / 47);
+  const at = (x: number, y: number) => data[info.channels * ((42 + y) * info.width + 8 + x)];
+  const middle = Math.floor(zoom / 2);
+  assert.equal(at(middle, middle), 255, 'a kernel of one positive value');
+  assert.equal(at(2 * zoom + middle, middle), 255);
+  assert.equal(at(10 * zoom, 3 * zoom + middle), 255, 'no third kernel below');
+});

@@ -15,6 +15,7 @@ export interface Part {
 }
 
 type Facts = readonly (readonly [name: string, value: string])[];
+type KeyFigures = readonly (readonly [name: string, value: string, note?: string])[];
 
 /** No part for an empty text. */
 export const section = (id: string, title: string, body: string): Part[] =>
@@ -25,9 +26,12 @@ export const section = (id: string, title: string, body: string): Part[] =>
 export const missing = (text: string): string => `<p class="missing">${escapeXml(text)}</p>`;
 
 /** Key figures beside each other. */
-export const figuresList = (rows: Facts): string =>
+export const figuresList = (rows: KeyFigures): string =>
   `<dl class="figures">${rows
-    .map(([name, value]) => `<div><dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}</dd></div>`)
+    .map(([name, value, note]) => {
+      const small = note === undefined ? '' : ` <small>${escapeXml(note)}</small>`;
+      return `<div><dt>${escapeXml(name)}</dt><dd>${escapeXml(value)}${small}</dd></div>`;
+    })
     .join('')}</dl>`;
 
 export const caption = (text: string | undefined): string =>
@@ -70,9 +74,9 @@ export function lead({ epochs: done, config, measured }: ReportData, words: Page
 }
 
 /** The key figures of a run. */
-export function summary({ config, steps, epochs: done, measured }: ReportData, words: PageWords): Facts {
+export function summary({ config, steps, epochs: done, measured }: ReportData, words: PageWords): KeyFigures {
   const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const rows: (readonly [string, string])[] = [
+  const rows: (readonly [string, string, string?])[] = [
     [words.model, `${config.model.paper} (${config.model.preset})`],
     [words.dataset, config.dataset],
     [words.recipe, config.recipe],
@@ -96,7 +100,7 @@ export function summary({ config, steps, epochs: done, measured }: ReportData, w
     rows.push(...metricsOf(last).map(([name, value]) => [name, round(value)] as const));
   if (measured) {
     const images = share(measured.images, measured.total, words);
-    rows.push([words.measuredHere, `${round(measured.accuracy)} % (${images})`]);
+    rows.push([words.measuredHere, `${round(measured.accuracy)} %`, images]);
   }
   return rows;
 }

@@ -9,7 +9,7 @@ html{-webkit-text-size-adjust:100%;scroll-padding-top:1rem}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 ${SANS};-webkit-font-smoothing:antialiased}
 .page{max-width:82rem;margin:0 auto;padding:clamp(.9rem,1.6vw,1.4rem) clamp(1rem,3.2vw,2.75rem) 2.5rem}
 .brand{display:flex;align-items:center;gap:.6rem;margin:0 0 1rem;font:600 1.15rem/1 ${SERIF}}
-.brand-glass{fill:var(--accent)}.brand-heart{fill:#f0bd6b}.brand-base{fill:var(--rule-2)}
+.brand svg{background:none}.brand-glass{fill:var(--accent)}.brand-heart{fill:#f0bd6b}.brand-base{fill:var(--rule-2)}
 h1{font:600 clamp(1.6rem,1.2rem + 1.6vw,2.2rem)/1.15 ${SERIF};letter-spacing:-.01em;margin:0;overflow-wrap:anywhere}
 h2{font:600 1.3rem/1.25 ${SERIF};margin:0 0 .5rem}
 section{padding-top:1rem}
@@ -18,6 +18,7 @@ section+section,figure+section{margin-top:1.25rem;border-top:1px solid var(--rul
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,11rem),1fr));gap:.6rem 1.5rem;margin:0}
 .figures dt{color:var(--ink-3);font-size:.85rem;line-height:1.3}
 .figures dd{margin:0;font:600 1.15rem/1.3 ${SERIF};font-variant-numeric:tabular-nums lining-nums;overflow-wrap:anywhere}
+.figures small{font:400 .875rem/1.3 ${SANS};color:var(--ink-3)}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,27rem),1fr));gap:0 clamp(1.5rem,3vw,3rem);border-top:1px solid var(--rule);margin-top:1.25rem}
 .two section{min-width:0;margin:0;border:0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}
@@ -26,7 +27,7 @@ th:first-child,td:first-child{text-align:left}
 thead th{color:var(--ink-3);border-color:var(--rule-2)}
 .facts th{color:var(--ink-3);width:42%;overflow-wrap:anywhere}
 .facts td{text-align:left;overflow-wrap:anywhere}
-.wide,figure{overflow-x:auto;overscroll-behavior-x:contain}
+.wide,figure{position:relative;overflow-x:auto;overscroll-behavior-x:contain}
 .wide td,.wide th{white-space:nowrap}
 figure{margin:1rem 0 0;padding:.75rem;background:var(--sheet);border:1px solid var(--rule);border-radius:6px}
 figure svg{display:block;max-width:100%;height:auto;margin:0 auto}

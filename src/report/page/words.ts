@@ -19,7 +19,7 @@ const en = {
   trainingTime: 'Total time in training steps',
   memory: 'Peak resident memory of the process',
   testTop5: 'Top-5 test accuracy',
-  measuredHere: 'Accuracy of the best weights, evaluated for this report (images)',
+  measuredHere: 'Best weights, evaluated for this report',
   epochs: 'Epochs',
   epochColumns: [
     'Epoch',
@@ -79,7 +79,7 @@ const zh: PageWords = {
   trainingTime: '训练步总耗时',
   memory: '进程常驻内存峰值',
   testTop5: 'top-5 测试准确率',
-  measuredHere: '最佳权重的准确率，为本报告重新评测（图像数）',
+  measuredHere: '最佳权重，为本报告重新评测',
   epochs: '各轮结果',
   epochColumns: ['轮', '步', '训练损失', '训练准确率', '测试损失', '测试准确率', 'top-5', '测试图像'],
   notMeasured: '未评测',
