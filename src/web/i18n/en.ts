@@ -74,7 +74,7 @@ export const EN = {
   'curves.metric': 'Metric of the curves',
   'curves.first': 'The first {n} of {all} runs of the list.',
   'curves.second': 'Metric of the curves on the right',
-  'curves.summary': 'Click a curve to open its run.',
+  'curves.ends': 'Ends lowest: {low} ({lowest}); highest: {high} ({highest}). Click a curve to open its run.',
   'runs.sort': 'Sort by',
   'runs.actions': 'Actions',
   'runs.name': 'Run',

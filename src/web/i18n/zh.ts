@@ -75,7 +75,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'curves.metric': '曲线的指标',
   'curves.first': '列表中前 {n} 次训练，共 {all} 次。',
   'curves.second': '右侧曲线的指标',
-  'curves.summary': '点击曲线可打开对应的训练。',
+  'curves.ends': '末值最低：{low}（{lowest}）；最高：{high}（{highest}）。点击曲线可打开对应的训练。',
   'runs.sort': '排序',
   'runs.actions': '操作',
   'runs.name': '训练',

@@ -27,7 +27,7 @@ function text(value: Json): string {
 }
 
 /** Settings that differ between all runs without affecting the training. */
-const BESIDE_THE_POINT = /^(version|data|machine\.started)$/;
+const BESIDE_THE_POINT = /^(version|data|machine\.(started|command))$/;
 
 export function diffConfigs(configs: readonly Json[]): ConfigRow[] {
   const flat = configs.map((config) => flatten(config));

@@ -2,6 +2,7 @@ import { type Value, valueIn } from '../../run-query.js';
 import { useApp } from '../app/context.js';
 import { runHref } from '../lib/route.js';
 import { cellText, type RunRow } from '../lib/table/rows.js';
+import { Scroll } from './scroll.js';
 
 const WIDTH = 1100;
 const HEIGHT = 260;
@@ -65,8 +66,9 @@ export function Parallel({ rows, names }: { rows: readonly RunRow[]; names: read
   const y = (place: number): number => HEIGHT - BOTTOM - place * (HEIGHT - TOP - BOTTOM);
   const last = axes.at(-1)!;
   return (
-    <div class="parallel">
+    <Scroll label={t('parallel.title')}>
       <svg
+        class="parallel"
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
         aria-label={t('parallel.label', {
@@ -114,6 +116,6 @@ export function Parallel({ rows, names }: { rows: readonly RunRow[]; names: read
           </g>
         ))}
       </svg>
-    </div>
+    </Scroll>
   );
 }

@@ -22,6 +22,16 @@ export const metricTitle = (name: string, t: Translate): string =>
 /** Whether a metric is measured in percent. */
 export const isPercent = (name: string): boolean => /^epoch\/(train|test)(Accuracy|Top5)$/.test(name);
 
+/** Ends of an axis of percentages: from 0, unless all values are high. */
+export function percentAxis(
+  values: readonly (readonly (number | null | undefined)[])[],
+): readonly [number, number] {
+  let low = 100;
+  for (const line of values)
+    for (const value of line) if (typeof value === 'number' && value < low) low = value;
+  return [low >= 60 ? 10 * Math.floor((low - 1) / 10) : 0, 100];
+}
+
 export const metricText = (name: string): ((value: number) => string) =>
   isPercent(name)
     ? (value) => percent(value, Number.isInteger(value) ? 0 : 1)

@@ -180,7 +180,7 @@ export function Chart(props: ChartProps) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [shape, width > 0, height, log, clip, dark, language, kind]);
+  }, [shape, width > 0, height, log, clip, dark, language, kind, String(props.vertical)]);
 
   useEffect(() => {
     if (width > 0) plot.current?.setSize({ width, height });

@@ -1,10 +1,11 @@
 import { useMemo } from 'preact/hooks';
 import { useApp } from '../../app/context.js';
 import { useCurves } from '../../app/use-curves.js';
+import type { Translate } from '../../i18n.js';
 import { type Axis, axisOf, stepsIn } from '../../lib/curves/axis.js';
 import type { ChartView } from '../../lib/curves/chart-view.js';
 import { meanOf } from '../../lib/curves/groups.js';
-import { isPercent, metricText, metricTitle } from '../../lib/curves/metric.js';
+import { isPercent, metricText, metricTitle, percentAxis } from '../../lib/curves/metric.js';
 import { smoothCurve } from '../../lib/outliers.js';
 import type { Points } from '../../lib/points.js';
 import { runHref } from '../../lib/route.js';
@@ -42,8 +43,8 @@ interface Props {
   /** Increases when live runs should be loaded again. */
   readonly turn: number;
   readonly height?: number;
-  /** Text below the chart; default: the last value of each line. */
-  readonly summary?: string;
+  /** Only the lines that end lowest and highest below the chart, for many lines. */
+  readonly brief?: boolean;
 }
 
 /** One metric of the compared runs. */
@@ -56,7 +57,7 @@ export function MetricChart({
   spanOf,
   turn,
   height = 280,
-  summary,
+  brief = false,
 }: Props & { readonly name: string }) {
   const { t } = useApp();
   const ids = useMemo(() => runs.map(({ id }) => id), [runs.map(({ id }) => id).join('/')]);
@@ -97,6 +98,11 @@ export function MetricChart({
     return groups ? grouped(own, groups) : own;
   }, [curves, runs, groups, axes, smooth, view.clip, view.log, name]);
   const format = useMemo(() => metricText(name), [name]);
+  const [low, high] = isPercent(name) ? percentAxis(lines.map(({ value }) => value)) : [];
+  const vertical = useMemo(
+    () => (low === undefined || high === undefined ? undefined : ([low, high] as const)),
+    [low, high],
+  );
   const title = metricTitle(name, t);
   if (overview.failure) return <Problem failure={overview.failure} />;
   if (lines.length === 0)
@@ -132,20 +138,40 @@ export function MetricChart({
       log={view.log && !isPercent(name)}
       height={height}
       legend={groups !== undefined}
-      {...(isPercent(name) ? { vertical: [0, 100] as const } : {})}
+      {...(vertical ? { vertical } : {})}
       format={format}
-      summary={
-        summary ??
-        named
-          .slice(0, 8)
-          .map(({ label, value }) => {
-            const end = value.findLast((v) => typeof v === 'number' && Number.isFinite(v));
-            return t('compare.last', { name: label, value: typeof end === 'number' ? format(end) : '–' });
-          })
-          .join(t('semicolon'))
-      }
+      summary={brief ? briefly(named, format, t) : endings(named.slice(0, 8), format, t)}
     />
   );
+}
+
+const endOf = ({ value }: Line): number | undefined =>
+  value.findLast((v): v is number => typeof v === 'number' && Number.isFinite(v));
+
+/** The last value of each line. */
+const endings = (lines: readonly Line[], format: (value: number) => string, t: Translate): string =>
+  lines
+    .map((line) => {
+      const end = endOf(line);
+      return t('compare.last', { name: line.label, value: end === undefined ? '–' : format(end) });
+    })
+    .join(t('semicolon'));
+
+/** The lines that end lowest and highest. */
+function briefly(lines: readonly Line[], format: (value: number) => string, t: Translate): string {
+  const ends = lines.flatMap((line) => {
+    const end = endOf(line);
+    return end === undefined ? [] : [{ name: line.label, end }];
+  });
+  if (ends.length < 2) return endings(lines, format, t);
+  const low = ends.reduce((a, b) => (b.end < a.end ? b : a));
+  const high = ends.reduce((a, b) => (b.end > a.end ? b : a));
+  return t('curves.ends', {
+    low: low.name,
+    lowest: format(low.end),
+    high: high.name,
+    highest: format(high.end),
+  });
 }
 
 /** Whether a metric has a value for each step, and is smoothed. */

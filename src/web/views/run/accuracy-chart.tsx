@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { ClassifiedEpoch, EpochEvent } from '../../../run/events.js';
 import { useApp } from '../../app/context.js';
+import { percentAxis } from '../../lib/curves/metric.js';
 import { integer, percent } from '../../lib/format.js';
 import { Bars } from '../../ui/chart/bars.js';
 import { Chart } from '../../ui/chart/chart.js';
@@ -74,7 +75,7 @@ export function AccuracyChart({
       title={t('chart.accuracy')}
       lines={lines}
       height={280}
-      vertical={[0, 100]}
+      vertical={percentAxis(lines.map(({ value }) => value))}
       format={(value) => percent(value, Number.isInteger(value) ? 0 : 1)}
       summary={t(hasTop5 ? 'chart.accuracyFacts' : 'chart.accuracyFew', {
         epoch: last.epoch,

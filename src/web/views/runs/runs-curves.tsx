@@ -89,7 +89,7 @@ export function RunsCurves({ runs, metrics: [first, chosen], onMetric, view, onV
               spanOf={(steps) => spanOf(slider, steps)}
               turn={turn}
               height={220}
-              summary={t('curves.summary')}
+              brief
             />
           </div>
         ))}
