@@ -111,7 +111,7 @@ try {
   const times: [number[], number[]] = [[], []];
   for (let round = 0; round < Number(values.rounds); round++) {
     times[0].push(await first(ours.address, '.chart-plot canvas'));
-    times[1].push(await first(theirs.address, 'line-chart canvas, line-chart svg path'));
+    times[1].push(await first(theirs.address, 'line-chart canvas, tb-histogram path:visible'));
   }
   const questions = [];
   for (const { asks, ours: own, theirs: other } of QUESTIONS) {
@@ -121,6 +121,10 @@ try {
         const hand = new Hand(page);
         await ask(hand);
         return hand.clicks;
+      }).catch((error) => {
+        process.exitCode = 1;
+        console.error(`${asks} ${address}\n${error}`);
+        return Number.NaN;
       });
     questions.push({
       asks,
