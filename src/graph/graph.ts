@@ -32,7 +32,7 @@ export interface Graph {
 }
 
 /** A graph with the feeds and storages of one run. */
-export interface Bound {
+export interface BoundGraph {
   readonly graph: Graph;
   readonly key: string;
   readonly feeds: Feed[];
@@ -50,7 +50,7 @@ export interface Update {
  *
  * @param guard one of the outputs: see {@link Graph.guard}
  */
-export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): Bound {
+export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): BoundGraph {
   const slots = new Map<Storage, number>();
   const position = new Map<Node, number>();
   const bySignature = new Map<string, number>();

@@ -1,6 +1,6 @@
 import type { Device } from '../backend/backend.js';
 import { DeviceError } from '../errors/errors.js';
-import { type Bound, buildGraph, staleError } from '../graph/graph.js';
+import { type BoundGraph, buildGraph, staleError } from '../graph/graph.js';
 import type { Node } from '../graph/node.js';
 import { isStale } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
@@ -94,7 +94,7 @@ const known = (node: Node): TypedArray | undefined =>
   node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
 
 /** The device of a graph's storages. @throws DeviceError if they are on several devices */
-function deviceOf({ storages }: Bound): Device {
+function deviceOf({ storages }: BoundGraph): Device {
   const devices = new Set(storages.map((s) => s.device as Device));
   if (devices.size > 1)
     throw new DeviceError({

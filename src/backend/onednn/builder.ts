@@ -14,7 +14,7 @@ import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
 import type { Threads } from './library/threads.js';
 
 /** Builds a plan for oneDNN. */
-export class Builder extends FormBuilder {
+export class OneDnnBuilder extends FormBuilder {
   /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
   /** Tensors that are summed over ranks in their place, by the node that starts the sum. */

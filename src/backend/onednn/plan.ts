@@ -8,7 +8,7 @@ import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
 import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
 import type { Arena } from './arena.js';
-import { appliesActivation, Builder } from './builder.js';
+import { appliesActivation, OneDnnBuilder } from './builder.js';
 import { forNode } from './failure.js';
 import type { SlotLayout } from './forms.js';
 import type { Form } from './ir.js';
@@ -23,7 +23,7 @@ export class BuiltPlan {
   readonly #stats: PlanStats;
   /** Layout that each storage must have, by slot. */
   readonly layouts: readonly { dims: readonly number[]; md: Md }[];
-  readonly #builder: Builder;
+  readonly #builder: OneDnnBuilder;
   readonly #dnnl: Dnnl;
   readonly #threads: Threads;
   readonly #graph: Graph;
@@ -49,7 +49,7 @@ export class BuiltPlan {
     this.#threads = threads;
     this.#graph = graph;
     this.#execution = new Execution(graph);
-    const b = new Builder(dnnl, graph, layouts, choice, threads, arena);
+    const b = new OneDnnBuilder(dnnl, graph, layouts, choice, threads, arena);
     this.#builder = b;
     for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);

@@ -19,7 +19,7 @@ interface Work {
 }
 
 /** Builds a plan on a WebAssembly memory. */
-export class Builder extends PlanBuilder<Value, Work> {
+export class WasmBuilder extends PlanBuilder<Value, Work> {
   /** The storages, by slot. */
   readonly slots: readonly Region[];
   readonly vectors: VectorSteps<Value, Work>;

@@ -9,7 +9,7 @@ import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
 import type { KernelPool } from '../simd/pool.js';
 import type { Algorithms } from './algorithms.js';
-import { Builder, type Value } from './builder.js';
+import { WasmBuilder, type Value } from './builder.js';
 import { lower } from './lower/index.js';
 import type { WasmMemory } from './memory.js';
 
@@ -32,7 +32,7 @@ export interface Host {
 /** A graph compiled to steps on the engine's memory. */
 export class WasmPlan implements Plan {
   readonly #graph: Graph;
-  readonly #builder: Builder;
+  readonly #builder: WasmBuilder;
   readonly #assembly: Assembly<Value>;
   readonly #execution: Execution;
   readonly #stats: PlanStats;

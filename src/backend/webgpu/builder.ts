@@ -92,7 +92,7 @@ const RESERVED = 2;
 const MOST_INPUTS = 13;
 
 /** Builds a plan of WebGPU kernels. */
-export class Builder extends PlanBuilder<Value, Work> {
+export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   /** The storages, by slot. */
   readonly slots: readonly Value[];
   /** What updates depend on: the guard, or whether all indices are in range as well. */

@@ -1,5 +1,5 @@
 import type { PlanStep } from '../plan/step.js';
-import type { Builder, Dispatch, Joinable, Value, Work } from './builder.js';
+import type { WebGpuBuilder, Dispatch, Joinable, Value, Work } from './builder.js';
 
 /** A step of a plan. */
 export type Step = PlanStep & Work;
@@ -59,7 +59,7 @@ function mayMoveLast(known: readonly Effects[], at: number): boolean {
  * Joins steps that do equal elementwise work, such as the updates of all parameters, where no step between them depends
  * on the order. The joined step runs where the first of them stood, or, if they may be late, where the last did.
  */
-export function joinSteps(b: Builder): FinalStep[] {
+export function joinSteps(b: WebGpuBuilder): FinalStep[] {
   const done: FinalStep[] = [];
   /** Effects of each of the steps in `done`. */
   const known: Effects[] = [];

@@ -1,5 +1,5 @@
 import type { Region } from '../plan/region.js';
-import type { Builder } from './builder.js';
+import type { WebGpuBuilder } from './builder.js';
 import { ALIGNMENT } from './builder.js';
 import type { FinalStep } from './join.js';
 
@@ -71,7 +71,7 @@ function lifetimes(
  * @param existing sizes of buffers that other plans use, which this one may use too
  */
 export function placeRegions(
-  b: Builder,
+  b: WebGpuBuilder,
   steps: readonly FinalStep[],
   ends: { readonly feeds: readonly Region[]; readonly outputs: readonly Region[] },
   existing: readonly PlannedBuffer[],

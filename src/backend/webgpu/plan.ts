@@ -23,7 +23,7 @@ import { placeRegions } from './places.js';
 import { splitNorms } from './rewrite.js';
 
 /** A plan whose commands are bound to buffers. */
-interface Bound {
+interface BoundCommands {
   readonly commands: readonly Command[];
   readonly placeOf: (region: Region) => Place;
   readonly constants: readonly GpuBuffer[];
@@ -42,7 +42,7 @@ export class WebGpuPlan {
   readonly #engine: WebGpuEngine;
   readonly #written: Graph;
   readonly #graph: Graph;
-  readonly #builder: Builder;
+  readonly #builder: WebGpuBuilder;
   readonly #steps: readonly FinalStep[];
   readonly #checks: readonly IndexCheck[];
   /** Two words for each check on the GPU: one more than the position of a bad value, or 0, and the value. */
@@ -50,7 +50,7 @@ export class WebGpuPlan {
   readonly #outputs: readonly Value[];
   readonly #began = performance.now();
   #memory: PlanMemory | undefined;
-  #bound: Bound | undefined;
+  #bound: BoundCommands | undefined;
   #compileSeconds = 0;
   #runSeconds = 0;
 
@@ -63,7 +63,7 @@ export class WebGpuPlan {
     this.#graph = graph;
     this.#checks = indexChecks(graph);
     const onGpu = this.#checks.filter(({ feed }) => feed === undefined);
-    const b = new Builder(graph, engine.limits, onGpu.length > 0);
+    const b = new WebGpuBuilder(graph, engine.limits, onGpu.length > 0);
     this.#builder = b;
     for (const i of graph.feeds) b.define(i, b.newValue(i));
     graph.storages.forEach((i, slot) => {
@@ -144,7 +144,7 @@ export class WebGpuPlan {
   /** Does the work of this thread: reads values back, and writes the result. */
   async #exchange(
     { node, inputs, output }: HostWork,
-    placeOf: Bound['placeOf'],
+    placeOf: BoundCommands['placeOf'],
     before: readonly Command[],
   ): Promise<void> {
     const engine = this.#engine;
@@ -191,7 +191,7 @@ export class WebGpuPlan {
   }
 
   /** Checks the values of a run, binds the plan and copies the feeds. */
-  async #ready(feeds: readonly TypedArray[], storages: readonly number[]): Promise<Bound> {
+  async #ready(feeds: readonly TypedArray[], storages: readonly number[]): Promise<BoundCommands> {
     const graph = this.#written;
     checkNumberOf('feeds', graph.feeds.length, feeds.length);
     checkNumberOf('storages', graph.storages.length, storages.length);
@@ -213,7 +213,7 @@ export class WebGpuPlan {
     return bound;
   }
 
-  async #bind(storages: readonly Place[]): Promise<Bound> {
+  async #bind(storages: readonly Place[]): Promise<BoundCommands> {
     const old = this.#bound;
     if (
       old &&
@@ -289,7 +289,7 @@ function at(value: Value, placeOf: (region: Region) => Place) {
 }
 
 /** Adds a step that copies a value, unless the guard forbids it. */
-function copy(b: Builder, i: number, from: Value, to: Value): Value {
+function copy(b: WebGpuBuilder, i: number, from: Value, to: Value): Value {
   const { dtype, shape } = b.node(i);
   const count = sizeOf(shape);
   if (count === 0) return to;
@@ -309,7 +309,7 @@ function copy(b: Builder, i: number, from: Value, to: Value): Value {
 }
 
 /** Adds a step that looks for a value outside of [0, size). */
-function addCheck(b: Builder, { node, size }: IndexCheck, n: number, status: Value): void {
+function addCheck(b: WebGpuBuilder, { node, size }: IndexCheck, n: number, status: Value): void {
   const value = b.value(node);
   b.add([node], {
     program: {
@@ -340,7 +340,7 @@ ${entry(`
 }
 
 /** A number that is finite if updates may be written: the guard, or NaN if an index is bad. */
-function verdictOf(b: Builder, i: number, checks: number, status: Value): Value {
+function verdictOf(b: WebGpuBuilder, i: number, checks: number, status: Value): Value {
   const verdict = b.scratch('float32', 1);
   const guard = b.graph.guard === undefined ? [] : [b.value(b.graph.guard)];
   emitScratch(b, i, verdict, [status, ...guard], {

@@ -16,7 +16,7 @@ export interface Normal {
 }
 
 /** Of a batch: one value in nats for each image, [N]. */
-export interface Bound {
+export interface BoundTerms {
   /** −log p(x | z), averaged over the draws. */
   readonly reconstruction: Tensor;
   /** The divergence of the approximate posterior from the prior, in closed form. */
@@ -77,7 +77,7 @@ export class VAE extends nn.Module {
    *
    * @param noise standard normal values [N, latent], one for each draw
    */
-  bound(x: Tensor, noise: readonly Tensor[]): Bound {
+  bound(x: Tensor, noise: readonly Tensor[]): BoundTerms {
     const q = this.encode(x);
     const draws = noise.map((e) => missing(this.decode(drawn(q, e)), x));
     return { reconstruction: stack(draws).mean(0), divergence: divergence(q) };

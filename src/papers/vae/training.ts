@@ -2,7 +2,7 @@ import { eye, optim, type Tensor, tensor } from 'paperweight/core';
 import type { ModelConfig } from '../../run/config.js';
 import type { MeasureContext, SampleContext } from '../../train/method/method.js';
 import type { Training, TrainingSetup } from '../../train/method/paper-training.js';
-import { type Bound, divergence, drawn, logNormal, logPrior, missing, type VAE } from './model.js';
+import { type BoundTerms, divergence, drawn, logNormal, logPrior, missing, type VAE } from './model.js';
 
 /** AEVB is the paper's algorithm, wake-sleep the one that it is compared with. */
 export const ALGORITHMS = ['aevb', 'wake-sleep'] as const;
@@ -18,7 +18,7 @@ type Batch = readonly [images: Tensor, labels: Tensor];
 const noiseFor = (model: VAE, { normal, count }: MeasureContext, draws: number): Tensor[] =>
   Array.from({ length: draws }, () => normal([count, model.latent]));
 
-const means = ({ reconstruction, divergence: kl }: Bound) => ({
+const means = ({ reconstruction, divergence: kl }: BoundTerms) => ({
   reconstruction: reconstruction.mean(),
   divergence: kl.mean(),
 });

@@ -1,7 +1,7 @@
 import { cutRows, joinRows } from '../../simd/nodes.js';
 import type { KernelPool } from '../../simd/pool.js';
 import type { Dims, Md } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { emitOperation, lowerVectors } from './vectors.js';
 
@@ -15,16 +15,16 @@ import { emitOperation, lowerVectors } from './vectors.js';
 const BLOCK = 16;
 
 /** The layout [N, H, W, C] of an image [N, C, H, W]. */
-export function channelsLast(b: Pick<Builder, 'dnnl'>, shape: Dims): Md {
+export function channelsLast(b: Pick<OneDnnBuilder, 'dnnl'>, shape: Dims): Md {
   const [, channels, height, width] = shape as [number, number, number, number];
   return b.dnnl.plain(shape, 'float32', [channels * height * width, 1, width * channels, channels]);
 }
 
 /** Plans in which channels have been joined channels last; others keep the layouts that the library chooses. */
-const joining = new WeakSet<Builder>();
+const joining = new WeakSet<OneDnnBuilder>();
 
 /** Whether a value was computed with the channels last, in a plan that joins them so. */
-export function isChannelsLast(b: Builder, i: number): boolean {
+export function isChannelsLast(b: OneDnnBuilder, i: number): boolean {
   const { shape, dtype } = b.node(i);
   if (!joining.has(b) || shape.length !== 4 || dtype !== 'float32') return false;
   const { dims, md } = b.value(i).forms[0]!;
@@ -36,7 +36,7 @@ export function isChannelsLast(b: Builder, i: number): boolean {
 }
 
 /** The pool for an operation on channels of images; undefined for other operations. */
-function poolFor(b: Builder, i: number): KernelPool | undefined {
+function poolFor(b: OneDnnBuilder, i: number): KernelPool | undefined {
   const { shape, attrs, dtype } = b.node(i);
   return shape.length === 4 && attrs.axis === 1 && dtype === 'float32' ? b.arena?.pool : undefined;
 }
@@ -44,7 +44,7 @@ function poolFor(b: Builder, i: number): KernelPool | undefined {
 const positions = ([images, , height, width]: Dims): number => images! * height! * width!;
 
 /** Joins channels that a convolution or a normalisation made, channels last if they do not fit into blocks. */
-export function lowerConcat(b: Builder, i: number): boolean {
+export function lowerConcat(b: OneDnnBuilder, i: number): boolean {
   const { inputs, shape } = b.node(i);
   const shapes = inputs.map((input) => b.node(input).shape);
   const isPlain = (input: number): boolean => {
@@ -66,7 +66,7 @@ export function lowerConcat(b: Builder, i: number): boolean {
 }
 
 /** Channels of a value that has them last. */
-export function lowerSlice(b: Builder, i: number): boolean {
+export function lowerSlice(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   const [x] = inputs as [number];
   const pool = poolFor(b, i);

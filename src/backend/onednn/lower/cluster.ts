@@ -5,7 +5,7 @@ import type { VectorKernel } from '../../simd/chain.js';
 import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { canRender } from '../../simd/render.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padded } from './elementwise.js';
 import { reachable } from './vectors.js';
@@ -17,7 +17,7 @@ const SMALL = 256;
  * Lowers a group of elementwise nodes to one vector kernel. Returns false if the plan's memory is not accessible to
  * vector kernels, the formula has an operation that they do not support, values are bfloat16, or the size is small.
  */
-export function lowerCluster(b: Builder, cluster: Cluster): boolean {
+export function lowerCluster(b: OneDnnBuilder, cluster: Cluster): boolean {
   const { inputs, formula, reduce } = cluster;
   const size = sizeOf(reduce?.shape ?? b.node(cluster.nodes.at(-1)!).shape);
   const { arena } = b;
@@ -30,10 +30,10 @@ export function lowerCluster(b: Builder, cluster: Cluster): boolean {
 }
 
 /** Whether the plan's last step is a vector kernel that computes one of these values: one step can then do both. */
-export const followsVectors = (b: Builder, inputs: readonly number[]): boolean =>
+export const followsVectors = (b: OneDnnBuilder, inputs: readonly number[]): boolean =>
   inputs.some((input) => b.vectors?.endsWith(b.value(input).forms[0]!.region));
 
-function lowerElementwise(b: Builder, cluster: Cluster, pool: KernelPool): void {
+function lowerElementwise(b: OneDnnBuilder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
   const size = sizeOf(b.node(root).shape);
@@ -49,7 +49,7 @@ function lowerElementwise(b: Builder, cluster: Cluster, pool: KernelPool): void 
 }
 
 /** Lowers a cluster whose elements are reduced: one kernel computes and reduces them. Row-major. */
-function lowerReduction(b: Builder, cluster: Cluster, pool: KernelPool): void {
+function lowerReduction(b: OneDnnBuilder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
   const kernel = reductionKernel(
@@ -63,7 +63,7 @@ function lowerReduction(b: Builder, cluster: Cluster, pool: KernelPool): void {
   b.define(root, out);
 }
 
-function emit(b: Builder, nodes: readonly number[], kernel: VectorKernel, forms: readonly Form[]): void {
+function emit(b: OneDnnBuilder, nodes: readonly number[], kernel: VectorKernel, forms: readonly Form[]): void {
   b.vectors!.emit(
     { ...b.label(nodes), writes: false },
     kernel,
@@ -79,7 +79,7 @@ interface Arrangement {
 }
 
 /** Uses a blocked layout without padding if every input has it or is a scalar; otherwise row-major. */
-function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangement {
+function arrange(b: OneDnnBuilder, root: number, inputs: readonly number[]): Arrangement {
   const { shape, dtype } = b.node(root);
   const size = sizeOf(shape);
   const isFull = (input: number): boolean => sizeOf(b.node(input).shape) === size;
@@ -106,5 +106,5 @@ function arrange(b: Builder, root: number, inputs: readonly number[]): Arrangeme
 }
 
 /** Each element is read before its position is written, so the result may overwrite an input without other readers. */
-const mayOverwrite = (b: Builder, input: number, form: Form): boolean =>
+const mayOverwrite = (b: OneDnnBuilder, input: number, form: Form): boolean =>
   b.lastReader(input) && b.value(input).forms[0] === form;

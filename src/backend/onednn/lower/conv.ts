@@ -13,7 +13,7 @@ import {
   Prop,
   Query,
 } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { fuseActivation } from '../fuse.js';
 import type { Candidate, Operand } from '../kernel-choice.js';
@@ -105,7 +105,7 @@ const meetsPaddingOnly = ({ x, w, y, geometry }: Conv): boolean =>
   });
 
 /** Kernels that can compute this convolution, the most promising first. */
-const kernelsFor = (b: Builder, direction: Direction, c: Conv): Kernel[] => [
+const kernelsFor = (b: OneDnnBuilder, direction: Direction, c: Conv): Kernel[] => [
   ...(b.choice.compute === 'bfloat16' && !(direction === 'gradWeight' && meetsPaddingOnly(c))
     ? [KERNELS.bfloat16]
     : []),
@@ -176,7 +176,7 @@ function operands(d: Dnnl, direction: Direction, c: Conv, pd: Handle, bias: bool
 }
 
 /** The kernel and primitive for one direction of a convolution. */
-function choose(b: Builder, direction: Direction, c: Conv, wanted: Wanted): Handle {
+function choose(b: OneDnnBuilder, direction: Direction, c: Conv, wanted: Wanted): Handle {
   const d = b.dnnl;
   const small = sample(c, b.choice.sampleMacs);
   const candidates = kernelsFor(b, direction, c).map(
@@ -203,7 +203,7 @@ function weightsLayout(d: Dnnl, c: Conv): Md {
 
 /** The convolution of a node. @param given the image whose layout decides whether the channels come last */
 function convolution(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   [x, w, y]: readonly [number, number, number],
   given: number,
@@ -213,7 +213,7 @@ function convolution(
   return describe(b.node(x).shape, b.node(w).shape, b.node(y).shape, attrs, last);
 }
 
-export function lowerConv2d(b: Builder, i: number): boolean {
+export function lowerConv2d(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
   const c = convolution(b, i, [x, w, i], x);
@@ -233,7 +233,7 @@ export function lowerConv2d(b: Builder, i: number): boolean {
   return true;
 }
 
-export function lowerConv2dGradInput(b: Builder, i: number): boolean {
+export function lowerConv2dGradInput(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [dy, w] = node.inputs as [number, number];
   const c = convolution(b, i, [i, w, dy], dy);
@@ -249,7 +249,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): boolean {
   return true;
 }
 
-export function lowerConv2dGradWeight(b: Builder, i: number): boolean {
+export function lowerConv2dGradWeight(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [dy, x] = node.inputs as [number, number];
   const c = convolution(b, i, [x, i, dy], x);

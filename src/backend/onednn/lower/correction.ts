@@ -1,7 +1,7 @@
 import { bytesOf, makeArray, sizeOf, type TypedArray } from '../../../graph/types.js';
 import { scriptOf } from '../../plan/scripted.js';
 import { Arg, type Md } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { allocate, arrayAt } from '../library/memory.js';
 
@@ -14,7 +14,7 @@ import { allocate, arrayAt } from '../library/memory.js';
  * @param seen forms that it looks at
  */
 export function correctWhere(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   inputs: readonly Form[],
   output: Form,
@@ -49,7 +49,7 @@ export function correctWhere(
 }
 
 /** A copy of a form's values. */
-function rowMajorOf(b: Builder, node: number, form: Form, address: number): TypedArray {
+function rowMajorOf(b: OneDnnBuilder, node: number, form: Form, address: number): TypedArray {
   return withCopy(b, node, (md, copy) => {
     reorder(b, form.md, address, md, copy);
     return arrayAt(copy, 'float32', sizeOf(b.node(node).shape)).slice();
@@ -57,7 +57,7 @@ function rowMajorOf(b: Builder, node: number, form: Form, address: number): Type
 }
 
 /** Calls `body` with memory for a node's values in row-major layout. */
-function withCopy<T>(b: Builder, node: number, body: (md: Md, address: number) => T): T {
+function withCopy<T>(b: OneDnnBuilder, node: number, body: (md: Md, address: number) => T): T {
   const { shape } = b.node(node);
   const memory = allocate(sizeOf(shape) * bytesOf('float32'));
   try {
@@ -68,7 +68,7 @@ function withCopy<T>(b: Builder, node: number, body: (md: Md, address: number) =
 }
 
 /** Copies values from one layout to another. */
-function reorder({ dnnl: d }: Builder, from: Md, source: number, to: Md, target: number): void {
+function reorder({ dnnl: d }: OneDnnBuilder, from: Md, source: number, to: Md, target: number): void {
   const primitive = d.primitive(d.reorder(from, to));
   d.destroyPds();
   const memories = [d.memory(from, source), d.memory(to, target)] as const;

@@ -2,26 +2,26 @@ import { sizeOf } from '../../../graph/types.js';
 import { kernelOf } from '../../reference/kernels.js';
 import { activationOf } from '../activations.js';
 import { Alg, Arg, type Md } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 
-const bytesEach = (b: Builder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
-const elements = (b: Builder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
+const bytesEach = (b: OneDnnBuilder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
+const elements = (b: OneDnnBuilder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
 /** A form as one long vector: elementwise operations do not depend on the layout, and vectors are fastest. */
-const flat = (b: Builder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
+const flat = (b: OneDnnBuilder, form: Form): Md => b.dnnl.plain([elements(b, form)], b.dnnl.typeOf(form.md));
 /** Whether a layout has padding. */
-export const padded = (b: Builder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
-const asFlat = (b: Builder, form: Form) => ({ md: flat(b, form), region: form.region });
+export const padded = (b: OneDnnBuilder, form: Form): boolean => elements(b, form) !== sizeOf(form.dims);
+const asFlat = (b: OneDnnBuilder, form: Form) => ({ md: flat(b, form), region: form.region });
 
 /** The form of an elementwise result: the input's memory if it has no other readers, else a new form. */
-export const overwrite = (b: Builder, input: number, form: Form): Form =>
+export const overwrite = (b: OneDnnBuilder, input: number, form: Form): Form =>
   b.newForm(
     form.dims,
     form.md,
     b.lastReader(input) && b.value(input).forms[0] === form ? form.region : undefined,
   );
 
-export function lowerActivation(b: Builder, i: number): boolean {
+export function lowerActivation(b: OneDnnBuilder, i: number): boolean {
   const { op, inputs, attrs } = b.node(i);
   const [x] = inputs as [number];
   const src = b.value(x).forms[0]!;
@@ -35,7 +35,7 @@ export function lowerActivation(b: Builder, i: number): boolean {
   return true;
 }
 
-export function lowerActivationGrad(b: Builder, i: number): boolean {
+export function lowerActivationGrad(b: OneDnnBuilder, i: number): boolean {
   const { op, inputs, attrs } = b.node(i);
   const [dy, y] = inputs as [number, number];
   const result = b.value(y).forms[0]!;
@@ -60,7 +60,7 @@ export function lowerActivationGrad(b: Builder, i: number): boolean {
   return true;
 }
 
-function eltwise(b: Builder, i: number, alg: number, alpha: number, beta: number): boolean {
+function eltwise(b: OneDnnBuilder, i: number, alg: number, alpha: number, beta: number): boolean {
   const [x] = b.node(i).inputs as [number];
   const src = b.value(x).forms[0]!;
   const dst = overwrite(b, x, src);
@@ -74,20 +74,20 @@ function eltwise(b: Builder, i: number, alg: number, alpha: number, beta: number
 
 /** Below this many elements a primitive call costs more than a loop in TypeScript. */
 const SMALL = 2048;
-const isSmall = (b: Builder, i: number): boolean => sizeOf(b.node(i).shape) < SMALL;
+const isSmall = (b: OneDnnBuilder, i: number): boolean => sizeOf(b.node(i).shape) < SMALL;
 
-export function lowerAffine(b: Builder, i: number): boolean {
+export function lowerAffine(b: OneDnnBuilder, i: number): boolean {
   const { scale, shift } = b.node(i).attrs as { scale: number; shift: number };
   return !isSmall(b, i) && eltwise(b, i, Alg.linear, scale, shift);
 }
 
-export function lowerChannelAffine(b: Builder, i: number): boolean {
+export function lowerChannelAffine(b: OneDnnBuilder, i: number): boolean {
   const { scale, shift } = b.node(i).attrs as unknown as { scale: number[]; shift: number[] };
   const uniform = scale.every((s) => s === scale[0]) && shift.every((s) => s === shift[0]);
   return uniform && !isSmall(b, i) && eltwise(b, i, Alg.linear, scale[0]!, shift[0]!);
 }
 
-export function lowerRound(b: Builder, i: number): boolean {
+export function lowerRound(b: OneDnnBuilder, i: number): boolean {
   if (isSmall(b, i)) return false;
   eltwise(b, i, Alg.round, 0, 0);
   const form = b.value(i).forms[0]!;
@@ -99,7 +99,7 @@ export function lowerRound(b: Builder, i: number): boolean {
 }
 
 /** A loop in TypeScript, in any layout: oneDNN's clip may lose NaN. */
-export function lowerClamp(b: Builder, i: number): boolean {
+export function lowerClamp(b: OneDnnBuilder, i: number): boolean {
   const form = b.float32Form(b.node(i).inputs[0]!);
   if (padded(b, form)) return false;
   const dst = b.newForm(form.dims, form.md);
@@ -109,7 +109,7 @@ export function lowerClamp(b: Builder, i: number): boolean {
 }
 
 /** In any layout: padding is zero. */
-export function lowerSumOfSquares(b: Builder, i: number): boolean {
+export function lowerSumOfSquares(b: OneDnnBuilder, i: number): boolean {
   const form = b.float32Form(b.node(i).inputs[0]!);
   if (!b.dnnl.isBlocked(form.md)) return false;
   const dst = b.newPlainForm(i);
@@ -119,7 +119,7 @@ export function lowerSumOfSquares(b: Builder, i: number): boolean {
 }
 
 /** Runs a node's TypeScript kernel over its input as one long vector. */
-function scriptFlat(b: Builder, i: number, src: Form, dst: Form): void {
+function scriptFlat(b: OneDnnBuilder, i: number, src: Form, dst: Form): void {
   const { op, inputs, attrs, shape, dtype } = b.node(i);
   const count = elements(b, src);
   const spec = { shape: [count], dtype: b.node(inputs[0]!).dtype };
@@ -137,7 +137,7 @@ function scriptFlat(b: Builder, i: number, src: Form, dst: Form): void {
 
 const BINARY: Readonly<Record<string, number>> = { add: Alg.add, sub: Alg.sub, mul: Alg.mul, div: Alg.div };
 
-export function lowerBinary(b: Builder, i: number): boolean {
+export function lowerBinary(b: OneDnnBuilder, i: number): boolean {
   const { op, inputs, shape } = b.node(i);
   const [x, y] = inputs as [number, number];
   if (isSmall(b, i)) return false;
@@ -164,7 +164,7 @@ export function lowerBinary(b: Builder, i: number): boolean {
   return true;
 }
 
-const isPlain = (b: Builder, n: number): boolean => {
+const isPlain = (b: OneDnnBuilder, n: number): boolean => {
   const form = b.value(n).forms[0]!;
   return b.dnnl.equal(form.md, b.plainMd(form.dims, 'float32'));
 };
@@ -173,7 +173,7 @@ const isPlain = (b: Builder, n: number): boolean => {
  * a + s·b, the form of every optimizer update, in one pass: a += s·b if the result overwrites a, and b = s·b + a if it
  * overwrites b (a momentum buffer).
  */
-export function lowerAddScaled(b: Builder, i: number): boolean {
+export function lowerAddScaled(b: OneDnnBuilder, i: number): boolean {
   const [x, y, s] = b.node(i).inputs as [number, number, number];
   const scalar = { md: b.dnnl.plain([1]), region: b.plainForm(s).region };
   const target = b.target(i);

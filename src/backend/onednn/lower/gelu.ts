@@ -1,13 +1,13 @@
 import { isLargeGelu } from '../activations.js';
 import { Alg, Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { overwrite, padded } from './elementwise.js';
 
 const algorithm = (attrs: { readonly tanh?: unknown }): number =>
   attrs.tanh === 1 ? Alg.geluTanh : Alg.geluErf;
 
 /** With vectors of 512 bits and erf by a shorter polynomial, the primitive takes a tenth of a vector kernel's time. */
-export function lowerGelu(b: Builder, i: number): boolean {
+export function lowerGelu(b: OneDnnBuilder, i: number): boolean {
   if (!isLargeGelu(b.graph, i)) return false;
   const { inputs, attrs } = b.node(i);
   const [x] = inputs as [number];
@@ -22,7 +22,7 @@ export function lowerGelu(b: Builder, i: number): boolean {
 }
 
 /** dx = dy · gelu'(x), for a cluster of the derivative and the product. */
-export function lowerGeluGrad(b: Builder, derivative: number, product: number): boolean {
+export function lowerGeluGrad(b: OneDnnBuilder, derivative: number, product: number): boolean {
   const { inputs, attrs } = b.node(derivative);
   const [x] = inputs as [number];
   const dy = b.node(product).inputs.find((input) => input !== derivative)!;

@@ -4,7 +4,7 @@ import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
 import { VECTOR_OPERATIONS } from '../../simd/nodes.js';
 import { geluDerivative } from '../activations.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { lowerConcat, lowerSlice } from './channels.js';
 import { followsVectors, lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
@@ -32,7 +32,7 @@ import { lowerRecurrent } from './recurrent.js';
 import { lowerLogSoftmax, lowerSoftmax, lowerSoftmaxGrad } from './softmax.js';
 import { lowerIndexSelect, lowerVectors } from './vectors.js';
 
-const operations: Lowerings<Builder>['operations'] = {
+const operations: Lowerings<OneDnnBuilder>['operations'] = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -87,10 +87,10 @@ const operations: Lowerings<Builder>['operations'] = {
   sumEnd: lowerSumEnd,
 };
 
-const lowerings: Lowerings<Builder> = { operations, cluster: lowerGroup, scripted: lowerScripted };
+const lowerings: Lowerings<OneDnnBuilder> = { operations, cluster: lowerGroup, scripted: lowerScripted };
 
 /** Adds the steps that compute a node. */
-export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
+export const lower = (b: OneDnnBuilder, i: number): void => lowerNode(b, i, lowerings);
 
 /** One primitive for all of it, or for a single node, in any layout; others become a vector kernel. */
 function lowerGroup(b: Builder, cluster: Cluster): boolean {
@@ -102,7 +102,7 @@ function lowerGroup(b: Builder, cluster: Cluster): boolean {
 }
 
 /** Lowers two nodes that one primitive computes. */
-function lowerPair(b: Builder, { nodes }: Cluster): boolean {
+function lowerPair(b: OneDnnBuilder, { nodes }: Cluster): boolean {
   const product = nodes.at(-1)!;
   const derivative = nodes.length === 2 ? geluDerivative(b.graph, product) : undefined;
   return derivative !== undefined && lowerGeluGrad(b, derivative, product);
@@ -112,11 +112,11 @@ function lowerPair(b: Builder, { nodes }: Cluster): boolean {
  * Whether a vector kernel is better than a primitive: where the lowering would be a loop in TypeScript, and after a
  * vector kernel that computes an input, with which it becomes one step.
  */
-const prefersVectors = (b: Builder, { op, inputs }: GraphNode): boolean =>
+const prefersVectors = (b: OneDnnBuilder, { op, inputs }: GraphNode): boolean =>
   op === 'clamp' || followsVectors(b, inputs);
 
 /** Runs the reference engine's kernel on row-major copies. */
-function lowerScripted(b: Builder, i: number): void {
+function lowerScripted(b: OneDnnBuilder, i: number): void {
   const forms = b.node(i).inputs.map((input) => b.plainForm(input));
   const output = b.newPlainForm(i);
   b.emitScript(i, forms, output, scriptOf(b.graph, i), 'typescript');

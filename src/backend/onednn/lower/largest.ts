@@ -1,5 +1,5 @@
 import { Largest, largestOf, type Width } from '../../simd/largest.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt, view } from '../library/memory.js';
 
@@ -10,7 +10,7 @@ const VIEWED = 2 ** 26;
  * Adds a step that finds the largest magnitude of a form's values, NaN if one of them is NaN. Padding is zero.
  * @returns where a run finds it after that step
  */
-export function emitLargest(b: Builder, i: number, form: Form): { readonly value: number } {
+export function emitLargest(b: OneDnnBuilder, i: number, form: Form): { readonly value: number } {
   const { region } = form;
   const width: Width = b.dnnl.typeOf(form.md) === 'bfloat16' ? 16 : 32;
   const found = { value: 0 };

@@ -14,13 +14,13 @@ import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
 import { lowerRecurrentInput } from './recurrent.js';
 
-const isSlow = (b: Builder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
+const isSlow = (b: OneDnnBuilder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
 /** Below this many weights, conversion costs more time than bfloat16 saves. */
 const LARGE = 2 ** 18;
 
 /** Number type for a layer with these weights. */
-const typeFor = (b: Builder, [outputs, inputs]: Dims): DnnlType =>
+const typeFor = (b: OneDnnBuilder, [outputs, inputs]: Dims): DnnlType =>
   b.choice.compute === 'bfloat16' && outputs! * inputs! >= LARGE ? 'bfloat16' : 'float32';
 
 /**
@@ -34,7 +34,7 @@ const keepsPlain = (type: DnnlType, [rows]: Dims, [outputs, inputs]: Dims): bool
 const MANY_ROWS = 4;
 
 /** Layout of a layer's weights: row-major, or the library's choice. */
-const weightsLayout = (b: Builder, type: DnnlType, x: Dims, wDims: Dims): Md =>
+const weightsLayout = (b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims): Md =>
   keepsPlain(type, x, wDims) ? b.dnnl.plain(wDims) : b.dnnl.any(wDims, type);
 
 /**
@@ -42,7 +42,7 @@ const weightsLayout = (b: Builder, type: DnnlType, x: Dims, wDims: Dims): Md =>
  * library chooses. All three directions of a layer agree on one layout if the input is row-major; image-shaped inputs are
  * therefore reordered first, which costs less than reordering the weights.
  */
-function withWeights(b: Builder, w: number, x: Dims, type: DnnlType, make: (weights: Md) => Handle): Handle {
+function withWeights(b: OneDnnBuilder, w: number, x: Dims, type: DnnlType, make: (weights: Md) => Handle): Handle {
   const dims = b.node(w).shape;
   const made = b.value(w).forms.find((form) => same(form.dims, dims) && b.dnnl.typeOf(form.md) === type);
   if (made && !b.isFlexible(w)) {
@@ -53,12 +53,12 @@ function withWeights(b: Builder, w: number, x: Dims, type: DnnlType, make: (weig
 }
 
 /** The value in row-major layout, in the layer's number type. */
-const matrix = (b: Builder, i: number, type: DnnlType): Form => {
+const matrix = (b: OneDnnBuilder, i: number, type: DnnlType): Form => {
   const { shape } = b.node(i);
   return b.form(i, shape, b.dnnl.plain(shape, type));
 };
 
-export function lowerLinear(b: Builder, i: number): boolean {
+export function lowerLinear(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
@@ -101,14 +101,14 @@ export function lowerLinear(b: Builder, i: number): boolean {
 }
 
 /** The forward primitive descriptor, which backward descriptors need as a hint. */
-function hint(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Handle {
+function hint(b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Handle {
   const d = b.dnnl;
   const [src, dst] = [d.plain(x, type), d.plain(y, type)];
   return d.innerProductForward(Prop.forwardTraining, src, d.any(wDims, type), null, dst);
 }
 
 /** Gradients of weights are float32, whatever the layer's number type. */
-function gradWeightPd(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims, bias: Md | null): Handle {
+function gradWeightPd(b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims, y: Dims, bias: Md | null): Handle {
   const d = b.dnnl;
   const forward = hint(b, type, x, wDims, y);
   const made = keepsPlain(type, x, wDims) ? d.plain(wDims) : d.any(wDims);
@@ -116,12 +116,12 @@ function gradWeightPd(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims,
 }
 
 /** Layout of the float32 weights of a bfloat16 layer: the layout of their gradient. */
-function float32Layout(b: Builder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Md {
+function float32Layout(b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): Md {
   if (!b.training) return b.dnnl.plain(wDims);
   return b.dnnl.query(gradWeightPd(b, type, x, wDims, y, null), Query.diffWeights)!;
 }
 
-export function lowerLinearGradInput(b: Builder, i: number): boolean {
+export function lowerLinearGradInput(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, w] = node.inputs as [number, number];
@@ -143,7 +143,7 @@ export function lowerLinearGradInput(b: Builder, i: number): boolean {
   return true;
 }
 
-export function lowerLinearGradWeight(b: Builder, i: number): boolean {
+export function lowerLinearGradWeight(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, x] = node.inputs as [number, number];
@@ -163,7 +163,7 @@ export function lowerLinearGradWeight(b: Builder, i: number): boolean {
 }
 
 /** The bias gradient, if the graph contains it: the primitive of the weight gradient computes both. */
-export function lowerBiasGrad(b: Builder, i: number, dy: number, axes: readonly number[]): Form | null {
+export function lowerBiasGrad(b: OneDnnBuilder, i: number, dy: number, axes: readonly number[]): Form | null {
   const isBias = (u: number): boolean => {
     const { op, attrs } = b.node(u);
     return u > i && op === 'sum' && !attrs.keepDims && same(attrs.axes as number[], axes) && !b.values[u];

@@ -1,6 +1,6 @@
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { correctWhere } from './correction.js';
 import { emitInto, forwardOf, hasGradient, workspace, writtenWorkspace } from './emit.js';
@@ -34,9 +34,9 @@ const agrees = (attrs: LrnAttrs): boolean =>
 const MOST_CHANNELS = 1000;
 
 /** How to find out, in a run, whether a forward node's input has values beyond the limit. */
-const beyond = new WeakMap<Builder, Map<number, () => boolean>>();
+const beyond = new WeakMap<OneDnnBuilder, Map<number, () => boolean>>();
 
-export function lowerLrn(b: Builder, i: number): boolean {
+export function lowerLrn(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const attrs = node.attrs as unknown as LrnAttrs;
@@ -62,7 +62,7 @@ export function lowerLrn(b: Builder, i: number): boolean {
   return corrected(b, i, [src], isBeyond);
 }
 
-export function lowerLrnGrad(b: Builder, i: number): boolean {
+export function lowerLrnGrad(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const attrs = b.node(i).attrs as unknown as LrnAttrs;
   const [dy, x] = b.node(i).inputs as [number, number];
@@ -77,7 +77,7 @@ export function lowerLrnGrad(b: Builder, i: number): boolean {
   return corrected(b, i, [grad, src], beyond.get(b)!.get(forward)!);
 }
 
-function corrected(b: Builder, i: number, inputs: readonly Form[], where: () => boolean): true {
+function corrected(b: OneDnnBuilder, i: number, inputs: readonly Form[], where: () => boolean): true {
   correctWhere(b, i, inputs, b.value(i).forms[0]!, where);
   return true;
 }

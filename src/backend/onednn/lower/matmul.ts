@@ -1,10 +1,10 @@
 import type { MatmulAttrs } from '../../../ops/matmul.js';
 import { Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { emitInto, type Operand } from './emit.js';
 
 /** A single matrix product calls the library's sgemm; a batch of products is one primitive, which uses all threads. */
-export function lowerMatmul(b: Builder, i: number): boolean {
+export function lowerMatmul(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, y] = node.inputs as [number, number];
   const { transposeA, transposeB } = node.attrs as MatmulAttrs;
@@ -27,7 +27,7 @@ export function lowerMatmul(b: Builder, i: number): boolean {
 }
 
 /** One matrix times each matrix of a batch. */
-export function lowerLeftMatmul(b: Builder, i: number): boolean {
+export function lowerLeftMatmul(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [left, x] = node.inputs as [number, number];
   const [batch, m, n] = node.shape as [number, number, number];
@@ -47,7 +47,7 @@ export function lowerLeftMatmul(b: Builder, i: number): boolean {
 }
 
 /** An operand of a batch of products in its memory layout; a single matrix is used for the whole batch. */
-function factor(b: Builder, node: number, transposed: boolean): Operand[1] & { readonly empty: boolean } {
+function factor(b: OneDnnBuilder, node: number, transposed: boolean): Operand[1] & { readonly empty: boolean } {
   const { shape } = b.node(node);
   const { region } = b.plainForm(node);
   const dims = shape.length === 2 ? [1, ...shape] : shape;
@@ -59,7 +59,7 @@ function factor(b: Builder, node: number, transposed: boolean): Operand[1] & { r
 }
 
 function lowerBatch(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   [left, right]: readonly [ReturnType<typeof factor>, ReturnType<typeof factor>],
 ): boolean {
@@ -85,13 +85,13 @@ interface Gemm {
   readonly sources: readonly [number, number];
 }
 
-function emitGemm(b: Builder, i: number, g: Gemm): boolean {
+function emitGemm(b: OneDnnBuilder, i: number, g: Gemm): boolean {
   // The library rejects an empty sum.
   if (g.k === 0) return false;
   const node = b.node(i);
   const [left, right] = g.sources.map((s) => b.plainForm(s)) as [
-    ReturnType<Builder['plainForm']>,
-    ReturnType<Builder['plainForm']>,
+    ReturnType<OneDnnBuilder['plainForm']>,
+    ReturnType<OneDnnBuilder['plainForm']>,
   ];
   const out = b.newForm(node.shape, b.plainMd(node.shape, 'float32'));
   const { batch, m, n, k, transposeA, transposeB } = g;

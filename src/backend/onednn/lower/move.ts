@@ -8,7 +8,7 @@ import { emitInto } from './emit.js';
 const MOST = 12;
 
 /** Other dimensions of the same elements: a reorder from their strides to row-major. */
-export function lowerPermute(b: Builder, i: number): boolean {
+export function lowerPermute(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape, dtype } = b.node(i);
   if (shape.includes(0) || shape.length < 2 || shape.length > MOST || dtype === 'float64') return false;
   const [x] = inputs as [number];

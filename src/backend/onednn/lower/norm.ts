@@ -1,11 +1,11 @@
 import { Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
 import { correctWhere } from './correction.js';
 import { emitInto, type Operand } from './emit.js';
 
-export function lowerBatchNormTrain(b: Builder, i: number): boolean {
+export function lowerBatchNormTrain(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [x, gamma, beta] = node.inputs as [number, number, number];
@@ -26,7 +26,7 @@ const isBeyond = (statistics: readonly Float32Array[]): boolean =>
   statistics.some((values) => !values.every(Number.isFinite));
 
 const batchNormOperands = (
-  b: Builder,
+  b: OneDnnBuilder,
   src: Form,
   gamma: number,
   beta: number,
@@ -40,15 +40,15 @@ const batchNormOperands = (
   [Arg.variance, variance],
 ];
 
-const found = new WeakMap<Builder, Map<number, { mean: Form; variance: Form }>>();
-function statistics(b: Builder): Map<number, { mean: Form; variance: Form }> {
+const found = new WeakMap<OneDnnBuilder, Map<number, { mean: Form; variance: Form }>>();
+function statistics(b: OneDnnBuilder): Map<number, { mean: Form; variance: Form }> {
   let map = found.get(b);
   if (!map) found.set(b, (map = new Map()));
   return map;
 }
 
 /** If the same input is normalised, the normalisation has already computed its statistics. */
-export function lowerBatchStats(b: Builder, i: number): boolean {
+export function lowerBatchStats(b: OneDnnBuilder, i: number): boolean {
   const { op, scope, inputs, shape } = b.node(i);
   const stats = statistics(b).get(inputs[0]!);
   if (!stats) return false;
@@ -75,7 +75,7 @@ export function lowerBatchStats(b: Builder, i: number): boolean {
 }
 
 /** The input's gradient, and those of gamma and beta if the graph contains them. */
-export function lowerBatchNormGrad(b: Builder, i: number): boolean {
+export function lowerBatchNormGrad(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, x, gamma] = node.inputs as [number, number, number];
@@ -127,7 +127,7 @@ export function lowerBatchNormGrad(b: Builder, i: number): boolean {
 }
 
 /** Evaluation, with given statistics. */
-export function lowerBatchNorm(b: Builder, i: number): boolean {
+export function lowerBatchNorm(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
   const src = b.shapedForm(x);

@@ -1,6 +1,6 @@
 import type { AvgPoolAttrs, MaxPoolAttrs } from '../../../ops/pool.js';
 import { Alg, Arg, type ConvGeometry, type Dims, Prop, Query } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padRight } from './conv.js';
 import { emitInto, forwardOf, hasGradient, type Operand, workspace, writtenWorkspace } from './emit.js';
@@ -9,7 +9,7 @@ type Window = Pick<MaxPoolAttrs, 'kernel' | 'stride' | 'padding'> & {
   readonly dilation?: readonly [number, number];
 };
 
-const attrsOf = <T extends Window = Window>(b: Builder, i: number): T => b.node(i).attrs as unknown as T;
+const attrsOf = <T extends Window = Window>(b: OneDnnBuilder, i: number): T => b.node(i).attrs as unknown as T;
 
 function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1] }: Window): ConvGeometry {
   return {
@@ -22,11 +22,11 @@ function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1]
   };
 }
 
-export function lowerMaxPool(b: Builder, i: number): boolean {
+export function lowerMaxPool(b: OneDnnBuilder, i: number): boolean {
   return lowerPool(b, i, Alg.poolMax, hasGradient(b, i));
 }
 
-export function lowerMaxPoolGrad(b: Builder, i: number): boolean {
+export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const [dy, x] = b.node(i).inputs as [number, number];
   const forward = forwardOf(b, i, x);
   if (forward === undefined || !b.workspaces.has(forward)) return false;
@@ -42,12 +42,12 @@ const averageAlg = ({ countIncludePad }: AvgPoolAttrs): number =>
 /** With ceilMode, PyTorch divides the last windows by other counts than oneDNN. */
 const isOrdinary = ({ ceilMode }: AvgPoolAttrs): boolean => !ceilMode;
 
-export function lowerAvgPool(b: Builder, i: number): boolean {
+export function lowerAvgPool(b: OneDnnBuilder, i: number): boolean {
   const attrs = attrsOf<AvgPoolAttrs>(b, i);
   return isOrdinary(attrs) && lowerPool(b, i, averageAlg(attrs), false);
 }
 
-export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
+export function lowerAvgPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const attrs = attrsOf<AvgPoolAttrs>(b, i);
   if (!isOrdinary(attrs)) return false;
   const { inputs, shape } = b.node(i);
@@ -57,7 +57,7 @@ export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
 }
 
 /** @param keep whether a gradient node needs the workspace */
-function lowerPool(b: Builder, i: number, alg: number, keep: boolean): boolean {
+function lowerPool(b: OneDnnBuilder, i: number, alg: number, keep: boolean): boolean {
   const d = b.dnnl;
   const { inputs, shape } = b.node(i);
   const attrs = attrsOf(b, i);
@@ -80,7 +80,7 @@ function lowerPool(b: Builder, i: number, alg: number, keep: boolean): boolean {
  * @param written workspace of the forward primitive
  */
 function lowerPoolGrad(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   alg: number,
   src: Pick<Form, 'dims' | 'md'>,

@@ -14,12 +14,12 @@ import {
 } from '../../simd/recurrent/position.js';
 import { along, elementsOf, ROWS, ranges, type Sequence } from '../../simd/recurrent/recurrent.js';
 import { Alg, Arg, type Handle, type Md, type PostOp, Prop, Query } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { nativeModule, PRODUCT_WORDS } from '../native/load.js';
 import { emitVectors, reachable } from './vectors.js';
 
 /** A recurrent layer, or its gradients. */
-export function lowerRecurrent(b: Builder, i: number): boolean {
+export function lowerRecurrent(b: OneDnnBuilder, i: number): boolean {
   const build = recurrentOperation(b.graph, i);
   return build !== undefined && (lowerNative(b, i) || emitVectors(b, i, build));
 }
@@ -258,7 +258,7 @@ function lowerNative(b: Builder, i: number, input?: InputLayer): boolean {
 
 /** A copy of the weights in the layout of the product, which reads them transposed in the backward pass. */
 function packWeights(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   w: number,
   { weights, columns: [from, to], row }: Product,

@@ -3,7 +3,7 @@ import { vectorOperation } from '../../simd/nodes.js';
 import type { VectorOperation } from '../../simd/operation.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 
 /**
@@ -11,7 +11,7 @@ import type { Form } from '../ir.js';
  * row-major, of 32 bits. Returns false if there is none, or the plan's memory is not accessible to vector kernels.
  */
 export function emitVectors(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   build: (pool: KernelPool) => VectorOperation | undefined,
 ): boolean {
@@ -26,7 +26,7 @@ export function emitVectors(
 
 /** Adds a step that runs an operation on forms of a node's inputs and a new form of its result. */
 export function emitOperation(
-  b: Builder,
+  b: OneDnnBuilder,
   i: number,
   operation: VectorOperation,
   sources: readonly Form[],
@@ -53,14 +53,14 @@ export function emitOperation(
 }
 
 /** Lowers a node whose vector code both engines use. */
-export const lowerVectors = (b: Builder, i: number): boolean =>
+export const lowerVectors = (b: OneDnnBuilder, i: number): boolean =>
   emitVectors(b, i, (pool) => vectorOperation(pool, b.graph, i));
 
 /**
  * Copies the rows that indices name. A table in a storage that is larger than what is read of it is read in TypeScript,
  * since vector kernels would need a copy of all of it.
  */
-export function lowerIndexSelect(b: Builder, i: number): boolean {
+export function lowerIndexSelect(b: OneDnnBuilder, i: number): boolean {
   const { inputs, shape } = b.node(i);
   const [table] = inputs as [number];
   const isStored = b.value(table).forms[0]!.region.slot !== undefined;
@@ -69,7 +69,7 @@ export function lowerIndexSelect(b: Builder, i: number): boolean {
 }
 
 /** A form in the arena: storages are outside of the memory that vector kernels can access. */
-export function reachable(b: Builder, node: number, form: Form): Form {
+export function reachable(b: OneDnnBuilder, node: number, form: Form): Form {
   const { slot, packs } = form.region;
   if (slot === undefined && packs === undefined) return form;
   const copy = b.newForm(form.dims, form.md);

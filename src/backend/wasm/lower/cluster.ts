@@ -3,13 +3,13 @@ import { broadcastDimensions } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
 import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
 import { canRender } from '../../simd/render.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 
 /**
  * Lowers a group of elementwise nodes to one vector kernel. Returns false if the formula has an operation that vector
  * code does not support.
  */
-export function lowerCluster(b: Builder, cluster: Cluster): boolean {
+export function lowerCluster(b: WasmBuilder, cluster: Cluster): boolean {
   const { nodes, inputs, formula, reduce } = cluster;
   const root = nodes.at(-1)!;
   const { shape } = b.node(root);

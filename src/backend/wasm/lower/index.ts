@@ -2,7 +2,7 @@ import { sizeOf } from '../../../graph/types.js';
 import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
 import { VECTOR_OPERATIONS, vectorOperation } from '../../simd/nodes.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
@@ -36,12 +36,12 @@ import {
 } from './pool.js';
 import { lowerRecurrent } from './recurrent.js';
 
-function lowerVectors(b: Builder, i: number): boolean {
+function lowerVectors(b: WasmBuilder, i: number): boolean {
   const operation = vectorOperation(b.pool, b.graph, i);
   return operation !== undefined && emitApart(b, i, operation);
 }
 
-const operations: Lowerings<Builder>['operations'] = {
+const operations: Lowerings<WasmBuilder>['operations'] = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -73,13 +73,13 @@ const operations: Lowerings<Builder>['operations'] = {
   ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
 };
 
-const lowerings: Lowerings<Builder> = { operations, cluster: lowerCluster, scripted: lowerScripted };
+const lowerings: Lowerings<WasmBuilder> = { operations, cluster: lowerCluster, scripted: lowerScripted };
 
 /** Adds the steps that compute a node. */
-export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
+export const lower = (b: WasmBuilder, i: number): void => lowerNode(b, i, lowerings);
 
 /** Runs the reference engine's kernel. */
-function lowerScripted(b: Builder, i: number): void {
+function lowerScripted(b: WasmBuilder, i: number): void {
   const { inputs, shape } = b.node(i);
   if (sizeOf(shape) === 0) {
     b.define(i, b.newRegion(i));

@@ -3,7 +3,7 @@ import type { MatmulAttrs } from '../../../ops/matmul.js';
 import { withFollowers } from '../../plan/followers.js';
 import { gemm, type Product, type Strides } from '../../simd/gemm/gemm.js';
 import { canRender } from '../../simd/render.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 import { emitOperation } from './operation.js';
 
 /** Strides of a row-major matrix with this number of columns, or of a batch of such matrices. */
@@ -14,7 +14,7 @@ const dense = (columns: number, batch?: Strides['batch']): Strides => ({
 });
 const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
 
-function emitProduct(b: Builder, i: number, inputs: readonly number[], product: Product): boolean {
+function emitProduct(b: WasmBuilder, i: number, inputs: readonly number[], product: Product): boolean {
   const { nodes, activation } = withFollowers(b, i, canRender);
   const operation = gemm(b.pool, { ...product, ...(activation && { activation }) });
   const [left, right, bias] = inputs.map((input) => b.regionOf(input));
@@ -29,7 +29,7 @@ function matrixOf(shape: Shape): { rows: number; columns: number; strides: Strid
   return { rows, columns, strides: dense(columns, shape.length === 3 ? [0, rows * columns] : undefined) };
 }
 
-export function lowerMatmul(b: Builder, i: number): boolean {
+export function lowerMatmul(b: WasmBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   const { transposeA, transposeB } = attrs as MatmulAttrs;
   const [x, y] = inputs.map((input) => matrixOf(b.node(input).shape)) as [
@@ -49,7 +49,7 @@ export function lowerMatmul(b: Builder, i: number): boolean {
 }
 
 /** y = x wᵀ + bias. */
-export function lowerLinear(b: Builder, i: number): boolean {
+export function lowerLinear(b: WasmBuilder, i: number): boolean {
   const { inputs } = b.node(i);
   const [m, k] = b.node(inputs[0]!).shape as [number, number];
   const [n] = b.node(inputs[1]!).shape as [number];
@@ -65,7 +65,7 @@ export function lowerLinear(b: Builder, i: number): boolean {
 }
 
 /** dx = dy w. */
-export function lowerLinearGradInput(b: Builder, i: number): boolean {
+export function lowerLinearGradInput(b: WasmBuilder, i: number): boolean {
   const { inputs } = b.node(i);
   const [m, k] = b.node(inputs[0]!).shape as [number, number];
   const [, n] = b.node(inputs[1]!).shape as [number, number];
@@ -73,7 +73,7 @@ export function lowerLinearGradInput(b: Builder, i: number): boolean {
 }
 
 /** dw = dyᵀ x. */
-export function lowerLinearGradWeight(b: Builder, i: number): boolean {
+export function lowerLinearGradWeight(b: WasmBuilder, i: number): boolean {
   const { inputs } = b.node(i);
   const [k, m] = b.node(inputs[0]!).shape as [number, number];
   const [, n] = b.node(inputs[1]!).shape as [number, number];
@@ -81,7 +81,7 @@ export function lowerLinearGradWeight(b: Builder, i: number): boolean {
 }
 
 /** One matrix times each matrix of a batch. */
-export function lowerLeftMatmul(b: Builder, i: number): boolean {
+export function lowerLeftMatmul(b: WasmBuilder, i: number): boolean {
   const { inputs, shape } = b.node(i);
   const [m, k] = b.node(inputs[0]!).shape as [number, number];
   const [planes, , n] = b.node(inputs[1]!).shape as [number, number, number];

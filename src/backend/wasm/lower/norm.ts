@@ -19,19 +19,19 @@ import {
 import { type Along, alongOf, logSoftmax, softmax } from '../../simd/norm/softmax.js';
 import type { VectorOperation } from '../../simd/operation.js';
 import type { KernelPool } from '../../simd/pool.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 import { emitApart } from './operation.js';
 
-function localResponse(b: Builder, i: number): LocalResponse {
+function localResponse(b: WasmBuilder, i: number): LocalResponse {
   const { shape, attrs } = b.node(i);
   const { size, alpha, beta, k } = attrs as unknown as LrnAttrs;
   return { images: shape[0]!, channels: shape[1]!, area: sizeOf(shape.slice(2)), size, alpha, beta, k };
 }
 
-export const lowerLrn = (b: Builder, i: number): boolean =>
+export const lowerLrn = (b: WasmBuilder, i: number): boolean =>
   emitApart(b, i, localResponseNorm(b.pool, localResponse(b, i)));
 
-export const lowerLrnGrad = (b: Builder, i: number): boolean =>
+export const lowerLrnGrad = (b: WasmBuilder, i: number): boolean =>
   emitApart(b, i, localResponseNormGrad(b.pool, localResponse(b, i)));
 
 /**
@@ -40,7 +40,7 @@ export const lowerLrnGrad = (b: Builder, i: number): boolean =>
  */
 const channelwise =
   (build: (pool: KernelPool, shape: Channels) => VectorOperation, x = 0) =>
-  (b: Builder, i: number): boolean => {
+  (b: WasmBuilder, i: number): boolean => {
     const { inputs, attrs } = b.node(i);
     const { shape } = b.node(inputs[x]!);
     const { eps = 0 } = attrs as { eps?: number };
@@ -55,7 +55,7 @@ export const lowerBatchNormGradGamma = channelwise(batchNormGradGamma, 1);
 
 const rowwise =
   (build: (pool: KernelPool, shape: Rows) => VectorOperation) =>
-  (b: Builder, i: number): boolean => {
+  (b: WasmBuilder, i: number): boolean => {
     const { shape, attrs } = b.node(i);
     return emitApart(b, i, build(b.pool, { rows: shape[0]!, length: shape[1]!, eps: attrs.eps as number }));
   };
@@ -64,7 +64,7 @@ export const lowerNormalizeRowsGrad = rowwise(normalizeRowsGrad);
 
 const alongAxis =
   (build: (pool: KernelPool, shape: Along) => VectorOperation) =>
-  (b: Builder, i: number): boolean => {
+  (b: WasmBuilder, i: number): boolean => {
     const { shape, attrs } = b.node(i);
     return emitApart(b, i, build(b.pool, alongOf(shape, attrs.axis as number)));
   };

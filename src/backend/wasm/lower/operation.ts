@@ -1,6 +1,6 @@
 import type { Region } from '../../plan/region.js';
 import type { VectorOperation } from '../../simd/operation.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 
 /**
  * Adds a step that runs an operation of vector kernels.
@@ -9,7 +9,7 @@ import type { Builder } from '../builder.js';
  * @param operands the operation's operands in its own order, including the result
  */
 export function emitOperation(
-  b: Builder,
+  b: WasmBuilder,
   nodes: readonly number[],
   operation: VectorOperation,
   operands: readonly Region[],
@@ -23,7 +23,7 @@ export function emitOperation(
 }
 
 /** Adds a step for an operation that takes a node's inputs and then its result, which must not overlap. */
-export function emitApart(b: Builder, i: number, operation: VectorOperation): boolean {
+export function emitApart(b: WasmBuilder, i: number, operation: VectorOperation): boolean {
   const result = b.placeApart(i);
   const inputs = b.node(i).inputs.map((input) => b.regionOf(input));
   emitOperation(b, [i], operation, [...inputs, result], result);

@@ -8,11 +8,11 @@ import {
   type Windows,
 } from '../../simd/pool2d/pool2d.js';
 import { type Average, adaptiveWindows, averageWindows, maxWindows } from '../../simd/pool2d/windows.js';
-import type { Builder } from '../builder.js';
+import type { WasmBuilder } from '../builder.js';
 import { emitApart } from './operation.js';
 
 /** Planes of the image x and of the pooled y. */
-function planesOf(b: Builder, x: number, y: number): Planes {
+function planesOf(b: WasmBuilder, x: number, y: number): Planes {
   const [images, channels, height, width] = b.node(x).shape as [number, number, number, number];
   const [, , rows, columns] = b.node(y).shape as [number, number, number, number];
   return { planes: images * channels, height, width, rows, columns };
@@ -52,37 +52,37 @@ function adaptive(planes: Planes): Windows<Average> {
   return { rows: rows!, columns: columns!, step: [1, 1] };
 }
 
-const attrsOf = <T>(b: Builder, i: number): T => b.node(i).attrs as unknown as T;
+const attrsOf = <T>(b: WasmBuilder, i: number): T => b.node(i).attrs as unknown as T;
 
-export function lowerMaxPool(b: Builder, i: number): boolean {
+export function lowerMaxPool(b: WasmBuilder, i: number): boolean {
   const [x] = b.node(i).inputs as [number];
   const planes = planesOf(b, x, i);
   const operation = maxPool2d(b.pool, planes, maximal(planes, attrsOf(b, i)));
   return emitApart(b, i, operation);
 }
 
-export function lowerMaxPoolGrad(b: Builder, i: number): boolean {
+export function lowerMaxPoolGrad(b: WasmBuilder, i: number): boolean {
   const [grad, x] = b.node(i).inputs as [number, number];
   const planes = planesOf(b, x, grad);
   return emitApart(b, i, maxPool2dGrad(b.pool, planes, maximal(planes, attrsOf(b, i))));
 }
 
-export function lowerAvgPool(b: Builder, i: number): boolean {
+export function lowerAvgPool(b: WasmBuilder, i: number): boolean {
   const planes = planesOf(b, b.node(i).inputs[0]!, i);
   return emitApart(b, i, averagePool2d(b.pool, planes, averaged(planes, attrsOf(b, i))));
 }
 
-export function lowerAvgPoolGrad(b: Builder, i: number): boolean {
+export function lowerAvgPoolGrad(b: WasmBuilder, i: number): boolean {
   const planes = planesOf(b, i, b.node(i).inputs[0]!);
   return emitApart(b, i, averagePool2dGrad(b.pool, planes, averaged(planes, attrsOf(b, i))));
 }
 
-export function lowerAdaptivePool(b: Builder, i: number): boolean {
+export function lowerAdaptivePool(b: WasmBuilder, i: number): boolean {
   const planes = planesOf(b, b.node(i).inputs[0]!, i);
   return emitApart(b, i, averagePool2d(b.pool, planes, adaptive(planes)));
 }
 
-export function lowerAdaptivePoolGrad(b: Builder, i: number): boolean {
+export function lowerAdaptivePoolGrad(b: WasmBuilder, i: number): boolean {
   const planes = planesOf(b, i, b.node(i).inputs[0]!);
   return emitApart(b, i, averagePool2dGrad(b.pool, planes, adaptive(planes)));
 }

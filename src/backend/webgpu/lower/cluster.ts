@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import { withFollowers } from '../../plan/followers.js';
 import type { Cluster } from '../../plan/fusion.js';
-import type { Builder, Joinable, Value } from '../builder.js';
+import type { WebGpuBuilder, Joinable, Value } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { together } from '../kernels/joined.js';
 import { linearMap } from '../kernels/linear.js';
@@ -33,7 +33,7 @@ function linearOf(dimensions: readonly Dimension[], inputs: number): boolean[] |
 }
 
 /** Adds a step for a group of elementwise nodes. */
-export function lowerCluster(b: Builder, { nodes, inputs, formula, reduce }: Cluster): void {
+export function lowerCluster(b: WebGpuBuilder, { nodes, inputs, formula, reduce }: Cluster): void {
   const root = nodes.at(-1)!;
   const { shape } = b.node(root);
   if (reduce) {
@@ -94,7 +94,7 @@ const keyOf = (formula: Cluster['formula'], scalar: readonly boolean[], reduce =
 
 /** Adds an elementwise step on values of one size. */
 export function emitLinear(
-  b: Builder,
+  b: WebGpuBuilder,
   nodes: readonly number[],
   inputs: readonly Value[],
   output: Value,
@@ -131,7 +131,7 @@ function axesOf(inputs: readonly Shape[], shape: Shape, chosen: (axis: number) =
   return joined;
 }
 
-function lowerReduction(b: Builder, { nodes, inputs, formula, reduce }: Cluster): void {
+function lowerReduction(b: WebGpuBuilder, { nodes, inputs, formula, reduce }: Cluster): void {
   const root = nodes.at(-1)!;
   const { op, axes, shape } = reduce!;
   const result = sizeOf(b.node(root).shape);

@@ -1,6 +1,6 @@
 import { sameShape } from '../../../graph/types.js';
 import type { Conv2dAttrs } from '../../../ops/conv2d.js';
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { numbers, PREPARE } from '../kernels/product.js';
 import { emitProduct } from './product.js';
 
@@ -43,7 +43,7 @@ interface Geometry {
   readonly attrs: Conv2dAttrs;
 }
 
-function geometry(b: Builder, x: number, w: number, y: number, i: number): Geometry {
+function geometry(b: WebGpuBuilder, x: number, w: number, y: number, i: number): Geometry {
   const [xs, ws, ys] = [x, w, y].map((n) => b.node(n).shape as unknown as Quad) as [Quad, Quad, Quad];
   return { x: xs, w: ws, y: ys, attrs: b.node(i).attrs as unknown as Conv2dAttrs };
 }
@@ -78,7 +78,7 @@ const TAP_LOOPS = {
 };
 const counted = (name: string, end: string) => ({ name, first: '0u', end });
 
-export function lowerConv2d(b: Builder, i: number): void {
+export function lowerConv2d(b: WebGpuBuilder, i: number): void {
   const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
   const g = geometry(b, x, w, i, i);
   const { groups } = g.attrs;
@@ -115,7 +115,7 @@ export function lowerConv2d(b: Builder, i: number): void {
   });
 }
 
-export function lowerConv2dGradInput(b: Builder, i: number): void {
+export function lowerConv2dGradInput(b: WebGpuBuilder, i: number): void {
   const [grad, w] = b.node(i).inputs as [number, number];
   const g = geometry(b, i, w, grad, i);
   const [rows, columns] = [g.w[1], g.x[0] * g.x[2] * g.x[3]];
@@ -152,7 +152,7 @@ export function lowerConv2dGradInput(b: Builder, i: number): void {
   });
 }
 
-export function lowerConv2dGradWeight(b: Builder, i: number): void {
+export function lowerConv2dGradWeight(b: WebGpuBuilder, i: number): void {
   const [grad, x] = b.node(i).inputs as [number, number];
   const g = geometry(b, x, i, grad, i);
   const sums = sumsOf(b, i, grad, [0, 2, 3]);
@@ -206,7 +206,7 @@ export function lowerConv2dGradWeight(b: Builder, i: number): void {
  * The node that sums a gradient over everything but its channels, such as the gradient of a bias, if it is still to be
  * computed: the product of the weights' gradient computes it too.
  */
-export function sumsOf(b: Builder, i: number, grad: number, axes: readonly number[]): number | undefined {
+export function sumsOf(b: WebGpuBuilder, i: number, grad: number, axes: readonly number[]): number | undefined {
   return b.users[grad]!.find((user) => {
     const { op, attrs } = b.node(user);
     const cluster = b.clusters.get(user);

@@ -1,7 +1,7 @@
 import { type DType, sizeOf } from '../../../graph/types.js';
 import type { Formula } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
-import type { Builder, Value } from '../builder.js';
+import type { WebGpuBuilder, Value } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { map, WORKGROUP } from '../kernels/map.js';
 import { param } from '../kernels/program.js';
@@ -34,7 +34,7 @@ export interface ElementOptions {
  * Adds a step that computes each element of a node by itself, and what follows: an elementwise operation of a float32
  * result is applied too.
  */
-export function emitElements(b: Builder, i: number, options: ElementOptions): void {
+export function emitElements(b: WebGpuBuilder, i: number, options: ElementOptions): void {
   const { inputs, op, dtype, shape } = b.node(i);
   const { value, declarations = '', also = [], kernel = op, beside = [], params = [] } = options;
   const values = [...inputs.map((input) => b.value(input)), ...also];
@@ -66,7 +66,7 @@ export function emitElements(b: Builder, i: number, options: ElementOptions): vo
 
 /** Adds a step that computes an intermediate value which is no node. */
 export function emitScratch(
-  b: Builder,
+  b: WebGpuBuilder,
   i: number,
   output: Value,
   inputs: readonly Value[],
@@ -98,7 +98,7 @@ export function emitScratch(
 
 /** A step whose kernel has a workgroup for each of `groups` rows. */
 export function emitRows(
-  b: Builder,
+  b: WebGpuBuilder,
   i: number,
   groups: number,
   code: string,

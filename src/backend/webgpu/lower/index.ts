@@ -2,7 +2,7 @@ import { DeviceError } from '../../../errors/errors.js';
 import { sizeOf } from '../../../graph/types.js';
 import { EXCHANGES } from '../../../ops/distributed/exchange.js';
 import { type Lowering, type Lowerings, lowerNode } from '../../plan/lower.js';
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import { emitElements } from './emit.js';
@@ -59,7 +59,7 @@ import {
   lowerWhere,
 } from './select.js';
 
-const kernels: Readonly<Record<string, (b: Builder, i: number) => void>> = {
+const kernels: Readonly<Record<string, (b: WebGpuBuilder, i: number) => void>> = {
   conv2d: lowerConv2d,
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
@@ -113,9 +113,9 @@ const kernels: Readonly<Record<string, (b: Builder, i: number) => void>> = {
   recurrentGradStart: lowerRecurrentGradStart,
 };
 
-const lowerings: Lowerings<Builder> = {
+const lowerings: Lowerings<WebGpuBuilder> = {
   operations: Object.fromEntries(
-    Object.entries(kernels).map(([op, kernel]): [string, Lowering<Builder>] => [
+    Object.entries(kernels).map(([op, kernel]): [string, Lowering<WebGpuBuilder>] => [
       op,
       (b, i) => {
         kernel(b, i);
@@ -132,10 +132,10 @@ const lowerings: Lowerings<Builder> = {
 };
 
 /** Adds the steps that compute a node. */
-export const lower = (b: Builder, i: number): void => lowerNode(b, i, lowerings);
+export const lower = (b: WebGpuBuilder, i: number): void => lowerNode(b, i, lowerings);
 
 /** A result without elements, or an exchange. @throws DeviceError for any other operation */
-function lowerWithoutKernel(b: Builder, i: number): void {
+function lowerWithoutKernel(b: WebGpuBuilder, i: number): void {
   const { op, scope, shape } = b.node(i);
   if (sizeOf(shape) === 0) b.define(i, b.newValue(i));
   else if (EXCHANGES.has(op) || op === 'sumEnd') lowerExchange(b, i);
@@ -149,7 +149,7 @@ function lowerWithoutKernel(b: Builder, i: number): void {
 }
 
 /** An exchange with other ranks: the values are read back, and this thread waits for the others. */
-function lowerExchange(b: Builder, i: number): void {
+function lowerExchange(b: WebGpuBuilder, i: number): void {
   const { inputs, op, attrs, scope } = b.node(i);
   if (attrs.ranks === 1 && op !== 'sumStart' && op !== 'sumEnd') {
     emitElements(b, i, { value: 'return in0(i);' });

@@ -1,6 +1,6 @@
 import type { Shape } from '../../../graph/types.js';
 import type { MatmulAttrs } from '../../../ops/matmul.js';
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { numbers } from '../kernels/product.js';
 import { sumsOf } from './conv.js';
 import { emitProduct } from './product.js';
@@ -38,7 +38,7 @@ interface Matrices {
   readonly sums?: number | undefined;
 }
 
-function emitMatrices(b: Builder, i: number, matrices: Matrices): void {
+function emitMatrices(b: WebGpuBuilder, i: number, matrices: Matrices): void {
   const { rows, length, layers = 1, a, b: right, bias, sums } = matrices;
   const columns = matrices.columns + (sums === undefined ? 0 : 1);
   const width = sums === undefined ? P.columns : `(${P.columns} - 1u)`;
@@ -84,7 +84,7 @@ function matrixOf(shape: Shape): { rows: number; columns: number; strides: Strid
   return { rows, columns, strides: dense(columns, rows * columns) };
 }
 
-export function lowerMatmul(b: Builder, i: number): void {
+export function lowerMatmul(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const { transposeA, transposeB } = attrs as MatmulAttrs;
   const [x, y] = inputs.map((input) => matrixOf(b.node(input).shape)) as [
@@ -103,7 +103,7 @@ export function lowerMatmul(b: Builder, i: number): void {
 }
 
 /** One matrix times each matrix of a batch. */
-export function lowerLeftMatmul(b: Builder, i: number): void {
+export function lowerLeftMatmul(b: WebGpuBuilder, i: number): void {
   const { inputs } = b.node(i);
   const [rows, length] = b.node(inputs[0]!).shape as [number, number];
   const [layers, , columns] = b.node(inputs[1]!).shape as [number, number, number];
@@ -118,7 +118,7 @@ export function lowerLeftMatmul(b: Builder, i: number): void {
 }
 
 /** y = x wᵀ + bias. */
-export function lowerLinear(b: Builder, i: number): void {
+export function lowerLinear(b: WebGpuBuilder, i: number): void {
   const { inputs } = b.node(i);
   const [rows, length] = b.node(inputs[0]!).shape as [number, number];
   const [columns] = b.node(inputs[1]!).shape as [number];
@@ -133,7 +133,7 @@ export function lowerLinear(b: Builder, i: number): void {
 }
 
 /** dx = dy w. */
-export function lowerLinearGradInput(b: Builder, i: number): void {
+export function lowerLinearGradInput(b: WebGpuBuilder, i: number): void {
   const { inputs } = b.node(i);
   const [rows, length] = b.node(inputs[0]!).shape as [number, number];
   const [, columns] = b.node(inputs[1]!).shape as [number, number];
@@ -141,7 +141,7 @@ export function lowerLinearGradInput(b: Builder, i: number): void {
 }
 
 /** dw = dyᵀ x. */
-export function lowerLinearGradWeight(b: Builder, i: number): void {
+export function lowerLinearGradWeight(b: WebGpuBuilder, i: number): void {
   const { inputs } = b.node(i);
   const [length, rows] = b.node(inputs[0]!).shape as [number, number];
   const [, columns] = b.node(inputs[1]!).shape as [number, number];

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../graph/types.js';
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
-import type { Builder, Value } from '../builder.js';
+import type { WebGpuBuilder, Value } from '../builder.js';
 import { ALIGNMENT } from '../builder.js';
 import { together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
@@ -36,7 +36,7 @@ function overChannel(shape: readonly number[], body: string): string {
 }
 
 /** Mean and biased variance of each channel. */
-export function lowerChannelStats(b: Builder, i: number): void {
+export function lowerChannelStats(b: WebGpuBuilder, i: number): void {
   const { shape } = b.node(b.node(i).inputs[0]!);
   const channels = shape[1]!;
   const count = literal(sizeOf(shape) / channels);
@@ -56,7 +56,7 @@ export function lowerChannelStats(b: Builder, i: number): void {
 }
 
 /** Sums over each channel of g, and of g · x̂, from g, x and the statistics of x. */
-export function lowerChannelSums(b: Builder, i: number): void {
+export function lowerChannelSums(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { shape } = b.node(inputs[1]!);
   const channels = shape[1]!;
@@ -79,7 +79,7 @@ export function lowerChannelSums(b: Builder, i: number): void {
 }
 
 /** One row of a value `[2, C]`, without a copy. */
-export function lowerChannelRow(b: Builder, i: number): void {
+export function lowerChannelRow(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const channels = b.node(inputs[0]!).shape[1]!;
   const start = (attrs.row as number) * rowStep(channels) * 4;
@@ -87,13 +87,13 @@ export function lowerChannelRow(b: Builder, i: number): void {
 }
 
 /** One number of a value, without a copy. */
-export function lowerElement(b: Builder, i: number): void {
+export function lowerElement(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   b.define(i, b.part(b.value(inputs[0]!), (attrs.index as number) * 4, 1));
 }
 
 /** A value `[2, C]` with its rows one behind the other. */
-export function lowerChannelRows(b: Builder, i: number): void {
+export function lowerChannelRows(b: WebGpuBuilder, i: number): void {
   const channels = b.node(i).shape[1]!;
   const from = b.value(b.node(i).inputs[0]!);
   const output = b.newValue(i);
@@ -114,7 +114,7 @@ const rowMoments = (k: number, length: number, eps: number): string => `
   ${sumOver('squares', rowLoop(length, `let d = in${k}(at) - mean; total += d * d;`))}
   let inverse = 1f / sqrt(squares / ${literal(length)} + ${literal(eps)});`;
 
-export function lowerNormalizeRows(b: Builder, i: number): void {
+export function lowerNormalizeRows(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
   const [rows, length] = shape as [number, number];
   const code = rowKernel(
@@ -126,7 +126,7 @@ export function lowerNormalizeRows(b: Builder, i: number): void {
   emitRows(b, i, rows, code);
 }
 
-export function lowerNormalizeRowsGrad(b: Builder, i: number): void {
+export function lowerNormalizeRowsGrad(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
   const [rows, length] = shape as [number, number];
   const code = rowKernel(
@@ -154,7 +154,7 @@ const squares = ({ size, alpha, k }: LrnAttrs, channels: number, area: number): 
   }
   let scale = ${literal(k)} + ${literal(alpha / size)} * sum;`;
 
-function layout(b: Builder, i: number): { channels: number; area: number; place: string } {
+function layout(b: WebGpuBuilder, i: number): { channels: number; area: number; place: string } {
   const { shape } = b.node(i);
   const [channels, area] = [shape[1]!, sizeOf(shape.slice(2))];
   return {
@@ -165,7 +165,7 @@ function layout(b: Builder, i: number): { channels: number; area: number; place:
   };
 }
 
-export function lowerLrn(b: Builder, i: number): void {
+export function lowerLrn(b: WebGpuBuilder, i: number): void {
   const attrs = b.node(i).attrs as unknown as LrnAttrs;
   const { channels, area, place } = layout(b, i);
   emitElements(b, i, {
@@ -176,7 +176,7 @@ export function lowerLrn(b: Builder, i: number): void {
 }
 
 /** dx_c = g_c · S_c^−β − 2αβ / size · x_c · Σ_j g_j · x_j · S_j^−(β+1), over the channels j whose windows contain c. */
-export function lowerLrnGrad(b: Builder, i: number): void {
+export function lowerLrnGrad(b: WebGpuBuilder, i: number): void {
   const attrs = b.node(i).attrs as unknown as LrnAttrs;
   const x = b.node(i).inputs[1]!;
   const { channels, area, place } = layout(b, i);

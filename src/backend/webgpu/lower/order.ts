@@ -1,11 +1,11 @@
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
 import { around } from './rows.js';
 
 /** The first position of the largest value; NaN is the largest. */
-export function lowerArgmax(b: Builder, i: number): void {
+export function lowerArgmax(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { length, inner } = around(b, inputs[0]!, attrs.axis as number);
   emitElements(b, i, {
@@ -20,7 +20,7 @@ export function lowerArgmax(b: Builder, i: number): void {
   });
 }
 
-export function lowerCumsum(b: Builder, i: number): void {
+export function lowerCumsum(b: WebGpuBuilder, i: number): void {
   const { attrs } = b.node(i);
   const { outer, length, inner } = around(b, i, attrs.axis as number);
   const at = attrs.reverse ? `${length - 1}u - j` : 'j';
@@ -42,7 +42,7 @@ export function lowerCumsum(b: Builder, i: number): void {
 }
 
 /** The rank of each element is the number of those before it in the order, and its position is written to that place. */
-export function lowerArgsort(b: Builder, i: number): void {
+export function lowerArgsort(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
   const { length, inner } = around(b, i, attrs.axis as number);
   const count = shape.reduce((n, d) => n * d, 1);
@@ -82,7 +82,7 @@ fn philox(counter: vec4u, words: vec2u) -> vec4u {
 }`;
 
 /** The mask of `dropout`: the same numbers as those of the reference engine. */
-export function lowerDropoutMask(b: Builder, i: number): void {
+export function lowerDropoutMask(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const p = attrs.p as number;
   // The number of elements before the first one, in two words.
@@ -100,7 +100,7 @@ export function lowerDropoutMask(b: Builder, i: number): void {
   });
 }
 
-export function lowerChannelAffine(b: Builder, i: number): void {
+export function lowerChannelAffine(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
   const list = (name: string, values: readonly number[]): string =>
     `var<private> ${name}: array<f32, ${values.length}> = array<f32, ${values.length}>(${values.map(literal).join(', ')});`;

@@ -6,7 +6,7 @@ import { emitElements, emitScratch } from './emit.js';
 
 type Quad = readonly [number, number, number, number];
 
-const shapeOf = (b: Builder, i: number): Quad => b.node(i).shape as unknown as Quad;
+const shapeOf = (b: WebGpuBuilder, i: number): Quad => b.node(i).shape as unknown as Quad;
 
 /** WGSL for the plane, row `y` and column `x` of position i. */
 const position = ([, , h, w]: Quad): string => `let plane = i / ${h * w}u;
@@ -65,7 +65,7 @@ const LARGEST = `${place(U.down, U.across)}
   }`;
 
 /** The node of a max-pooling whose gradient is computed in the same plan needs the places of maxima. */
-const gradientOf = (b: Builder, i: number): number | undefined => {
+const gradientOf = (b: WebGpuBuilder, i: number): number | undefined => {
   const { inputs, attrs } = b.node(i);
   const key = JSON.stringify(attrs);
   return b.users[inputs[0]!]!.find((user) => {
@@ -74,7 +74,7 @@ const gradientOf = (b: Builder, i: number): number | undefined => {
   });
 };
 
-export function lowerMaxPool(b: Builder, i: number): void {
+export function lowerMaxPool(b: WebGpuBuilder, i: number): void {
   const [x] = b.node(i).inputs as [number];
   const [image, out] = [shapeOf(b, x), shapeOf(b, i)];
   const params = geometry(sizeOf(out), image, out, b.node(i).attrs as unknown as MaxPoolAttrs);
@@ -91,7 +91,7 @@ export function lowerMaxPool(b: Builder, i: number): void {
 }
 
 /** Each element of the image collects from the windows whose maximum it is: no two invocations write one element. */
-export function lowerMaxPoolGrad(b: Builder, i: number): void {
+export function lowerMaxPoolGrad(b: WebGpuBuilder, i: number): void {
   const [grad, x] = b.node(i).inputs as [number, number];
   const attrs = b.node(i).attrs as unknown as MaxPoolAttrs;
   const [out, image] = [shapeOf(b, grad), shapeOf(b, x)];
@@ -146,7 +146,7 @@ const adaptive =
   };
 
 function emitAverage(
-  b: Builder,
+  b: WebGpuBuilder,
   i: number,
   image: Quad,
   out: Quad,
@@ -169,7 +169,7 @@ function emitAverage(
 }
 
 function emitAverageGrad(
-  b: Builder,
+  b: WebGpuBuilder,
   i: number,
   image: Quad,
   out: Quad,
@@ -203,12 +203,12 @@ function averageWindows(image: Quad, attrs: AvgPoolAttrs): [Windows, Windows] {
   return [along(0), along(1)];
 }
 
-export function lowerAvgPool(b: Builder, i: number): void {
+export function lowerAvgPool(b: WebGpuBuilder, i: number): void {
   const image = shapeOf(b, b.node(i).inputs[0]!);
   emitAverage(b, i, image, shapeOf(b, i), averageWindows(image, b.node(i).attrs as unknown as AvgPoolAttrs));
 }
 
-export function lowerAvgPoolGrad(b: Builder, i: number): void {
+export function lowerAvgPoolGrad(b: WebGpuBuilder, i: number): void {
   const attrs = b.node(i).attrs as unknown as AvgPoolAttrs;
   const [image, out] = [shapeOf(b, i), shapeOf(b, b.node(i).inputs[0]!)];
   const { kernel, stride, padding } = attrs;
@@ -224,12 +224,12 @@ const adaptiveWindows = (image: Quad, out: Quad): [Windows, Windows] => [
   adaptive(image[3], out[3]),
 ];
 
-export function lowerAdaptivePool(b: Builder, i: number): void {
+export function lowerAdaptivePool(b: WebGpuBuilder, i: number): void {
   const [image, out] = [shapeOf(b, b.node(i).inputs[0]!), shapeOf(b, i)];
   emitAverage(b, i, image, out, adaptiveWindows(image, out));
 }
 
-export function lowerAdaptivePoolGrad(b: Builder, i: number): void {
+export function lowerAdaptivePoolGrad(b: WebGpuBuilder, i: number): void {
   const [image, out] = [shapeOf(b, i), shapeOf(b, b.node(i).inputs[0]!)];
   emitAverageGrad(b, i, image, out, adaptiveWindows(image, out), ['0', `${out[2]}`, '0', `${out[3]}`]);
 }

@@ -43,7 +43,7 @@ const BUSY = 256;
 
 /** Sums are split into one number of parts, so that the parts of many products are added by one kernel. */
 function partsFor(
-  b: Builder,
+  b: WebGpuBuilder,
   { rows, columns, layers, length, splits, bias }: Task,
   [x, y]: readonly [number, number],
 ): number {
@@ -105,7 +105,7 @@ export function emitProduct(b: Builder, i: number, inputs: readonly Value[], tas
 
 /** Adds a step that sums the parts of a product. */
 function addParts(
-  b: Builder,
+  b: WebGpuBuilder,
   nodes: readonly number[],
   output: Value,
   options: {

@@ -4,7 +4,7 @@ import {
   type RecurrentAttrs,
   type RecurrentStartAttrs,
 } from '../../../ops/sequence/recurrent.js';
-import type { Builder, Value } from '../builder.js';
+import type { WebGpuBuilder, Value } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { emitScratch } from './emit.js';
 
@@ -46,7 +46,7 @@ const FORWARD: Readonly<Record<Cell, { readonly body: string; readonly parts: re
 const each = (count: number, text: (n: number) => string): string =>
   Array.from({ length: count }, (_, n) => text(n)).join('\n      ');
 
-export function lowerRecurrent(b: Builder, i: number): void {
+export function lowerRecurrent(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { cell, reverse } = attrs as RecurrentAttrs;
   const { gates, record } = CELLS[cell];
@@ -116,7 +116,7 @@ const BACKWARD: Readonly<Record<Cell, string>> = {
 };
 
 /** Emits the backward pass: the gradients of all positions, and those of the first state, `[2, N, H]` with h first. */
-function emitBackward(b: Builder, i: number, grads: Value): Value {
+function emitBackward(b: WebGpuBuilder, i: number, grads: Value): Value {
   const { inputs, attrs } = b.node(i);
   const { cell, reverse } = attrs as RecurrentAttrs;
   const sizes = CELLS[cell];
@@ -175,20 +175,20 @@ ${entry(`
   return carried;
 }
 
-const keyOf = (b: Builder, i: number): string => {
+const keyOf = (b: WebGpuBuilder, i: number): string => {
   const { inputs, attrs } = b.node(i);
   const { cell, reverse } = attrs as RecurrentAttrs;
   return `${inputs.join()} ${cell} ${reverse}`;
 };
 
-export function lowerRecurrentGrad(b: Builder, i: number): void {
+export function lowerRecurrentGrad(b: WebGpuBuilder, i: number): void {
   const output = b.newValue(i);
   b.carried.set(keyOf(b, i), emitBackward(b, i, output));
   b.define(i, output);
 }
 
 /** The gradient of a first state, which the pass over all positions finds too. */
-export function lowerRecurrentGradStart(b: Builder, i: number): void {
+export function lowerRecurrentGradStart(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { cell, of } = attrs as RecurrentStartAttrs;
   const [length, count, size] = b.node(inputs[0]!).shape as [number, number, number];

@@ -1,5 +1,5 @@
 import { sizeOf } from '../../../graph/types.js';
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
@@ -7,7 +7,7 @@ import { emitElements, emitRows } from './emit.js';
 
 /** Sizes before, of and behind an axis. */
 export function around(
-  b: Builder,
+  b: WebGpuBuilder,
   i: number,
   axis: number,
 ): { outer: number; length: number; inner: number } {
@@ -28,7 +28,7 @@ fn logSumOf(begin: u32) -> vec2f {
 /** Rows of at least this length take a workgroup each, of the last axis. */
 const LONG = 32;
 
-function lowerSoft(b: Builder, i: number, result: (x: string, s: string) => string): void {
+function lowerSoft(b: WebGpuBuilder, i: number, result: (x: string, s: string) => string): void {
   const { outer, length, inner } = around(b, i, b.node(i).attrs.axis as number);
   const rows = outer * inner;
   const item = (j: string): string => `in0(begin + ${j} * ${inner}u)`;
@@ -62,12 +62,12 @@ ${entry(`
   emitRows(b, i, rows, code);
 }
 
-export const lowerSoftmax = (b: Builder, i: number): void =>
+export const lowerSoftmax = (b: WebGpuBuilder, i: number): void =>
   lowerSoft(b, i, (x, s) => `expOf(${x} - ${s}.x - ${s}.y)`);
-export const lowerLogSoftmax = (b: Builder, i: number): void =>
+export const lowerLogSoftmax = (b: WebGpuBuilder, i: number): void =>
   lowerSoft(b, i, (x, s) => `${x} - ${s}.x - ${s}.y`);
 
-export function lowerCrossEntropy(b: Builder, i: number): void {
+export function lowerCrossEntropy(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const classes = b.node(inputs[0]!).shape[1]!;
   const smoothing = attrs.labelSmoothing as number;
@@ -85,7 +85,7 @@ export function lowerCrossEntropy(b: Builder, i: number): void {
   });
 }
 
-export function lowerCrossEntropyGrad(b: Builder, i: number): void {
+export function lowerCrossEntropyGrad(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
   const [rows, classes] = shape as [number, number];
   const smoothing = attrs.labelSmoothing as number;
@@ -103,7 +103,7 @@ ${entry(`
 }
 
 /** NaN counts as larger than the label's logit, and as a wrong answer where it is that logit. */
-export function lowerTopKCorrect(b: Builder, i: number): void {
+export function lowerTopKCorrect(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const classes = b.node(inputs[0]!).shape[1]!;
   emitElements(b, i, {

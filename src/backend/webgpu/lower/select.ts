@@ -1,12 +1,12 @@
 import { type Shape, sizeOf } from '../../../graph/types.js';
-import type { Builder, Value } from '../builder.js';
+import type { WebGpuBuilder, Value } from '../builder.js';
 import { typeOf } from '../kernels/program.js';
 import { emitElements, emitScratch } from './emit.js';
 import { around } from './rows.js';
 
 const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 
-const zero = (b: Builder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
+const zero = (b: WebGpuBuilder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
 
 /** WGSL for a position in a value, whose strides are given for each axis of a shape, from position i of that shape. */
 function strided(shape: Shape, strides: readonly number[]): string {
@@ -17,7 +17,7 @@ function strided(shape: Shape, strides: readonly number[]): string {
   return terms.join(' + ') || '0u';
 }
 
-export function lowerPermute(b: Builder, i: number): void {
+export function lowerPermute(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const from = stridesOf(b.node(inputs[0]!).shape);
   const axes = attrs.axes as readonly number[];
@@ -30,7 +30,7 @@ export function lowerPermute(b: Builder, i: number): void {
 }
 
 /** For types that formulas do not cover. */
-export function lowerBroadcast(b: Builder, i: number): void {
+export function lowerBroadcast(b: WebGpuBuilder, i: number): void {
   const { inputs, shape } = b.node(i);
   const from = b.node(inputs[0]!).shape;
   const steps = stridesOf(from);
@@ -40,13 +40,13 @@ export function lowerBroadcast(b: Builder, i: number): void {
 }
 
 /** For types that formulas do not cover. */
-export function lowerWhere(b: Builder, i: number): void {
+export function lowerWhere(b: WebGpuBuilder, i: number): void {
   const dtype = b.node(b.node(i).inputs[0]!).dtype;
   emitElements(b, i, { value: `return select(in1(i), in2(i), in0(i) == ${typeOf(dtype)}(0));` });
 }
 
 /** Inputs that one kernel cannot bind are added one part after another, each with a copy of what came before. */
-export function lowerConcat(b: Builder, i: number): void {
+export function lowerConcat(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
   const row = sizeOf(shape.slice(axis));
@@ -82,7 +82,7 @@ export function lowerConcat(b: Builder, i: number): void {
   b.define(i, output);
 }
 
-export function lowerSlice(b: Builder, i: number): void {
+export function lowerSlice(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const { axis, start } = attrs as unknown as { axis: number; start: number };
   const { length, inner } = around(b, inputs[0]!, axis);
@@ -93,7 +93,7 @@ export function lowerSlice(b: Builder, i: number): void {
 }
 
 /** Zeros outside of the range. */
-export function lowerPlace(b: Builder, i: number): void {
+export function lowerPlace(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { axis, start } = attrs as unknown as { axis: number; start: number };
   const { length, inner } = around(b, inputs[0]!, axis);
@@ -106,7 +106,7 @@ export function lowerPlace(b: Builder, i: number): void {
   });
 }
 
-export function lowerIndexSelect(b: Builder, i: number): void {
+export function lowerIndexSelect(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
   const { length, inner } = around(b, inputs[0]!, axis);
@@ -118,7 +118,7 @@ export function lowerIndexSelect(b: Builder, i: number): void {
 }
 
 /** Each row of the result collects the rows that were selected from it, in order. */
-export function lowerIndexSelectGrad(b: Builder, i: number): void {
+export function lowerIndexSelectGrad(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const axis = attrs.axis as number;
   const { length, inner } = around(b, i, axis);
@@ -132,7 +132,7 @@ export function lowerIndexSelectGrad(b: Builder, i: number): void {
   });
 }
 
-export function lowerGather(b: Builder, i: number): void {
+export function lowerGather(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
   const strides = stridesOf(b.node(inputs[0]!).shape);
@@ -141,7 +141,7 @@ export function lowerGather(b: Builder, i: number): void {
 }
 
 /** Each element of the result goes through the positions of the index along the axis. */
-export function lowerScatterSum(b: Builder, i: number): void {
+export function lowerScatterSum(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
   const [source, index] = inputs.map((input) => b.node(input).shape) as [Shape, Shape];
@@ -166,12 +166,12 @@ export function lowerScatterSum(b: Builder, i: number): void {
   });
 }
 
-export function lowerOneHot(b: Builder, i: number): void {
+export function lowerOneHot(b: WebGpuBuilder, i: number): void {
   const classes = b.node(i).attrs.classes as number;
   emitElements(b, i, { value: `return select(0f, 1f, in0(i / ${classes}u) == i32(i % ${classes}u));` });
 }
 
-export function lowerCrop(b: Builder, i: number): void {
+export function lowerCrop(b: WebGpuBuilder, i: number): void {
   const [, c, h, w] = b.node(b.node(i).inputs[0]!).shape as [number, number, number, number];
   const [, , height, width] = b.node(i).shape as [number, number, number, number];
   emitElements(b, i, {
@@ -184,7 +184,7 @@ export function lowerCrop(b: Builder, i: number): void {
   });
 }
 
-export function lowerFlip(b: Builder, i: number): void {
+export function lowerFlip(b: WebGpuBuilder, i: number): void {
   const [, c, h, w] = b.node(i).shape as [number, number, number, number];
   emitElements(b, i, {
     value: `let column = i % ${w}u;
@@ -192,10 +192,10 @@ export function lowerFlip(b: Builder, i: number): void {
   });
 }
 
-export const lowerNegateOffsets = (b: Builder, i: number): void =>
+export const lowerNegateOffsets = (b: WebGpuBuilder, i: number): void =>
   emitElements(b, i, { value: 'return -in0(i);' });
 
 /** Converts; a number becomes an integer by truncation. */
-export function lowerCast(b: Builder, i: number): void {
+export function lowerCast(b: WebGpuBuilder, i: number): void {
   emitElements(b, i, { value: `return ${typeOf(b.node(i).dtype)}(in0(i));` });
 }
