@@ -11,11 +11,16 @@ export const WIRES = ['float32', 'bfloat16'] as const;
 const positive = z.number().finite().positive();
 const count = z.number().int().positive();
 
-/** In runs up to version 0.1 the choice of the first paper was called `paper`. */
-const named =
-  <T extends string>(name: T) =>
-  <V extends string>(value: V): Exclude<V, 'paper'> | T =>
-    value === 'paper' ? name : (value as Exclude<V, 'paper'>);
+/**
+ * One of several names.
+ *
+ * @param former names that older runs have, with the present ones
+ */
+const oneOf = <const V extends string>(names: readonly V[], former: Readonly<Record<string, V>>) =>
+  z.preprocess(
+    (name) => (typeof name === 'string' && Object.hasOwn(former, name) ? former[name] : name),
+    z.enum(names),
+  );
 
 /** The value of an optimizer's option, which the optimizer checks. */
 export const optimizerOptionSchema = z.union([z.number(), z.boolean(), z.array(z.number())]);
@@ -96,12 +101,9 @@ export const trainConfigSchema = z.object({
   /** Whether weight decay also applies to biases and other 1-D parameters; default true. */
   decayBiases: z.boolean().optional(),
   /** Whether SGD applies the learning rate outside of the momentum (PyTorch, default) or inside. */
-  sgd: z.enum(['pytorch', 'rate-in-velocity', 'paper']).transform(named('rate-in-velocity')).optional(),
+  sgd: oneOf(['pytorch', 'rate-in-velocity'], { paper: 'rate-in-velocity' }).optional(),
   /** Data augmentation of training images; default none. */
-  augment: z
-    .enum(['none', 'crop-mirror', 'crop-mirror-colour', 'paper'])
-    .transform(named('crop-mirror-colour'))
-    .optional(),
+  augment: oneOf(['none', 'crop-mirror', 'crop-mirror-colour'], { paper: 'crop-mirror-colour' }).optional(),
   /** File of weights to start from; with `partial`, tensors that are missing or differ in shape stay as initialised. */
   startFrom: z.object({ file: z.string().min(1), partial: z.boolean() }).optional(),
   /** Frozen modules: a path, which includes its submodules, or a pattern with `*`. */
