@@ -7,7 +7,7 @@ import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
 import { buildModel, type Paper, type Recognised, type Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
-import { surplusError, withSurplus } from './surplus.js';
+import { extraTensorsError, recogniseBesideExtras } from './extra-tensors.js';
 import { unnamedClasses } from './test-set.js';
 
 /** What the caller knows of a bare file's network, for example from flags. */
@@ -88,11 +88,11 @@ export async function recogniseModel(
     });
   const shapes = shapesOf(tensors);
   for (const paper of papers) {
-    const more = withSurplus(
+    const more = recogniseBesideExtras(
       shapes,
       (part) => paper.weights?.recognise(part, hints.preset) ?? byNames(paper, part),
     );
-    if (more) throw surplusError(file, `${paper.name}, preset ${more.found.preset}`, more.surplus, shapes);
+    if (more) throw extraTensorsError(file, `${paper.name}, preset ${more.found.preset}`, more.extras, shapes);
   }
   throw new CheckpointError({
     what: `The network of ${file} is unknown`,

@@ -1,13 +1,13 @@
 import type { World } from '../distributed/index.js';
 import { Control, type ControlOptions } from '../run/control.js';
 import type { Measured } from './reporter.js';
-import { Waiting } from './waiting.js';
+import { RankTime } from './rank-time.js';
 
 /** Requests to stop or pause a run, and other conditions of single ranks, as all ranks of the run agree on them. */
 export class SharedControl {
   readonly #control: Control;
   readonly #world: World | undefined;
-  readonly #waiting = new Waiting();
+  readonly #time = new RankTime();
   /** Some rank was told to stop. */
   #stopping = false;
   #team: Measured['team'];
@@ -82,7 +82,7 @@ export class SharedControl {
     const names = Object.keys(own) as Name[];
     const all = await world.gather([
       ...names.map((name) => Number(own[name])),
-      ...this.#waiting.shares(world),
+      ...this.#time.shares(world),
     ]);
     const waits = all.map((values) => values[names.length]!);
     const exchanges = all.map((values) => values[names.length + 1]!);

@@ -1,7 +1,7 @@
 import { useApp } from '../../app/context.js';
 import { csvOf, type ExportedChart, svgOf } from '../../lib/chart-export.js';
 import { css } from '../css.js';
-import { offer } from '../offer.js';
+import { download } from '../download.js';
 
 /** PNG pixels per SVG unit. */
 const PNG_SCALE = 2;
@@ -19,7 +19,7 @@ export function ChartSave({ chart }: { chart: ExportedChart }) {
   };
   const save = async (kind: keyof typeof makers) => {
     try {
-      offer(await makers[kind](), `${name}.${kind.toLowerCase()}`);
+      download(await makers[kind](), `${name}.${kind.toLowerCase()}`);
     } catch {
       showToast({ text: t('save.failed') });
     }

@@ -1,7 +1,7 @@
 import type { World } from '../distributed/index.js';
 
 /** How much of its time a rank's device waits for others, and how much of it an exchange is in progress. */
-export class Waiting {
+export class RankTime {
   #at = performance.now();
   #waited = 0;
   #exchanged = 0;

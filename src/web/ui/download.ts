@@ -1,5 +1,5 @@
-/** Offers a file that was made in the page. */
-export function offer(blob: Blob, name: string): void {
+/** Downloads a file that was made in the page. */
+export function download(blob: Blob, name: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = name;

@@ -2,10 +2,10 @@ import { CheckpointError } from '../errors/errors.js';
 import { quoted } from '../interop/prefixes.js';
 import type { Shapes } from './paper.js';
 
-/** Maximum number of parts of a file that are left out in turn. */
+/** Maximum number of modules that are left out, one after another. */
 const MOST = 64;
 
-/** The paths of modules in a file: the outer ones first, and of those the ones with few tensors. */
+/** Paths of the modules in a file: outer ones first, and among those the ones with few tensors. */
 function modulesOf(shapes: Shapes): string[] {
   const counts = new Map<string, number>();
   for (const name of shapes.keys()) {
@@ -22,21 +22,21 @@ function modulesOf(shapes: Shapes): string[] {
 const isIn = (name: string, path: string): boolean => name === path || name.startsWith(`${path}.`);
 
 /**
- * Finds a network in a file that has tensors besides it, as those of another head.
+ * Recognises a network in a file that also has other tensors, such as those of a second head.
  *
- * @param recognise returns the network of given tensors, or undefined
- * @returns the network and the names of the other tensors; undefined if there is none
+ * @param recognise returns the network of the given tensors, or undefined
+ * @returns the network and the names of the other tensors; undefined if no network was recognised
  */
-export function withSurplus<R>(
+export function recogniseBesideExtras<R>(
   shapes: Shapes,
   recognise: (shapes: Shapes) => R | undefined,
-): { found: R; surplus: string[] } | undefined {
+): { found: R; extras: string[] } | undefined {
   const without = (paths: readonly string[]) => {
-    const surplus = [...shapes.keys()].filter((name) => paths.some((path) => isIn(name, path)));
-    if (surplus.length * 2 > shapes.size) return undefined;
-    const rest = new Map([...shapes].filter(([name]) => !surplus.includes(name)));
+    const extras = [...shapes.keys()].filter((name) => paths.some((path) => isIn(name, path)));
+    if (extras.length * 2 > shapes.size) return undefined;
+    const rest = new Map([...shapes].filter(([name]) => !extras.includes(name)));
     const found = rest.size === 0 ? undefined : recognise(rest);
-    return found && { found, surplus };
+    return found && { found, extras };
   };
   const modules = modulesOf(shapes);
   const outer = modules.filter((path) => !path.includes('.')).slice(0, 8);
@@ -50,17 +50,17 @@ export function withSurplus<R>(
 }
 
 /** @param network its name and preset */
-export function surplusError(
+export function extraTensorsError(
   file: string,
   network: string,
-  surplus: readonly string[],
+  extras: readonly string[],
   shapes: Shapes,
 ): Error {
-  const shown = surplus.slice(0, 4).map((name) => `${quoted(name)} [${shapes.get(name)!.join(', ')}]`);
+  const shown = extras.slice(0, 4).map((name) => `${quoted(name)} [${shapes.get(name)!.join(', ')}]`);
   return new CheckpointError({
     what: `${file} holds the weights of ${network}, and tensors that are not part of it`,
     expected: 'the tensors of the network alone',
-    got: `also ${shown.join(', ')}${surplus.length > 4 ? ` and ${surplus.length - 4} more` : ''}`,
-    next: `save the file without them${surplus.length > 4 ? '' : `, in Python: torch.save({k: v for k, v in weights.items() if k not in (${surplus.map((name) => `${quoted(name)},`).join(' ')})}, "weights.pth")`}`,
+    got: `also ${shown.join(', ')}${extras.length > 4 ? ` and ${extras.length - 4} more` : ''}`,
+    next: `save the file without them${extras.length > 4 ? '' : `, in Python: torch.save({k: v for k, v in weights.items() if k not in (${extras.map((name) => `${quoted(name)},`).join(' ')})}, "weights.pth")`}`,
   });
 }
