@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import { printable } from '../errors/printable.js';
-import { matches, namesOf, parseFilter, type Row, sorted, type Value, valueIn } from '../run-query.js';
+import { matches, namesOf, parseFilter, type Row, sorted, type Value, valueIn } from '../display/run-query.js';
 import type { RunSummary } from '../serve/api.js';
 import { examples, JSON_OUTPUT, pathName } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';
@@ -45,13 +45,6 @@ export function register(program: Command): void {
     .action(list);
 }
 
-/** A message for each run that is not listed. */
-export const describeUnlisted = (names: readonly string[]): string[] =>
-  names.map(
-    (name) =>
-      `The run "${printable(name)}" is not listed: its name has control characters. Rename its folder to see it.`,
-  );
-
 async function list(root: string, flags: Flags): Promise<void> {
   const [{ Runs }, { Settings }, { realPath }] = await Promise.all([
     import('../serve/runs/runs.js'),
@@ -62,7 +55,6 @@ async function list(root: string, flags: Flags): Promise<void> {
   try {
     const settings = new Settings(runs);
     const rows: Row<RunSummary>[] = [];
-    for (const line of describeUnlisted(await runs.unlisted())) note(line);
     for (const run of await runs.list()) rows.push({ run, settings: await settings.of(run.id) });
     if (rows.length === 0) return note(`There are no runs in ${printable(root)}.`);
     const names = namesOf(rows);

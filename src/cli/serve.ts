@@ -91,15 +91,12 @@ export function register(program: Command): void {
 }
 
 async function serve(root: string, flags: Flags): Promise<void> {
-  const [{ Dashboard }, { isLoopback }, { version }, { papers }, { Runs }, { describeUnlisted }] =
-    await Promise.all([
-      import('../serve/http/server.js'),
-      import('../serve/http/guard.js'),
-      import('../version.js'),
-      import('../serve/routes/paper-source.js'),
-      import('../serve/runs/runs.js'),
-      import('./runs.js'),
-    ]);
+  const [{ Dashboard }, { isLoopback }, { version }, { papers }] = await Promise.all([
+    import('../serve/http/server.js'),
+    import('../serve/http/guard.js'),
+    import('../version.js'),
+    import('../serve/routes/paper-source.js'),
+  ]);
   const token = tokenOf(flags, !isLoopback(flags.host));
   const dashboard = await Dashboard.open({
     root,
@@ -113,7 +110,6 @@ async function serve(root: string, flags: Flags): Promise<void> {
     onError: (error) => note(describeError(error).text),
   });
   if (!existsSync(root)) note(`${printable(root)} does not exist yet; runs will appear when it is created.`);
-  for (const line of describeUnlisted(await new Runs(root).unlisted())) note(line);
   const [deeper] = await runsBelow(root);
   if (deeper)
     note(printable(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`));

@@ -134,6 +134,25 @@ test('the status follows the process, or the metrics if no process is known', as
   assert.equal(found.find(({ id }) => id === 'failed')!.error, 'diverged');
 });
 
+test('a run whose name has control characters is listed, read and deleted', async (t) => {
+  if (process.platform === 'win32') return t.skip('Windows allows no such names');
+  const { dashboard, root } = await openDashboard(t, { control: true });
+  const names = ['line\nbreak', 'tab\there', 'red\x1b[31m', 'delete\x7f', 'c1\u009b'];
+  for (const id of names) await makeRun(root, id, { metrics: [...steps(1, 20), done] });
+  const runs = (await call(dashboard, 'GET /api/runs')).body;
+  assert.deepEqual(runs.map(({ id }) => id).sort(), [...names].sort());
+  for (const { id, name, step } of runs) {
+    assert.equal(step, 20);
+    assert.doesNotMatch(name, /\p{Cc}/u);
+    const { body } = await call(dashboard, 'GET /api/runs/:id', { params: { id } });
+    assert.equal(body.id, id);
+  }
+  assert.equal(runs.find(({ id }) => id === 'line\nbreak')!.name, 'line\\nbreak');
+  const deleted = await call(dashboard, 'DELETE /api/runs/:id', { params: { id: 'line\nbreak' } });
+  assert.equal(deleted.status, 200);
+  assert.equal((await call(dashboard, 'GET /api/runs')).body.length, names.length - 1);
+});
+
 test('a run with damaged files is shown as such, and does not hide the others', async (t) => {
   const { dashboard, root, errors } = await openDashboard(t);
   for (const [id, config] of [

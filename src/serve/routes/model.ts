@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { imageBody } from '../http/body.js';
 import { FileAnswer } from '../http/file-answer.js';
 import { wholeParam } from '../http/query.js';
@@ -8,18 +7,13 @@ import type { Inference } from '../inference/client.js';
 import type { ImageSource, Weights } from '../inference/protocol.js';
 import { Surveys } from '../inference/surveys.js';
 import type { ModelRoutes, RouteWith } from '../route-table.js';
-import { fileInside, readSmall } from '../runs/path-containment.js';
+import { fileInside } from '../runs/path-containment.js';
+import { readState } from '../runs/run-state.js';
 import type { Runs } from '../runs/runs.js';
-import { parseJson } from '../runs/tail.js';
 
 const MAX_INDEX = 10_000_000;
 /** Number of classes in a prediction. */
 const TOP = 10;
-
-const stateSchema = z.object({
-  best: z.object({ file: z.string() }).optional(),
-  latest: z.string().optional(),
-});
 
 /** Handlers for a run's model. */
 export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof ModelRoutes> {
@@ -69,8 +63,8 @@ async function imageOf({ request, query }: Call<RouteWith<'image'>>): Promise<Im
 
 /** The best weights of a run, otherwise the latest. */
 async function weightsOf(run: string): Promise<Weights> {
-  const { data } = stateSchema.safeParse(parseJson((await readSmall(run, 'state.json')) ?? ''));
-  const name = data?.best?.file ?? data?.latest;
+  const state = await readState(run);
+  const name = state?.best?.file ?? state?.latest;
   const file = name === undefined ? undefined : await fileInside(run, 'checkpoints', name);
   if (name !== undefined && file)
     return { run, file: name, version: `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}` };

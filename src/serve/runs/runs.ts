@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunSummary } from '../api.js';
@@ -54,14 +53,6 @@ export class Runs {
     for (const id of this.#summaries.keys()) if (!listed.has(id)) this.#summaries.delete(id);
     return found.sort((a, b) =>
       a.started < b.started ? 1 : a.started > b.started ? -1 : a.id < b.id ? 1 : -1,
-    );
-  }
-
-  /** Names of run folders that are not listed, because a name with control characters cannot be shown as it is. */
-  async unlisted(): Promise<string[]> {
-    const names = await readdir(this.root).catch(() => []);
-    return names.filter(
-      (name) => !isSegment(name) && !name.startsWith('.') && existsSync(join(this.root, name, 'config.json')),
     );
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { printable } from '../../errors/printable.js';
 import { DATA_FILE } from '../../train/data-record.js';
 import type { RunSummary } from '../api.js';
 import type { ScalarSource } from '../metrics/scalars.js';
@@ -8,6 +9,7 @@ import { readLabel } from './label.js';
 import { type ownKind, ownStatus, scalarSummary } from './own-runs.js';
 import { fileInside, readSmall } from './path-containment.js';
 import { statusOf } from './presence.js';
+import { readState } from './run-state.js';
 import { parseJson } from './tail.js';
 
 /** Fields of `config.json` shown in the list; lenient, because a run may come from another version. */
@@ -27,8 +29,6 @@ type ListedConfig = z.infer<typeof configSchema>;
 
 /** Maximum length of an error in the list. */
 const LONGEST_ERROR = 2000;
-
-const stateSchema = z.object({ best: z.object({ accuracy: z.number() }).optional() });
 
 const images = z.object({ images: z.number().positive() });
 /** Numbers of images at the start of a run, which give its length before its first epoch has ended. */
@@ -55,7 +55,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   const label = await readLabel(folder);
   const named = {
     id,
-    name: label.name ?? id,
+    name: label.name ?? printable(id),
     tags: label.tags ?? [],
     ...(label.note ? { note: label.note } : {}),
     ...(label.color ? { color: label.color } : {}),
@@ -126,7 +126,7 @@ export async function summariseOwn(
   return {
     kind: own.kind,
     id,
-    name: label.name ?? id,
+    name: label.name ?? printable(id),
     tags: label.tags ?? [],
     ...(label.note ? { note: label.note } : {}),
     ...(label.color ? { color: label.color } : {}),
@@ -150,9 +150,8 @@ export async function summariseOwn(
 export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
 
 async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
-  const text = await readSmall(folder, 'state.json').catch(() => undefined);
-  const best = stateSchema.safeParse(parseJson(text ?? '')).data?.best?.accuracy;
-  return best ?? epoch?.testAccuracy;
+  const state = await readState(folder).catch(() => undefined);
+  return state?.best?.accuracy ?? epoch?.testAccuracy;
 }
 
 /** Last values of metrics besides the loss and the accuracy. */
