@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isMain } from '../src/is-main.js';
+import { isMain } from '../src/files/system/is-main.js';
 import { keepInputs, keptInputs } from './corpus.js';
 import { Coverage } from './coverage.js';
 import { Engine, type Report } from './engine.js';

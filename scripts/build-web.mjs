@@ -205,7 +205,7 @@ function copyFormulaStyles(from, assets) {
 export function withSystemTheme(css) {
   const dark = /:root\[data-theme=["']?dark["']?\]\{(--paper[^}]*|color-scheme:dark[^}]*)\}/.exec(css);
   if (!dark) throw new Error('site.css has no dark theme');
-  // Right after the themes, so that later rules, such as those of print, still count.
+  // Right after the dark theme, which only screens have.
   const end = dark.index + dark[0].length;
   const system = `@media (prefers-color-scheme:dark){:root:not([data-theme]){${dark[1]}}}`;
   return css.slice(0, end) + system + css.slice(end);

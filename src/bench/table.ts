@@ -1,4 +1,4 @@
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import { ofUsual, peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
 
 const BEGIN = '<!-- speed: written by "paperweight bench table" -->';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
-import { LANGUAGES, type Language } from '../languages.js';
+import { LANGUAGES, type Language } from '../display/languages.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
 import {

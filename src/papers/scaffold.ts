@@ -1,4 +1,4 @@
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 
 /** Names of a new paper. */
 export interface NewPaper {

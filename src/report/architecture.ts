@@ -1,11 +1,11 @@
 import { type Shape, sizeOf } from '../graph/types.js';
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import type { Size } from '../nn/arguments.js';
 import { Conv2d } from '../nn/conv.js';
 import { inspect } from '../nn/inspect.js';
 import type { Module } from '../nn/module.js';
 import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
-import { shorten } from '../svg-text.js';
+import { shorten } from '../display/svg-text.js';
 import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 

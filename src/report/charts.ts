@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
 import type { Chart } from '../papers/claims/chart.js';
 import type { Text } from '../papers/claims/claim.js';

@@ -1,5 +1,5 @@
-import type { Language } from '../languages.js';
-import { shorten } from '../svg-text.js';
+import type { Language } from '../display/languages.js';
+import { shorten } from '../display/svg-text.js';
 import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';
 

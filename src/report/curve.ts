@@ -1,7 +1,7 @@
 import { grouped } from '../errors/counted.js';
-import type { Language } from '../languages.js';
-import { robustLimits } from '../robust-limits.js';
-import { round } from '../svg-text.js';
+import type { Language } from '../display/languages.js';
+import { robustLimits } from '../display/robust-limits.js';
+import { round } from '../display/svg-text.js';
 import { drawOutside } from './drawing/outlier-marks.js';
 import { Drawing, ticks } from './drawing/svg.js';
 import { wordsOf } from './words.js';

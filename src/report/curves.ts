@@ -1,9 +1,10 @@
+import { SERIES_COLOURS, seriesDash } from '../display/series-colours.js';
 import { grouped } from '../errors/counted.js';
-import { type Limits, robustLimits } from '../robust-limits.js';
-import { round, shorten } from '../svg-text.js';
+import { type Limits, robustLimits } from '../display/robust-limits.js';
+import { round, shorten } from '../display/svg-text.js';
 import type { Point } from './curve.js';
 import { drawOutside } from './drawing/outlier-marks.js';
-import { COLOURS, Drawing, ticks } from './drawing/svg.js';
+import { Drawing, ticks } from './drawing/svg.js';
 
 export interface Series {
   readonly label: string;
@@ -36,8 +37,6 @@ const LEGEND = 170;
 const AREA = { left: 66, right: WIDTH - LEGEND, top: 66, bottom: HEIGHT - 48 };
 /** Maximum number of legend lines beside the curves. */
 const LINES = 16;
-/** Dash patterns, so that curves can be told apart without colours. */
-const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
 /** Several labelled curves over one axis. */
 export function curvesSvg(options: CurvesOptions): string {
@@ -65,8 +64,8 @@ export function curvesSvg(options: CurvesOptions): string {
     drawing.text('chance-t', [AREA.right, y(mark) - 6], `${mark}${unit}`, { anchor: 'end', size: 12 });
   }
   for (const [i, { label, points }] of series.entries()) {
-    const cls = `s s${i % COLOURS}`;
-    const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;
+    const cls = `s s${i % SERIES_COLOURS}`;
+    const dash = seriesDash(i)?.join(' ') ?? '';
     const shown = points.map((p) => [x(p.step), fits(p.value, log) ? y(p.value) : Number.NaN] as const);
     if (!dots) drawing.path(cls, shown, { dash });
     // A single point makes no visible line.

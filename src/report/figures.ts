@@ -1,4 +1,4 @@
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import type { TrainConfig } from '../run/config.js';
 import type { EpochEvent, Insight, KernelImage, SampleImage, StepEvent } from '../run/events.js';
 import { architectureSvg, type Stage } from './architecture.js';

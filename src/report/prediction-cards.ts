@@ -1,4 +1,4 @@
-import { shorten } from '../svg-text.js';
+import { shorten } from '../display/svg-text.js';
 import { type Pixels, pngUri } from './drawing/png.js';
 import { Drawing } from './drawing/svg.js';
 

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { sized } from '../sized.js';
+import { sized } from '../errors/sized.js';
 import type { ControlRequest } from './events.js';
 import { writeProcess } from './process-file.js';
 

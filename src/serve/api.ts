@@ -8,7 +8,7 @@
  */
 
 import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
-import type { Value } from '../run-query.js';
+import type { Value } from '../display/run-query.js';
 
 export type {
   ActivationInsight,

@@ -1,5 +1,5 @@
-import { LANGUAGES } from '../languages.js';
-import { escapeXml } from '../svg-text.js';
+import { LANGUAGES } from '../display/languages.js';
+import { escapeXml } from '../display/svg-text.js';
 import type { Piece } from './copies.js';
 import type { SiteContent, SiteFile } from './page-types.js';
 

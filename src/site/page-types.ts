@@ -1,5 +1,5 @@
 /** What the pages of a site show: plain data, gathered by `src/site/`, drawn by `src/web/site/`. */
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import type { ClaimRow, PaperPage } from '../papers/page-types.js';
 import type { ModelDetail } from '../serve/api.js';
 

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { escapeXml, shorten } from '../svg-text.js';
+import { escapeXml, shorten } from '../display/svg-text.js';
 import type { Piece } from './copies.js';
 import type { SiteContent } from './page-types.js';
 

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { LANGUAGES } from '../languages.js';
+import { LANGUAGES } from '../display/languages.js';
 import { collect } from '../report/collect.js';
 import { metricsOf } from '../report/epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../report/figures.js';

@@ -1,4 +1,4 @@
-import type { Language } from '../languages.js';
+import type { Language } from '../display/languages.js';
 import { EN } from './i18n/en.js';
 import { ZH } from './i18n/zh.js';
 

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isMain as isMainCompiled } from '../../src/is-main.js';
+import { isMain as isMainCompiled } from '../../src/files/system/is-main.js';
 import { temporaryFolder } from '../data/support.js';
 import { runNode } from '../support/cli.js';
 

@@ -163,6 +163,10 @@ describe('the site in Chromium', { skip: NO_BROWSER }, () => {
       await page.evaluate('getComputedStyle(document.body).backgroundColor'),
       'rgb(255, 255, 255)',
     );
+    assert.equal(
+      await page.evaluate(`getComputedStyle(document.documentElement).getPropertyValue('--run-1')`),
+      '#2a5a98',
+    );
     await close();
   });
 });

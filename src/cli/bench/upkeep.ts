@@ -4,7 +4,7 @@ import { readResults } from '../../bench/result.js';
 import { MARKERS, speedTable, withTable } from '../../bench/table.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import type { Language } from '../../languages.js';
+import type { Language } from '../../display/languages.js';
 import { EXIT } from '../print-error.js';
 import { note, print, printJson, table } from '../terminal/output.js';
 import type { BenchFlags } from './flags.js';

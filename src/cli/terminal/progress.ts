@@ -39,7 +39,7 @@ const MAX_BAR = 30;
 const BAR = 2;
 const CLEAR = '\r\x1b[K';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: matches the control codes to remove
-const COLOURS = /\x1b\[\d*m/g;
+const COLOUR_CODES = /\x1b\[\d*m/g;
 const CYAN = ['\x1b[36m', '\x1b[39m'] as const;
 
 /**
@@ -189,7 +189,7 @@ export class Progress {
     // The last column stays free: a character there makes some terminals wrap.
     const line = this.#line((this.#stream.columns || 80) - 1);
     this.#stream.write(`${this.#wipe()}${line}`);
-    this.#drawn = widthOf(line.replaceAll(COLOURS, ''));
+    this.#drawn = widthOf(line.replaceAll(COLOUR_CODES, ''));
     this.#onScreen = true;
   }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { makeFolder } from '../../files/make-folder.js';
-import { LANGUAGES, type Language } from '../../languages.js';
+import { LANGUAGES, type Language } from '../../display/languages.js';
 import type { ClaimRow, Verdict } from '../page-types.js';
 import type { Paper } from '../paper.js';
 import { judge } from './claim.js';

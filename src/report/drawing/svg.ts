@@ -1,8 +1,6 @@
-import { escapeXml, round } from '../../svg-text.js';
+import { SERIES_COLOURS } from '../../display/series-colours.js';
+import { escapeXml, round } from '../../display/svg-text.js';
 import { DARK, LIGHT, type Palette, SANS } from './palette.js';
-
-/** Number of series colours in a figure; further series change the dash pattern. */
-export const COLOURS = 8;
 
 /** Colours of a figure by class. */
 const colours = (c: Palette): string =>

@@ -1,5 +1,5 @@
-import type { Language } from '../../languages.js';
-import { escapeXml } from '../../svg-text.js';
+import type { Language } from '../../display/languages.js';
+import { escapeXml } from '../../display/svg-text.js';
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
 import {
   caption,

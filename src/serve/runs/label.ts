@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { SERIES_COLOURS } from '../../display/series-colours.js';
 import { writeFileAtomic } from '../../files/atomic.js';
-import { sized } from '../../sized.js';
+import { sized } from '../../errors/sized.js';
 import type { RunChange } from '../api.js';
 import { readSmall } from './path-containment.js';
 import { parseJson } from './tail.js';
@@ -14,7 +15,7 @@ export const labelSchema = z
     name: text(200).optional(),
     tags: sized(z.array(text(50)), 0, 20).optional(),
     note: sized(z.string().trim(), 0, 4000).optional(),
-    color: z.number().int().min(0).max(8).optional(),
+    color: z.number().int().min(0).max(SERIES_COLOURS).optional(),
   })
   .strict() satisfies z.ZodType<RunChange>;
 export type Label = z.infer<typeof labelSchema>;

@@ -1,4 +1,4 @@
-import { flatSettings, type Value, type Values } from '../../run-query.js';
+import { flatSettings, type Value, type Values } from '../../display/run-query.js';
 import type { SettingsTable } from '../api.js';
 import { fileInside, readSmall } from './path-containment.js';
 import type { Runs } from './runs.js';

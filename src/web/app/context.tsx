@@ -1,6 +1,6 @@
 import { type ComponentChildren, createContext } from 'preact';
 import { useCallback, useContext, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Language } from '../../languages.js';
+import type { Language } from '../../display/languages.js';
 import type { Meta } from '../../serve/api.js';
 import { type Key, type Translate, translator } from '../i18n.js';
 import { get } from './api.js';

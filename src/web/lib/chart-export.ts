@@ -1,5 +1,5 @@
-import type { Limits } from '../../robust-limits.js';
-import { escapeXml, round, shorten } from '../../svg-text.js';
+import type { Limits } from '../../display/robust-limits.js';
+import { escapeXml, round, shorten } from '../../display/svg-text.js';
 import { ticks } from './curves/ticks.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';

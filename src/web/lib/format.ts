@@ -1,4 +1,4 @@
-import type { Language } from '../../languages.js';
+import type { Language } from '../../display/languages.js';
 
 /* Formatting of numbers and times in the page's language. */
 

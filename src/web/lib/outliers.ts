@@ -1,4 +1,4 @@
-import { robustLimits } from '../../robust-limits.js';
+import { robustLimits } from '../../display/robust-limits.js';
 import type { Points } from './points.js';
 import { smooth } from './smooth.js';
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { Language } from '../../languages.js';
+import type { Language } from '../../display/languages.js';
 import type { SiteContent } from '../../site/page-types.js';
 import { StaticApp } from '../app/context.js';
 import { Brand } from '../ui/brand.js';

@@ -1,5 +1,5 @@
 import { renderToString } from 'preact-render-to-string';
-import { LANGUAGES } from '../../languages.js';
+import { LANGUAGES } from '../../display/languages.js';
 import type { SiteContent, SiteFile } from '../../site/page-types.js';
 import { Frame, type Page, type Place, placeOf } from './frame.js';
 import { forgetFormulas, formulaStyles } from './lib/formulas.js';

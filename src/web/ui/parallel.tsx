@@ -1,4 +1,4 @@
-import { type Value, valueIn } from '../../run-query.js';
+import { type Value, valueIn } from '../../display/run-query.js';
 import { useApp } from '../app/context.js';
 import { runHref } from '../lib/route.js';
 import { cellText, type RunRow } from '../lib/table/rows.js';

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { isMain } from '../../../is-main.js';
+import { isMain } from '../../../files/system/is-main.js';
 import { loadOneDnn } from './library.js';
 import { oneDnnPlaces } from './places.js';
 

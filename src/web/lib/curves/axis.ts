@@ -1,4 +1,4 @@
-import type { Language } from '../../../languages.js';
+import type { Language } from '../../../display/languages.js';
 import type { RunClock } from '../../../serve/api.js';
 import { duration, integer } from '../format.js';
 import { lowerBound } from '../points.js';

@@ -1,4 +1,4 @@
-import { type Row, type Value, type Values, valueIn } from '../../../run-query.js';
+import { type Row, type Value, type Values, valueIn } from '../../../display/run-query.js';
 import type { RunSummary, SettingsTable } from '../../../serve/api.js';
 import { percent, significant } from '../format.js';
 

@@ -1,3 +1,4 @@
+import { seriesColour } from '../../../display/series-colours.js';
 import { significant } from '../../lib/format.js';
 import { type Drawn, drawChart, type Scales, scalesOf, type View, wholeView } from '../lib/draw.js';
 
@@ -191,7 +192,7 @@ class ChartView {
       for (const [i, at] of x.entries())
         if (y[i] !== null && Math.abs(at - best!) <= reach)
           if (nearest === undefined || Math.abs(at - best!) < Math.abs(x[nearest]! - best!)) nearest = i;
-      return nearest === undefined ? [] : [{ label, color: (k % 8) + 1, value: y[nearest]! }];
+      return nearest === undefined ? [] : [{ label, color: seriesColour(k), value: y[nearest]! }];
     });
     return { x: best, values };
   }

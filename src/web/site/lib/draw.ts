@@ -1,6 +1,7 @@
-import { robustLimits, wholeLimits } from '../../../robust-limits.js';
+import { robustLimits, wholeLimits } from '../../../display/robust-limits.js';
 import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
-import { escapeXml, round } from '../../../svg-text.js';
+import { seriesColour, seriesDash } from '../../../display/series-colours.js';
+import { escapeXml, round } from '../../../display/svg-text.js';
 import { ticks } from '../../lib/curves/ticks.js';
 import { significant } from '../../lib/format.js';
 
@@ -33,9 +34,6 @@ export interface Scales {
   /** The reverse of `x`. */
   readonly at: (x: number) => number;
 }
-
-const COLOURS = 8;
-const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
 /** All positions that have a value. */
 export function wholeView({ series }: Pick<Drawn, 'series'>): View {
@@ -147,9 +145,9 @@ export function drawChart(chart: Drawn, frame: Frame): string {
     `<svg x="${inner[0]}" y="${inner[1]}" width="${inner[2]}" height="${inner[3]}" viewBox="${inner.join(' ')}">`,
   );
   for (const [i, series] of chart.series.entries()) {
-    const cls = `line run-${(i % COLOURS) + 1}`;
-    const dash = DASHES[Math.floor(i / COLOURS) % DASHES.length]!;
-    const dashed = dash === '' ? '' : ` stroke-dasharray="${dash}"`;
+    const cls = `line run-${seriesColour(i)}`;
+    const dash = seriesDash(i);
+    const dashed = dash ? ` stroke-dasharray="${dash.join(' ')}"` : '';
     if (!chart.dots) parts.push(`<path class="${cls}" d="${pathOf(series, chart, scales, view)}"${dashed}/>`);
     const alone = series.y.filter((value) => fits(value, chart.log)).length === 1;
     for (const [k, value] of series.y.entries()) {

@@ -1,6 +1,6 @@
 import katex from 'katex';
 import type { MarkedExtension, Tokens } from 'marked';
-import { escapeXml } from '../../../svg-text.js';
+import { escapeXml } from '../../../display/svg-text.js';
 
 /** Longer formulas are shown as their source. */
 const MOST = 10_000;

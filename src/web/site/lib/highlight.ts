@@ -5,7 +5,7 @@ import json from 'highlight.js/lib/languages/json';
 import python from 'highlight.js/lib/languages/python';
 import typescript from 'highlight.js/lib/languages/typescript';
 import yaml from 'highlight.js/lib/languages/yaml';
-import { escapeXml } from '../../../svg-text.js';
+import { escapeXml } from '../../../display/svg-text.js';
 
 for (const [name, language] of Object.entries({ bash, cpp, json, python, typescript, yaml }))
   hljs.registerLanguage(name, language);

@@ -1,4 +1,4 @@
-import type { Language } from '../../../languages.js';
+import type { Language } from '../../../display/languages.js';
 
 /** Path of a page in a language: Chinese pages are below `zh/`. */
 export const inLanguage = (path: string, language: Language): string =>

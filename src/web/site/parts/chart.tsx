@@ -1,4 +1,5 @@
-import type { Language } from '../../../languages.js';
+import type { Language } from '../../../display/languages.js';
+import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import type { SiteChart } from '../../../site/page-types.js';
 import { type Drawn, drawChart, wholeView } from '../lib/draw.js';
 import { wordsOf } from '../words.js';
@@ -42,7 +43,7 @@ export function Chart({ chart, language }: { chart: SiteChart; language: Languag
         {names.map((name, i) => (
           <li key={name}>
             <svg width="22" height="10" aria-hidden="true">
-              <path class={`line run-${(i % 8) + 1}`} d="M0 5H22" />
+              <path class={`line run-${seriesColour(i)}`} stroke-dasharray={seriesDash(i)?.join(' ')} d="M0 5H22" />
             </svg>
             {name}
           </li>

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
-import type { Limits } from '../../../robust-limits.js';
+import type { Limits } from '../../../display/robust-limits.js';
 import { useApp } from '../../app/context.js';
 import { go } from '../../app/router.js';
 import { useWidth } from '../../app/use.js';

@@ -1,6 +1,6 @@
 import uPlot from 'uplot';
-import type { Language } from '../../../languages.js';
-import { type Limits, robustLimits, wholeLimits } from '../../../robust-limits.js';
+import type { Language } from '../../../display/languages.js';
+import { type Limits, robustLimits, wholeLimits } from '../../../display/robust-limits.js';
 import { type AxisKind, marksOf, markText } from '../../lib/curves/axis.js';
 import { significant } from '../../lib/format.js';
 import type { Range } from '../../lib/range.js';

@@ -1,4 +1,4 @@
-import { robustLimits } from '../../../robust-limits.js';
+import { robustLimits } from '../../../display/robust-limits.js';
 
 /** A sparkline. Outliers are clipped and marked at its edge. */
 export function Spark({

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import type { RunDetail } from '../../../serve/api.js';
 import { type ApiFailure, get } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
@@ -21,14 +22,12 @@ import { CompareImages } from './compare-images.js';
 import type { Compared } from './compared.js';
 import { MetricPicker } from './metric-picker.js';
 
-/** Maximum number of runs in a comparison, and of their colours. */
+/** Maximum number of runs in a comparison. */
 export const MOST = 64;
-const COLOURS = 8;
 /** With more runs their list is folded, and the table of settings needs a choice. */
 const MANY = 12;
 /** Refresh interval for runs that are still training. */
 const AGAIN_MS = 5000;
-const DASHES: readonly (readonly number[] | undefined)[] = [undefined, [7, 4], [2, 3], [9, 3, 2, 3]];
 
 /** Several runs in charts of any metrics, with the differences of their settings. The address has all choices. */
 export function CompareView({
@@ -66,8 +65,8 @@ export function CompareView({
               {
                 ...run,
                 name: run.detail.name,
-                color: `--run-${run.detail.color ?? (i % COLOURS) + 1}`,
-                dash: DASHES[Math.floor(i / 2) % DASHES.length],
+                color: `--run-${run.detail.color ?? seriesColour(i)}`,
+                dash: seriesDash(i, 2),
               },
             ],
       ),
@@ -179,7 +178,7 @@ function Charts({
     if (by === '') return undefined;
     return [...groupRuns(runs, by, t('compare.noTag'))].map(([value, members], i) => ({
       label: t('compare.groupName', { value, n: members.size }),
-      color: `--run-${(i % COLOURS) + 1}`,
+      color: `--run-${seriesColour(i)}`,
       ids: members,
     }));
   }, [runs, by, t]);

@@ -1,11 +1,10 @@
 import { useState } from 'preact/hooks';
+import { SERIES_COLOURS } from '../../../display/series-colours.js';
 import type { RunChange, RunSummary } from '../../../serve/api.js';
 import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { tagsIn } from '../../lib/table/tags.js';
 import { FormDialog } from '../../ui/form-dialog.js';
-
-const COLOURS = 8;
 
 /** Name, tags, note and colour of a run. */
 export function RunEditor({
@@ -57,7 +56,7 @@ export function RunEditor({
       </label>
       <fieldset class="choices">
         <legend>{t('edit.color')}</legend>
-        {Array.from({ length: COLOURS + 1 }, (_, n) => (
+        {Array.from({ length: SERIES_COLOURS + 1 }, (_, n) => (
           <label key={n} class="check">
             <input type="radio" name="color" checked={color === n} onChange={() => setColor(n)} />
             {n === 0 ? (

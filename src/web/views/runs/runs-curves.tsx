@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { seriesColour } from '../../../display/series-colours.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
@@ -11,7 +12,6 @@ import { type Charted, MetricChart } from '../compare/compare-charts.js';
 
 /** Maximum number of curves in the chart. */
 export const MOST_CURVES = 50;
-const COLOURS = 8;
 /** Usual position of the smoothing slider. */
 const SMOOTHING = 45;
 /** Time between two requests while runs are training. */
@@ -19,7 +19,7 @@ const AGAIN_MS = 3000;
 
 /** Colour of a run by its choice, or by its position in the list. */
 export const colourOf = (run: RunSummary, position: number): string =>
-  `--run-${run.color ?? (position % COLOURS) + 1}`;
+  `--run-${run.color ?? seriesColour(position)}`;
 
 interface Props {
   readonly runs: readonly RunSummary[];

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { valueIn } from '../../../run-query.js';
+import { valueIn } from '../../../display/run-query.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import { useNow } from '../../app/use.js';

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { matches, namesOf, parseFilter, sorted } from '../../../run-query.js';
+import { matches, namesOf, parseFilter, sorted } from '../../../display/run-query.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { get, send } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';

@@ -1,9 +1,9 @@
 import { useState } from 'preact/hooks';
-import { FACT_NAMES } from '../../../run-query.js';
+import { FACT_NAMES } from '../../../display/run-query.js';
 import { useApp } from '../../app/context.js';
 import { csvCell } from '../../lib/chart-export.js';
 import { type RunRow, tableCsv, tableJson } from '../../lib/table/rows.js';
-import { offer } from '../../ui/offer.js';
+import { download } from '../../ui/download.js';
 
 /** Values that the list always shows. */
 const ALWAYS = ['name', 'status', 'tags', 'dataset', 'accuracy', 'loss', 'started', 'updated', 'note'];
@@ -74,7 +74,7 @@ export function TableMenu({
               aria-label={t('table.saveAs', { kind: 'CSV' })}
               onClick={() =>
                 // The byte order mark tells spreadsheets that the file is UTF-8.
-                offer(new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }), 'runs.csv')
+                download(new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }), 'runs.csv')
               }
             >
               CSV
@@ -83,7 +83,7 @@ export function TableMenu({
               type="button"
               aria-label={t('table.saveAs', { kind: 'JSON' })}
               onClick={() =>
-                offer(new Blob([tableJson(rows, saved)], { type: 'application/json' }), 'runs.json')
+                download(new Blob([tableJson(rows, saved)], { type: 'application/json' }), 'runs.json')
               }
             >
               JSON

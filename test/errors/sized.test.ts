@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { excerpt } from '../src/errors/excerpt.js';
-import { sized } from '../src/sized.js';
+import { excerpt } from '../../src/errors/excerpt.js';
+import { sized } from '../../src/errors/sized.js';
 
 test('strings and arrays of a valid length are accepted, others are rejected with both lengths', () => {
   const text = sized(z.string().trim(), 1, 3);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { robustLimits, wholeLimits } from '../src/robust-limits.js';
+import { robustLimits, wholeLimits } from '../../src/display/robust-limits.js';
 
 /** A number between -1 and 1 that looks random. */
 const noise = (n: number): number => {
