@@ -58,6 +58,21 @@ const forward: NodeMaker<Smoothing> = define<Smoothing>({
 export const crossEntropy = (logits: Node, labels: Node, labelSmoothing = 0): Node =>
   forward([logits, labels], { labelSmoothing });
 
+/**
+ * Number of classes before a label in descending order of scores. Of equal scores the lower class comes first, as in
+ * `argmax`. Infinity if a score is NaN.
+ */
+export function classesBefore(scores: ArrayLike<number>, label: number): number {
+  const own = scores[label]!;
+  let before = 0;
+  for (let j = 0; j < scores.length; j++) {
+    const score = scores[j]!;
+    if (Number.isNaN(score)) return Number.POSITIVE_INFINITY;
+    if (score > own || (score === own && j < label)) before++;
+  }
+  return before;
+}
+
 const topKOp: NodeMaker<{ k: number }> = define<{ k: number }>({
   name: 'topKCorrect',
   infer: ([logits, labels], { k }) => {
@@ -66,8 +81,5 @@ const topKOp: NodeMaker<{ k: number }> = define<{ k: number }>({
     return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
   },
 });
-/**
- * 1 for each row whose label is among the first k classes in descending order of logits, else 0: [N]. Of equal logits the
- * lower class comes first, as in `argmax`; a row with NaN is 0.
- */
+/** 1 for each row whose label has fewer than k {@link classesBefore} it, else 0: [N]. */
 export const topKCorrect = (logits: Node, labels: Node, k: number): Node => topKOp([logits, labels], { k });

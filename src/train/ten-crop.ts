@@ -2,7 +2,7 @@ import { type Batch, imagesOf } from '../data/batch.js';
 import { compose, type Transform, type TransformContext, tenCrop } from '../data/transforms/index.js';
 import { applied } from '../data/transforms/transform.js';
 import type { Module } from '../nn/module.js';
-import { softmax } from '../ops/index.js';
+import { classesBefore, softmax } from '../ops/index.js';
 import { evaluate as compute, Tensor } from '../tensor/tensor.js';
 
 /** For each image: whether the top-1 and the top-k prediction are correct, and the cross-entropy. */
@@ -42,20 +42,12 @@ export async function scoreViews(
     for (let i = 0; i < mean.length; i++) mean[i]! += probabilities![i]! / views.length;
   }
   const classes = mean.length / labels.length;
-  const ranks = Array.from(labels, (label, i) => rank(mean.subarray(i * classes, (i + 1) * classes), label));
+  const before = Array.from(labels, (label, i) =>
+    classesBefore(mean.subarray(i * classes, (i + 1) * classes), label),
+  );
   return [
-    ranks.map((r) => (r < 1 ? 1 : 0)),
-    ranks.map((r) => (r < k ? 1 : 0)),
+    before.map((n) => (n < 1 ? 1 : 0)),
+    before.map((n) => (n < k ? 1 : 0)),
     Array.from(labels, (label, i) => -Math.log(mean[i * classes + label]!)),
   ];
-}
-
-/** Number of classes before the label in descending order of scores, as in `topKCorrect`. */
-function rank(scores: Float64Array, label: number): number {
-  const own = scores[label]!;
-  if (scores.some(Number.isNaN)) return scores.length;
-  return scores.reduce(
-    (before, score, j) => before + (score > own || (score === own && j < label) ? 1 : 0),
-    0,
-  );
 }

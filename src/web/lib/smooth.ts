@@ -1,7 +1,7 @@
 /**
  * Moving average whose weights decay with the distance in steps, so that a curve looks the same at every zoom level:
- * each bucket is weighted by the number of steps that it covers. Corrected for its start like Adam's moments. NaN and
- * infinity are skipped.
+ * each bucket is weighted by the number of steps that it covers. Divided by the sum of the weights, so that the first values count in full. NaN
+ * and infinity are skipped.
  *
  * @param span steps after which a value's weight has decayed to 1/e; 0 disables smoothing
  */

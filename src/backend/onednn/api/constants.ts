@@ -14,7 +14,6 @@ export const Prop = {
   forwardInference: 96,
   backward: 128,
   backwardData: 160,
-  backwardWeights: 192,
 } as const;
 export const Alg = {
   direct: 0x1,

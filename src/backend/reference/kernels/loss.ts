@@ -1,6 +1,7 @@
 import { classCount } from '../../../errors/counted.js';
 import { DataError } from '../../../errors/errors.js';
 import type { TypedArray } from '../../../graph/types.js';
+import { classesBefore } from '../../../ops/cross-entropy.js';
 import { around, type Kernel } from './kernel.js';
 
 /** log Σ e^x of `length` values with stride `step`, beginning at `at`; numerically stable. */
@@ -79,16 +80,8 @@ const topKCorrect: Kernel = ({ inputs: [logits, labels], specs: [spec], output, 
   const [rows, classes] = spec!.shape as [number, number];
   for (let row = 0; row < rows; row++) {
     const scores = logits!.subarray(row * classes, (row + 1) * classes);
-    const label = labelOf(labels!, row, classes);
-    const own = scores[label]!;
-    let before = 0;
-    let isNumber = true;
-    for (let j = 0; j < classes; j++) {
-      const score = scores[j]!;
-      if (score > own || (score === own && j < label)) before++;
-      isNumber &&= !Number.isNaN(score);
-    }
-    output[row] = isNumber && before < (attrs.k as number) ? 1 : 0;
+    const before = classesBefore(scores, labelOf(labels!, row, classes));
+    output[row] = before < (attrs.k as number) ? 1 : 0;
   }
 };
 

@@ -72,12 +72,6 @@ export class OnnxModel extends Module {
     return node === y.node ? y : new Tensor(node);
   }
 
-  /** Type of the operator that computes the output, such as Softmax. */
-  get lastOperator(): string | undefined {
-    const [output] = this.#compiled.program.outputs;
-    return [...this.#compiled.operators.values()].find((operator) => operator.output === output)?.typeName;
-  }
-
   /** Infers the output shape without computing values. @throws ShapeError for shapes that do not match */
   check(shape: Shape): Shape {
     const { inputType } = this.description;
