@@ -105,6 +105,10 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
       limit: total,
       onProgress: (images) => bar.update(images),
     }).finally(() => bar.done());
+    if (!Number.isFinite(result.loss) && /\.onnx$/i.test(path))
+      note(
+        `The mean loss is not finite: ${path} computes probabilities, some of which are rounded to 0. Export the model with its logits to measure the loss.`,
+      );
     if (flags.json) return printJson(result);
     print(`Accuracy on test set: ${result.accuracy.toFixed(2)}%`);
     if (result.top5 !== undefined) print(`Top-5 accuracy: ${result.top5.toFixed(2)}%`);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
+import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { sizeOf } from '../graph/types.js';
 import type { Weight, Weights } from '../interop/weights.js';
@@ -40,12 +41,13 @@ export async function headByName(
   if (theirs?.length !== rows)
     return {
       weights,
-      notes:
-        rows === classes.length
-          ? [
-              `${file} does not name its classes; its last layer is assumed to have these, in this order: ${showClasses(classes)}`,
-            ]
-          : [],
+      notes: [
+        `${file} does not name its classes; ${
+          rows === classes.length
+            ? `its last layer is assumed to have these, in this order: ${showClasses(classes)}`
+            : `its last layer of ${classCount(rows)} cannot be matched to the ${classes.length} of this model, and is not used`
+        }`,
+      ],
     };
   if (sameClasses(theirs, classes)) return { weights, notes: [] };
   const places = placesIn(classes, theirs);
@@ -73,6 +75,24 @@ export async function headByName(
       `The last layer of ${file} has other classes (${showClasses(theirs)}) than this model (${showClasses(classes)}).`,
     ],
   };
+}
+
+/**
+ * A message for a network with a fixed number of outputs and a data set of fewer classes: its first outputs are taken for
+ * them, in their order.
+ *
+ * @param outputs number of the network's outputs
+ */
+export function fixedHeadNotes(
+  { file, metadata }: Pick<StartingWeights, 'file' | 'metadata'>,
+  outputs: number,
+  classes: readonly string[],
+): string[] {
+  const theirs = configIn(metadata)?.classes ?? [];
+  if (outputs <= classes.length || sameClasses(theirs.slice(0, classes.length), classes)) return [];
+  return [
+    `The network of ${file} has ${counted(outputs, 'output')} for any data; the first ${classes.length} are assumed to be these classes, in this order: ${showClasses(classes)}`,
+  ];
 }
 
 /** Entries of one axis, in the order of `places`. */

@@ -4,7 +4,7 @@ import type { Shape } from '../graph/types.js';
 import { sizeOf } from '../graph/types.js';
 import type { OnnxModel } from '../interop/onnx/index.js';
 import { Module } from '../nn/module.js';
-import { crop } from '../ops/index.js';
+import * as ops from '../ops/index.js';
 import { Generator } from '../random.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 
@@ -22,7 +22,7 @@ export interface ScoringModel {
 }
 
 /** Returns a row for each image. */
-type Scorer = OnnxModel | Rows;
+type Scorer = OnnxModel | Changed | Rows;
 
 /** Of one forward pass: the batch size if the graph fixes it, and the shape of the result. */
 interface Form {
@@ -42,7 +42,9 @@ interface Form {
 export async function scoringModel(path: string, onnx: OnnxModel, side: number): Promise<ScoringModel> {
   const { batch, shape } = formOf(path, onnx, side);
   const count = shape[1]!;
-  const rows = batch === undefined && shape.length === 2 && count > 1 ? onnx : new Rows(onnx, batch, count);
+  const rowsOf = (model: OnnxModel | Changed): Scorer =>
+    batch === undefined && shape.length === 2 && count > 1 ? model : new Rows(model, batch, count);
+  const rows = rowsOf(onnx);
   const kind = kindOf(onnx, [batch ?? 1, 3, side, side]);
   const found = (model: Module, independent = false, classes = count): ScoringModel => ({
     model,
@@ -51,7 +53,7 @@ export async function scoringModel(path: string, onnx: OnnxModel, side: number):
     independent,
   });
   if (count === 1) {
-    if (kind === 'sigmoid') return found(new TwoClasses(rows), false, 2);
+    if (kind === 'sigmoid') return found(new TwoClasses(rowsOf(new Changed(onnx, logitOf))), false, 2);
     throw new UsageError({
       what: `${path} has one output, which is not a probability`,
       expected: 'an output for each class, or one sigmoid: the probability of the second of two classes',
@@ -64,7 +66,7 @@ export async function scoringModel(path: string, onnx: OnnxModel, side: number):
   if (kind === 'sigmoid') return found(rows, true);
   switch (await meaningOf(rows, side)) {
     case 'probabilities':
-      return found(new Logarithm(rows));
+      return found(rowsOf(new Changed(onnx, logOf)));
     case 'logits':
       if (kind !== 'softmax') return found(rows);
       break;
@@ -110,8 +112,15 @@ function formOf(path: string, onnx: OnnxModel, side: number): Form {
   return { batch: fixed, shape: first.shape };
 }
 
-/** Operations that change the form but not the values. */
-const SAME_NUMBERS = new Set(['reshape', 'permute', 'cast', 'detach', 'custom']);
+/** Operations that change the form but not the values: how they are applied to another node. */
+const SAME_NUMBERS: Readonly<Record<string, (x: Node, like: Node) => Node>> = {
+  reshape: (x, { shape }) => ops.reshape(x, shape),
+  permute: (x, { attrs }) => ops.permute(x, attrs.axes as number[]),
+  cast: (x, { dtype }) => ops.cast(x, dtype),
+  detach: (x) => ops.detach(x),
+  custom: (x) => x,
+};
+const isSameNumbers = ({ op }: Node): boolean => Object.hasOwn(SAME_NUMBERS, op);
 /** Operations whose results are unbounded: logits, unless another operation follows. */
 const LOGITS = new Set(['linear', 'matmul', 'conv2d', 'logSoftmax', 'batchNorm', 'channelAffine']);
 
@@ -125,7 +134,7 @@ function kindOf(onnx: OnnxModel, shape: Shape): 'softmax' | 'sigmoid' | 'logits'
   for (;;) {
     const constants = WITH_CONSTANT.has(node.op) ? node.inputs.filter(isConstant).length : 0;
     if (constants === 1) scaled = true;
-    else if (!SAME_NUMBERS.has(node.op)) break;
+    else if (!isSameNumbers(node)) break;
     node = node.inputs.find((input) => !isConstant(input)) ?? node.inputs[0]!;
   }
   if (LOGITS.has(node.op)) return 'logits';
@@ -158,7 +167,7 @@ async function meaningOf(model: Scorer, side: number): Promise<'probabilities' |
 /** Returns one row of scores per image for any number of images, in batches of the size that the graph accepts. */
 class Rows extends Module {
   constructor(
-    readonly onnx: OnnxModel,
+    readonly scorer: OnnxModel | Changed,
     /** Batch size, if the graph fixes it. */
     readonly batch: number | undefined,
     readonly classes: number,
@@ -169,13 +178,13 @@ class Rows extends Module {
   forward(x: Tensor): Tensor {
     const [n = 0, ...image] = x.shape;
     const { batch, classes } = this;
-    if (batch === undefined || batch === n) return this.onnx.forward(x).reshape([n, classes]);
+    if (batch === undefined || batch === n) return this.scorer.forward(x).reshape([n, classes]);
     const size = sizeOf(image);
     const parts: Tensor[] = [];
     for (let from = 0; from < n; from += batch) {
       // The last batch is filled up with zeros.
       const part = window(x.reshape([n, size]), from, batch).reshape([batch, ...image]);
-      parts.push(window(this.onnx.forward(part).reshape([batch, classes]), -from, n));
+      parts.push(window(this.scorer.forward(part).reshape([batch, classes]), -from, n));
     }
     return parts.reduce((a, b) => a.add(b));
   }
@@ -185,31 +194,55 @@ class Rows extends Module {
 function window(x: Tensor, from: number, rows: number): Tensor {
   const [height, width] = x.shape as [number, number];
   const offsets = hostLeaf(Int32Array.of(from, 0), [1, 2], 'int32');
-  const node = crop(x.reshape([1, 1, height, width]).node, offsets, [rows, width]);
+  const node = ops.crop(x.reshape([1, 1, height, width]).node, offsets, [rows, width]);
   return new Tensor(node).reshape([rows, width]);
 }
 
-/** Turns probabilities that sum to 1 into logits, by the logarithm. */
-class Logarithm extends Module {
-  constructor(readonly rows: Scorer) {
+/** A model whose result is changed. */
+class Changed extends Module {
+  readonly #change: (node: Node) => Node;
+
+  constructor(
+    readonly onnx: OnnxModel,
+    change: (node: Node) => Node,
+  ) {
     super();
+    this.#change = change;
   }
 
   forward(x: Tensor): Tensor {
-    return this.rows.forward(x).log();
+    return new Tensor(this.#change(this.onnx.forward(x).node));
   }
 }
 
-/** Turns one probability, that of the second of two classes, into logits of both. */
+/** Changes the result of the operation that computes a node's values, and keeps what changes only their form. */
+const behindForm = (node: Node, change: (node: Node) => Node): Node =>
+  isSameNumbers(node)
+    ? SAME_NUMBERS[node.op]!(behindForm(node.inputs[0]!, change), node)
+    : change(node);
+
+/**
+ * The logarithm of probabilities. Of a softmax, also one of single operations, it is computed from the logits: small
+ * probabilities are rounded to 0, whose logarithm would be infinite.
+ */
+const logOf = (node: Node): Node =>
+  behindForm(node, (own) => {
+    const [x, sum] = own.inputs;
+    if (own.op === 'softmax') return ops.logSoftmax(x!, own.attrs.axis as number);
+    if (own.op === 'exp') return x!;
+    return own.op === 'div' && x!.op === 'exp' ? ops.sub(logOf(x!), ops.log(sum!)) : ops.log(own);
+  });
+
+/** The input of a sigmoid. */
+const logitOf = (node: Node): Node => behindForm(node, ({ inputs: [x] }) => x!);
+
+/** Turns the logit of the second of two classes into logits of both. */
 class TwoClasses extends Module {
   constructor(readonly rows: Scorer) {
     super();
   }
 
   forward(x: Tensor): Tensor {
-    const p = this.rows.forward(x);
-    const sign = tensor(Float32Array.of(-1, 1), { shape: [1, 2] });
-    const start = tensor(Float32Array.of(1, 0), { shape: [1, 2] });
-    return p.mul(sign).add(start).log();
+    return this.rows.forward(x).mul(tensor(Float32Array.of(0, 1), { shape: [1, 2] }));
   }
 }

@@ -24,7 +24,7 @@ import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { classAxes } from './class-axes.js';
-import { headByName } from './head-by-name.js';
+import { fixedHeadNotes, headByName } from './head-by-name.js';
 import { buildModel, type Paper } from './paper.js';
 import { divide, parallelOf } from './parallel.js';
 import { inOwnNames, partFor } from './recognise.js';
@@ -206,8 +206,16 @@ async function startWith(
   const part = partFor(start.file, paper, model, tensors);
   const own = inOwnNames(paper, model, partOf(tensors, part));
   const given = { ...start, metadata, weights: own };
-  const head = await headByName(given, classAxes(paper, config, model), config.classes);
-  return [...notes, ...partNotes(part), ...head.notes, ...startFrom(model, start, head.weights)];
+  const axes = classAxes(paper, config, model);
+  const head = await headByName(given, axes, config.classes);
+  const last = axes.size > 0 || paper.lastBias === undefined ? undefined : own.get(paper.lastBias);
+  return [
+    ...notes,
+    ...partNotes(part),
+    ...head.notes,
+    ...(last ? fixedHeadNotes(given, last.shape[0]!, config.classes) : []),
+    ...startFrom(model, start, head.weights),
+  ];
 }
 
 /** The first batches of the first epoch for both training and testing, for runs with --overfit-batches. */

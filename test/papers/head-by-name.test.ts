@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Weight } from '../../src/interop/weights.js';
-import { headByName } from '../../src/papers/head-by-name.js';
+import { fixedHeadNotes, headByName } from '../../src/papers/head-by-name.js';
 import { CONFIG_KEY } from '../../src/papers/recognise.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
@@ -80,4 +80,15 @@ test('a file in a run has the classes of the run; for other files, a message say
   const elsewhere = await headByName({ ...bare, file: join(run, 'w.pth') }, AXES, ['dog', 'cat', 'ship']);
   assert.deepEqual(rowsIn(elsewhere.weights), [0, 1, 2]);
   assert.match(elsewhere.notes.join(), /does not name its classes; .* in this order: dog, cat, ship/);
+  const fewer = await headByName({ ...bare, file: join(run, 'w.pth'), partial: true }, AXES, ['dog', 'cat']);
+  assert.match(fewer.notes.join(), /last layer of 3 classes cannot be matched to the 2 of this model/);
+});
+
+test('fewer classes than a network always has outputs: the message says that their order is assumed', () => {
+  const file = { file: 'w.pth', metadata: {} };
+  assert.deepEqual(fixedHeadNotes(file, 3, THEIRS), []);
+  assert.match(fixedHeadNotes(file, 10, THEIRS).join(), /first 3 are assumed .* in this order: cat, dog, ship/);
+  const named = given(false, ['cat', 'dog', 'ship', 'zebra']);
+  assert.deepEqual(fixedHeadNotes(named, 4, THEIRS), []);
+  assert.match(fixedHeadNotes(named, 4, ['dog', 'cat']).join(), /in this order: dog, cat/);
 });

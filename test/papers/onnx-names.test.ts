@@ -21,10 +21,17 @@ const TEXTS: Readonly<Record<string, string>> = {
   'a Python dictionary with a comma at its end': `{ 0 : 'cat', 1:'dog\\'s', 2: 'a "big" ship', }`,
   'a Python list': `['cat', "dog's", 'a "big" ship']`,
   'a Python tuple': `('cat', "dog's", 'a \\x22big\\x22 ship')`,
+  'a JSON dictionary from names to numbers': JSON.stringify({ "dog's": 1, cat: 0, 'a "big" ship': 2 }),
+  'a JSON dictionary from names to numbers from 1': JSON.stringify({ "dog's": 2, cat: 1, 'a "big" ship': 3 }),
+  'a Python dictionary from names to numbers': `{'cat': 0, 'a "big" ship': 2, "dog's": 1}`,
+  'a name on each line': 'cat\r\ndog\'s\na "big" ship\n',
+  'a numbered name on each line': '2: a "big" ship\n0: cat\n1: dog\'s',
+  'names between commas': `cat, dog's,a "big" ship`,
+  'quoted names between semicolons': `"cat"; "dog's"; 'a "big" ship'`,
 };
 for (const [title, text] of Object.entries(TEXTS))
   test(`class names in the metadata: ${title}`, () => {
-    for (const key of ['classes', 'class_names', 'names', 'labels'])
+    for (const key of ['classes', 'class_names', 'ClassNames', 'names', 'labels', 'id2label', 'class_to_idx'])
       assert.deepEqual(namesInFile('m.onnx', new Map([[key, text]]), 3), { names: NAMES, notes: [] });
   });
 
@@ -38,6 +45,11 @@ test('metadata that is no list of names is not used, and is named', () => {
     `['a' 'b']`,
     '{5: "a", 6: "b"}',
     '[',
+    '{"a": 0, "b": 0, "c": 1}',
+    '{"a": 0.5, "b": 1.5, "c": 2.5}',
+    "{0: 'a': 1}",
+    'a, b',
+    'three classes of animals, and of ships, seen from above, by day',
   ]) {
     const { names, notes } = namesInFile('m.onnx', new Map([['names', text]]), 3);
     assert.equal(names, undefined, text);

@@ -6,9 +6,10 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { Message } from '../../src/files/protobuf.js';
 import { Classifier } from '../../src/papers/classifier.js';
 import { openModel } from '../../src/papers/load.js';
+import { tensor } from '../../src/tensor/tensor.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import { runCli } from '../support/cli.js';
-import { int, numbers, type WrittenNode, writeOnnx } from '../support/onnx/writer.js';
+import { int, ints, numbers, type WrittenNode, writeOnnx } from '../support/onnx/writer.js';
 import { scratch, ToySet } from '../support/toy.js';
 
 const floats = (name: string, shape: readonly number[], values: readonly number[]): Message =>
@@ -105,6 +106,45 @@ test('a softmax is applied once, wherever it is in the graph', async (t) => {
     [p, node('Add', ['p', 'p'], 'two'), node('Mul', ['two', 'half'], 'y')],
   ];
   for (const tail of tails) near(await odds(await open(t, { tail, tensors: [numbers('axis', [1])] })), right);
+});
+
+test('probabilities that are rounded to 0 have finite losses', async (t) => {
+  const set = new ToySet(12, 2);
+  const folder = await scratch(t);
+  const bias = Array.from({ length: 10 }, (_, i) => 60 * i);
+  const p = node('Softmax', ['l'], 'p', 1);
+  const tails: Readonly<Record<string, readonly WrittenNode[]>> = {
+    logits: [IDENTITY],
+    softmax: [node('Softmax', ['l'], 'y', 1)],
+    reshaped: [p, node('Flatten', ['p'], 'q', 1), node('Reshape', ['q', 'shape'], 'y')],
+    'single operators': [
+      { type: 'ReduceMax', inputs: ['l'], outputs: ['m'], attributes: [ints('axes', [1])] },
+      node('Sub', ['l', 'm'], 'd'),
+      node('Exp', ['d'], 'e'),
+      node('ReduceSum', ['e', 'axis'], 's'),
+      node('Div', ['e', 's'], 'y'),
+    ],
+  };
+  const losses: number[] = [];
+  for (const [title, tail] of Object.entries(tails))
+    for (const batch of ['n', 5]) {
+      const file = join(folder, `${title}-${batch}.onnx`);
+      await writeFile(file, net({ tail, bias, batch, tensors: [numbers('axis', [1])] }));
+      const { model, transform } = await openModel(file, referenceDevice());
+      losses.push((await evaluateModel({ model, dataset: set, transform })).loss);
+    }
+  assert.ok(losses[0]! > 100, String(losses[0]));
+  for (const loss of losses) assert.ok(Math.abs(loss - losses[0]!) < 1e-3 * losses[0]!, String(losses));
+});
+
+test('a sigmoid that is rounded to 0 or 1 keeps its logit', async (t) => {
+  const two = await open(t, { tail: [node('Sigmoid', ['l'], 'y')], bias: [300] });
+  for (const [no, yes] of await odds(two)) assert.deepEqual([no, yes], [0, 1]);
+  const file = join(await scratch(t), 'm.onnx');
+  await writeFile(file, net({ tail: [node('Sigmoid', ['l'], 'y')], bias: [300] }));
+  const { model } = await openModel(file, referenceDevice());
+  const [a, b] = await model.forward(tensor(new Float32Array(3 * SIDE * SIDE), { shape: [1, 3, SIDE, SIDE] })).data();
+  assert.equal(b! - a!, 300);
 });
 
 test('scaled or shifted logits remain logits, whatever their signs', async (t) => {
