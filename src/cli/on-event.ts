@@ -8,7 +8,7 @@ const MOST = 4;
 /**
  * Runs the user's command for each event. What comes from runs is passed in variables, never as part of the command.
  *
- * @param command as the shell reads it
+ * @param command a command of the shell
  * @param root folder of the runs
  * @param note called if the command fails
  */

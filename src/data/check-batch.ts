@@ -52,11 +52,12 @@ export function checkBytes(dataset: Unchecked & Named, index: number, bytes: Uin
   try {
     dataset.read(index, values, 0);
   } catch {
-    // It copies memory, so it needs a Uint8Array, and what it writes are bytes.
+    // The data set copies memory into a Uint8Array, so it writes bytes.
     return;
   }
   const wrong = values.find((value) => !(Number.isInteger(value) && value >= 0 && value <= 255));
-  // If truncation does not explain the bytes (it writes to the array's buffer, too), the values prove nothing.
+  // If the bytes are not the truncated values (because the data set writes to the array's buffer), the values prove
+  // nothing.
   if (wrong === undefined || Uint8Array.from(values).some((value, i) => value !== bytes[i])) return;
   throw new DataError({
     what: `${dataset.name} writes values that are not bytes; they would be truncated`,

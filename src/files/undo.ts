@@ -8,8 +8,8 @@ export const missingFolders = (path: string): string[] =>
   existsSync(path) ? [] : [path, ...missingFolders(dirname(path))];
 
 /**
- * Call before files are made in a folder, which need not exist yet.
- * @returns removes what is in it since then, and the folders that did not exist if they are empty again
+ * Call before writing files into a folder, which need not exist yet.
+ * @returns a function that removes everything written since, and folders created since if they are empty
  */
 export async function undoLater(folder: string): Promise<() => Promise<void>> {
   const made = missingFolders(folder);

@@ -57,13 +57,16 @@ const progressSchema = z.object({
   batch: count,
   /** Number of completed steps of the run. */
   step: count,
-  /** Sum of losses since the last printed line. */
+  /** Losses of the steps since the last printed line. */
   running: z.array(z.number()),
   /** Sums over the epoch so far. */
   epochLoss: z.number(),
   epochCorrect: z.number(),
   epochImages: count,
-  /** Sums over the epoch so far of the metrics of the paper's own step, each over the images for which it is known. */
+  /**
+   * Of each metric of the paper's own step: its sum over the epoch so far, and the number of images for which it was
+   * finite.
+   */
   epochMetrics: z.record(z.string(), z.object({ sum: z.number(), images: count })).optional(),
   /** The best weights so far; older files have them only in `state.json`. */
   best: bestSchema.optional(),
@@ -121,7 +124,7 @@ export interface Trained {
   /** By name; `main` is the one that the configuration describes. */
   readonly optimizers: Readonly<Record<string, Optimizer>>;
   readonly schedules: readonly SavedSchedule[];
-  /** What is written in place of a parameter, for ranks that have parts of one model. */
+  /** Whole values of the parameters of which this rank has only a part; they are written instead. */
   readonly wholes?: ReadonlyMap<
     Parameter,
     { readonly shape: number[]; readonly data: Float32Array<ArrayBuffer> }
@@ -132,7 +135,7 @@ export interface Trained {
 export const MAIN = 'main';
 const MODEL = 'model.';
 const AVERAGE = 'ema.';
-/** What the tensors of an optimizer begin with. */
+/** Prefix of the names of an optimizer's tensors. */
 const prefixOf = (name: string): string => (name === MAIN ? '' : `${name}/`);
 
 /** Writes everything needed for a bit-exact resume: weights, the optimizers' state, random state and position. */

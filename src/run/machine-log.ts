@@ -10,7 +10,7 @@ export const MACHINE_FILE = 'machine.jsonl';
 const EVERY_MS = 5000;
 const FIRST_MS = 1000;
 const MIB = 2 ** 20;
-/** Longest time that a graphics card's program may take. */
+/** Time limit of nvidia-smi. */
 const GPU_MS = 4000;
 
 /** Counters that only rise. */
@@ -56,7 +56,7 @@ export class MachineLog {
 
   private constructor(folder: string) {
     this.#file = new LineFile(join(folder, MACHINE_FILE));
-    // The figures are no reason to stop a run.
+    // A figure that cannot be measured must not stop a run.
     this.#file.onMessage = () => {};
   }
 

@@ -45,7 +45,7 @@ export interface RunSummary {
   /** Display name; the id unless the run was renamed. */
   readonly name: string;
   readonly tags: readonly string[];
-  /** The reader's own words about the run. */
+  /** The user's note about the run. */
   readonly note?: string;
   /** Colour of its curves, 1 to 8; without one, colours follow the order of the runs. */
   readonly color?: number;

@@ -3,7 +3,7 @@ import { escapeXml } from '../display/svg-text.js';
 import type { Piece } from './copies.js';
 import type { SiteContent, SiteFile } from './page-types.js';
 
-/** Newest pages of a feed. */
+/** Maximum number of pages in a feed. */
 const MOST = 50;
 
 /**

@@ -273,7 +273,7 @@ export function scoreOf(
   const score = metrics[best.metric];
   if (score !== undefined) return score;
   throw new UsageError({
-    what: `The best weights are those of the ${best.mode === 'min' ? 'smallest' : 'largest'} ${best.metric}, which measure does not give`,
+    what: `The best weights are those of the ${best.mode === 'min' ? 'smallest' : 'largest'} ${best.metric}, which measure() does not return`,
     expected: `${best.metric} among what measure returns`,
     got: Object.keys(metrics).join(', ') || 'nothing',
     next: 'return it, or name another metric in best',

@@ -35,7 +35,7 @@ export class Gate {
   }
 
   /**
-   * Runs what sends commands. The promise is of what the GPU says to them.
+   * Runs a function that sends commands. The promise rejects if the GPU refuses them.
    * @param what names the work in the error
    */
   scoped<T>(what: string, body: () => T): { readonly result: T; readonly accepted: Promise<void> } {

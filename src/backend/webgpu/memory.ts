@@ -32,7 +32,7 @@ export class Memory {
   readonly #slabs: { readonly buffer: GpuBuffer; readonly heap: Heap }[] = [];
   readonly #shared: Shared[] = [];
   readonly #staging: GpuBuffer[] = [];
-  /** Refusals of the driver that nothing has reported yet. */
+  /** The driver's refusals that have not been reported yet. */
   #problems: Promise<DeviceError | undefined>[] = [];
   #bytes = 0;
 

@@ -27,7 +27,7 @@ interface BoundCommands {
   readonly commands: readonly Command[];
   readonly placeOf: (region: Region) => Place;
   readonly constants: readonly GpuBuffer[];
-  /** What the storages' places were. */
+  /** Places of the storages when the commands were bound. */
   readonly storages: readonly Place[];
 }
 

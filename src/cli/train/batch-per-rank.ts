@@ -5,13 +5,13 @@ import { trim } from '../../train/reporter.js';
 import type { TrainFlags } from './flags.js';
 
 /**
- * Whether steps are divided by a moving average, so that they do not grow with the gradient: their rate grows with the
- * root of the batch.
+ * Optimizers whose steps do not grow with the gradient; their learning rate grows with the square root of the batch
+ * size.
  */
 const isAdaptive = (name: OptimizerName): boolean => hasOption(name, 'betas');
 /** Batch from which plain SGD with a scaled rate no longer reaches the accuracy of small batches (Goyal et al. 2017). */
 const LARGE = 8192;
-/** Epochs in which Goyal et al. let the rate rise. */
+/** Epochs of warm-up in Goyal et al. 2017. */
 const WARMUP_EPOCHS = 5;
 
 /**
@@ -63,11 +63,11 @@ export function rateAdvice({ ranks, config, recipeBatch, images, ownRate }: Batc
   if (times === 1) return [];
   if (!ownRate && isAdaptive(optimizer))
     lines.push(
-      `The rate stays ${lr}. For ${optimizer} it usually grows with the root of the batch: --lr ${rounded(lr * Math.sqrt(times))}.`,
+      `The rate stays ${lr}. For ${optimizer} it usually grows with the square root of the batch size: --lr ${rounded(lr * Math.sqrt(times))}.`,
     );
   else if (!ownRate && optimizer !== 'lars')
     lines.push(
-      `The rate stays ${lr}. With ${optimizer} it usually grows with the batch: --lr ${rounded(lr * times)} (Goyal et al. 2017).`,
+      `The rate stays ${lr}. With ${optimizer} it usually grows with the batch size: --lr ${rounded(lr * times)} (Goyal et al. 2017).`,
     );
   if (times <= 1) return lines;
   const rises = 'warmupSteps' in schedule ? schedule.warmupSteps > 0 : schedule.kind === 'one-cycle';

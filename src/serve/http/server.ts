@@ -96,7 +96,7 @@ export class Dashboard {
       () => inference.close(),
     ]);
     guard.port = dashboard.port;
-    // The first page then finds its list ready. Its own request reports what goes wrong.
+    // So that the list is ready for the first page, whose own request reports errors.
     runs.list().catch(() => {});
     return dashboard;
   }

@@ -76,7 +76,7 @@ export class EventFiles implements ScalarSource {
         const head = await readFrom(handle, offset, HEAD);
         if (head.length < HEAD) break;
         const length = Number(head.readBigUInt64LE(0));
-        // What is not a record is not read further; nothing after it could be told apart.
+        // After bytes that are not a record, the next record cannot be found, so the rest of the file is skipped.
         if (maskedCrc32c(head.subarray(0, 8)) !== head.readUInt32LE(8)) {
           offset = Number.MAX_SAFE_INTEGER;
           break;
@@ -127,7 +127,7 @@ export class EventFiles implements ScalarSource {
   }
 }
 
-/** Adds an entry; of too many with its name, every second one is dropped. */
+/** Adds an entry. If there are too many with its name, every second one is dropped. */
 function kept<T extends { readonly name: string }>(all: readonly T[], added: T): readonly T[] {
   const same = all.filter(({ name }) => name === added.name);
   if (same.length < KEPT) return [...all, added];

@@ -86,7 +86,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
   };
 }
 
-/** The median, which a few values far away do not move. */
+/** The median, since a few outliers do not change it. */
 const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 function buckets(values: readonly number[]): number[] {

@@ -9,7 +9,7 @@ import { parseJson } from './tail.js';
 
 const text = (most: number) => sized(z.string().trim(), 1, most);
 
-/** What the reader gives a run: `label.json` in its folder, and the body of a change to it. */
+/** Name, tags, note and colour that a user has given a run: `label.json` in its folder, and the body of a change. */
 export const labelSchema = z
   .object({
     name: text(200).optional(),

@@ -88,7 +88,7 @@ export class Runs {
 
   async #summarise(folder: string, id: string): Promise<RunSummary> {
     const summary = await summarise(folder, id);
-    // The usual run needs no look at other kinds.
+    // Most runs are of this kind; only the others need further checks.
     const own = summary.paper === '' ? await ownKind(folder) : undefined;
     if (!own) return summary;
     const live = await this.#known(folder);

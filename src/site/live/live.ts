@@ -11,7 +11,7 @@ import type { Piece } from '../copies.js';
 import type { SiteLive } from '../page-types.js';
 import { trainableNetworks } from '../renderer.js';
 
-/** A visitor loads all of it: 2 MB. */
+/** Maximum size of the network, which each visitor downloads. */
 const MOST_BYTES = 2_000_000;
 /** Examples that are offered, one of each class. */
 const EXAMPLES = 10;
@@ -59,7 +59,8 @@ export async function gatherLive(run: string): Promise<LivePart> {
 }
 
 /**
- * The first test image of each class of shapes10, which is drawn and belongs to nobody. They are part of the page, since
+ * The first test image of each class of shapes10, which is drawn by code and free of copyright. They are part of the
+ * page, since
  * pages on disk may not read the pixels of other files.
  */
 async function drawExamples(): Promise<SiteLive['examples']> {

@@ -52,7 +52,7 @@ export type MeasureContext = Omit<StepContext, 'update'>;
 
 /**
  * The context for samples of a generative model. Each call draws the same values, so that samples of different steps
- * compare.
+ * can be compared.
  */
 export interface SampleContext extends Draws {
   /** Number of completed steps. */

@@ -51,7 +51,7 @@ export interface Training {
   samples?(context: SampleContext): SampleImages | Promise<SampleImages>;
 }
 
-/** What a classifier is asked besides its accuracy. */
+/** What is measured of a classifier besides its accuracy. */
 export type Observation = Pick<Training, 'measure' | 'samples'>;
 
 export interface OwnParts {

@@ -30,7 +30,7 @@ export interface Feed {
 export interface QueuedBatch {
   readonly loaded: FedBatch;
   readonly epoch: number;
-  /** Number of samples, on all ranks together; loss, metrics and guards are theirs, too. */
+  /** Number of samples on all ranks together. Loss, metrics and guards are those of all ranks, too. */
   readonly images: number;
   /** At least one. */
   readonly updates: readonly QueuedUpdate[];

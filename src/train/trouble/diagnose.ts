@@ -86,7 +86,7 @@ async function firstBad(
   const values = await evaluate(...squares);
   for (const [i, [what, value]] of suspects.entries()) {
     if (Number.isFinite(values[i]![0])) continue;
-    // The values of one rank's suspect may need exchanges that other ranks do not compute.
+    // Computing a value may need exchanges with other ranks, which do not compute it.
     const found = isShared ? 'NaN or infinity' : count(await value.data()) || overflow;
     if (found) return `${what} ${found}`;
   }

@@ -58,7 +58,7 @@ export class Recovery {
     return afterSkip(position, index);
   }
 
-  /** What the ranks have found, with their names: what one of them has found first may come from another. */
+  /** What each rank has found, with its name: NaN that one rank finds first may come from another rank. */
   async #found(own: string | undefined): Promise<string | undefined> {
     const { world } = this.#parts;
     if (!world) return own;

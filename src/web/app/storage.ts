@@ -3,7 +3,7 @@ export function remember(key: string, value: string): void {
   try {
     localStorage.setItem(`paperweight.${key}`, value);
   } catch {
-    // Nothing depends on it.
+    // Nothing depends on stored settings.
   }
 }
 

@@ -157,7 +157,7 @@ export const GATE_PRODUCTS: Readonly<Record<Cell, readonly GateProduct[]>> = {
   tanh: [{ from: 0, gates: 1, activation: 'tanh' }],
   relu: [{ from: 0, gates: 1 }],
 };
-/** The most products of a cell. */
+/** Maximum number of products of a cell. */
 export const MOST_PRODUCTS = 3;
 
 /** Moves the rows of a cell's products to the next example. */

@@ -31,7 +31,7 @@ export interface Task {
   readonly params: readonly number[];
   /** An input with a value for each row or for each column, which is added. */
   readonly bias?: { readonly input: number; readonly along: 'row' | 'column' };
-  /** The last column, whose B is 1, is the sums of A: they are the value of this node. */
+  /** Node whose value is the sums of A: the product has one more column for it, in which B is 1. */
   readonly sums?: number;
 }
 

@@ -12,7 +12,10 @@ export interface Size {
 
 /** Input pixels that the SIMD code handles at a time, in both directions. */
 const [ROWS, COLUMNS] = [2, 4];
-/** Maximum number of pixels in the memory of the SIMD code, which cannot shrink: larger images pass through it in bands. */
+/**
+ * Maximum number of pixels in the memory of the SIMD code. WebAssembly memory never shrinks, so larger images are
+ * scaled in bands.
+ */
 const SIMD_PIXELS = 2 ** 22;
 
 /** Scaling of both axes to the centre square, of an image whose shorter side becomes `side`. */
@@ -157,7 +160,9 @@ class Band {
     readonly into: Int32Array,
   ) {}
 
-  /** Makes sure that the rows of an output row are there. @returns the address of the first one */
+  /**
+   * Copies the input rows of an output row, unless they are in memory already. @returns the address of the first one
+   */
   hold(row: number): number {
     const { pixels, width, into } = this;
     const { vertical, first, columns } = this.scaling;

@@ -1,7 +1,9 @@
 import type { LiveDevice, LiveEngine, LiveMaps, LiveModel } from '../../../site/page-types.js';
 import { squareFrom } from '../../ui/square.js';
 
-/* The live corner: loads the engine and the weights when they are needed, classifies an image, shows what came of it. */
+/*
+ * The live corner: loads the engine and the weights when they are needed, classifies an image, and shows the result.
+ */
 
 interface Texts {
   readonly loading: string;

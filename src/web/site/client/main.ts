@@ -6,7 +6,7 @@ import { startTheme } from './theme-button.js';
 startTheme();
 startCharts();
 startSearch();
-// Evidence belongs on paper as well.
+// Printed pages show the folded evidence too.
 addEventListener('beforeprint', () => {
   for (const details of document.querySelectorAll('details')) details.open = true;
 });

@@ -5,7 +5,7 @@ import { escapeXml } from '../../../display/svg-text.js';
 /** Longer formulas are shown as their source. */
 const MOST = 10_000;
 
-/** Classes by the declarations that they stand for: pages have no style attributes. */
+/** CSS classes by their declarations: the pages have no style attributes. */
 const classes = new Map<string, string>();
 
 /** Before the pages of a site are drawn: its style sheet has the classes of its own formulas only. */
