@@ -8,7 +8,7 @@ import { trainConfigSchema } from '../../src/run/config.js';
 import { parseRequest } from '../../src/run/control.js';
 import { parseRunFile, stateSchema } from '../../src/run/run-files.js';
 import { parseLabel } from '../../src/serve/runs/label.js';
-import { parsePresence } from '../../src/serve/runs/presence.js';
+import { parseProcessFile } from '../../src/serve/runs/run-status.js';
 import { parseListed, stepsTotal } from '../../src/serve/runs/summary.js';
 import { bytesOf, textOf } from '../bytes.js';
 import { must, type Target } from '../target.js';
@@ -154,10 +154,10 @@ export const jsonTargets: readonly Target[] = [
     return Object.keys(state).join();
   }),
   json('process', [{ pid: 1, startTime: '5', status: 'training', error: 'x' }], (text) => {
-    const presence = parsePresence(text);
-    if (!presence) return 'none';
-    must(Number.isSafeInteger(presence.pid) && presence.pid > 0, 'an invalid process id');
-    return presence.status;
+    const owner = parseProcessFile(text);
+    if (!owner) return 'none';
+    must(Number.isSafeInteger(owner.pid) && owner.pid > 0, 'an invalid process id');
+    return owner.status;
   }),
   json('control', [{ action: 'pause', id: '1' }], (text) => {
     const request = parseRequest(text);

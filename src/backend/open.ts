@@ -4,7 +4,7 @@ import { counted } from '../errors/counted.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
 import type { Device, Precision } from './backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
-import { describeOneDnn, fasterThan } from './prefer.js';
+import { describeOneDnn, fasterThan } from './faster-engine.js';
 import { type OpenedGpu, openGpu, openRealGpu } from './webgpu/node/open.js';
 import { WorkerDevice } from './worker/device.js';
 import { hasLinks } from './worker/link.js';

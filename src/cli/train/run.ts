@@ -26,7 +26,7 @@ import type { DoneEvent, StepEvent } from '../../run/events.js';
 import { MachineLog } from '../../run/machine-log.js';
 import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
-import { SilentFolder } from '../../run/silent-folder.js';
+import { NullRunFolder } from '../../run/null-run-folder.js';
 import { type Choice, chooseDataset } from '../../train/datasets.js';
 import { freezeModules } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
@@ -108,7 +108,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
         }
         if (isFirst && settings) undo = await undoLater(path);
         const folder = !isFirst
-          ? SilentFolder.at(path)
+          ? NullRunFolder.at(path)
           : settings
             ? await RunFolder.create(path, config)
             : RunFolder.open(path);

@@ -15,7 +15,7 @@ import { eventText, hashOf, scanLines } from '../metrics/lines.js';
 import type { ScalarSource } from '../metrics/scalars.js';
 import { openScalars, ownKind, ownStatus } from './own-runs.js';
 import { fileInside, newlineAfter, readFrom } from './path-containment.js';
-import { type KnownStatus, statusOf } from './presence.js';
+import { type KnownStatus, statusOf } from './run-status.js';
 import { parseJson, Tail } from './tail.js';
 
 /** Interval of checking a run's files while a client watches. */

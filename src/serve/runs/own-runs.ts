@@ -3,7 +3,7 @@ import type { RunSummary } from '../api.js';
 import { EventFiles, eventFiles } from '../metrics/event-files.js';
 import { ScalarFile, type ScalarSource } from '../metrics/scalars.js';
 import { fileInside, readSmall } from './path-containment.js';
-import { type KnownStatus, statusOf } from './presence.js';
+import { type KnownStatus, statusOf } from './run-status.js';
 import { parseJson } from './tail.js';
 
 /** `config.json` of a program of one's own, which a `Logger` writes. */

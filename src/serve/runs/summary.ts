@@ -8,7 +8,7 @@ import { isDiverged } from './alerts.js';
 import { readLabel } from './label.js';
 import { type ownKind, ownStatus, scalarSummary } from './own-runs.js';
 import { fileInside, readSmall } from './path-containment.js';
-import { statusOf } from './presence.js';
+import { statusOf } from './run-status.js';
 import { readState } from './run-state.js';
 import { parseJson } from './tail.js';
 

@@ -14,7 +14,7 @@ import { divide } from '../../../src/papers/parallel.js';
 import { openPaper } from '../../../src/papers/registry.js';
 import type { TrainConfig } from '../../../src/run/config.js';
 import { RunFolder } from '../../../src/run/run-folder.js';
-import { SilentFolder } from '../../../src/run/silent-folder.js';
+import { NullRunFolder } from '../../../src/run/null-run-folder.js';
 import { manualSeed, setMaskRank, withRows } from '../../../src/tensor/random.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { Tensor } from '../../../src/tensor/tensor.js';
@@ -101,7 +101,7 @@ const trainer = new Trainer({
   trainTransform: inType(train),
   testTransform: inType(test),
   folder: !world.first
-    ? SilentFolder.at(given.path)
+    ? NullRunFolder.at(given.path)
     : given.resume
       ? RunFolder.open(given.path)
       : await RunFolder.create(given.path, config),

@@ -12,7 +12,7 @@ import { open } from '../../../src/distributed/index.js';
 import { normaliseTogether } from '../../../src/nn/norm.js';
 import type { TrainConfig } from '../../../src/run/config.js';
 import { RunFolder } from '../../../src/run/run-folder.js';
-import { SilentFolder } from '../../../src/run/silent-folder.js';
+import { NullRunFolder } from '../../../src/run/null-run-folder.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { Trainer } from '../../../src/train/trainer.js';
@@ -52,7 +52,7 @@ const train = transforms.compose([
   ...finish,
 ]);
 const folder = !world.first
-  ? SilentFolder.at(given.path)
+  ? NullRunFolder.at(given.path)
   : given.resume
     ? RunFolder.open(given.path)
     : await RunFolder.create(given.path, config);

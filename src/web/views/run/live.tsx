@@ -3,7 +3,7 @@ import { useApp } from '../../app/context.js';
 import { replace } from '../../app/router.js';
 import type { LiveRun } from '../../app/use-run.js';
 import type { Translate } from '../../i18n.js';
-import { isClassified } from '../../lib/classified.js';
+import { isClassified } from '../../lib/classifier-epoch.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';

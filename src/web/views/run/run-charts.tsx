@@ -4,7 +4,7 @@ import { useApp } from '../../app/context.js';
 import { useLoad, useWidth } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { useSeries } from '../../app/use-series.js';
-import { isClassified } from '../../lib/classified.js';
+import { isClassified } from '../../lib/classifier-epoch.js';
 import { axisOf, stepsIn } from '../../lib/curves/axis.js';
 import { classCount, curveFacts } from '../../lib/describe.js';
 import { integer, significant } from '../../lib/format.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Device, EngineInfo } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
-import { fasterThan } from '../../src/backend/prefer.js';
+import { fasterThan } from '../../src/backend/faster-engine.js';
 import { ReferenceEngine } from '../../src/backend/reference/engine.js';
 import { DeviceError } from '../../src/errors/errors.js';
 import { temporaryFolder } from '../data/support.js';

@@ -4,9 +4,9 @@ import { RunFolder, type RunState } from './run-folder.js';
  * The folder of a run for a rank that does not own it: rank 0 reads and writes, and tells the others what they need.
  * Nothing is read or written here.
  */
-export class SilentFolder extends RunFolder {
-  static at(path: string): SilentFolder {
-    return new SilentFolder(path);
+export class NullRunFolder extends RunFolder {
+  static at(path: string): NullRunFolder {
+    return new NullRunFolder(path);
   }
 
   override async state(): Promise<RunState> {

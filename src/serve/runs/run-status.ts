@@ -19,26 +19,26 @@ export async function statusOf(
   folder: string,
   metrics: { readonly done: boolean; readonly mtimeMs: number },
 ): Promise<KnownStatus> {
-  const presence = await readPresence(folder);
-  if (!presence) {
+  const owner = await readProcessFile(folder);
+  if (!owner) {
     if (metrics.done) return { status: 'done' };
     return { status: Date.now() - metrics.mtimeMs < FRESH_MS ? 'training' : 'interrupted' };
   }
-  const { status, error } = presence;
+  const { status, error } = owner;
   if (status === 'failed') return { status, ...(error === undefined ? {} : { error }) };
-  if ((status === 'training' || status === 'paused') && !(await isAlive(presence)))
+  if ((status === 'training' || status === 'paused') && !(await isAlive(owner)))
     return { status: metrics.done ? 'done' : 'interrupted' };
   return { status };
 }
 
 /** The process that trains a run, from `process.json`; undefined if that is missing or not valid. */
-async function readPresence(folder: string): Promise<ProcessFile | undefined> {
+async function readProcessFile(folder: string): Promise<ProcessFile | undefined> {
   const text = await readSmall(folder, 'process.json').catch(() => undefined);
-  return parsePresence(text ?? '');
+  return parseProcessFile(text ?? '');
 }
 
 /** Parses a `process.json`; undefined if it is not valid. */
-export const parsePresence = (text: string): ProcessFile | undefined =>
+export const parseProcessFile = (text: string): ProcessFile | undefined =>
   processSchema.safeParse(parseJson(text)).data;
 
 async function isAlive({ pid, startTime }: ProcessFile): Promise<boolean> {
