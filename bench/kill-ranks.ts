@@ -12,7 +12,7 @@ import { launchers } from '../test/distributed/launch.js';
  *
  *   node dist/bench/kill-ranks.js [--kills 60] [--seed 1] [--json FILE]
  *
- * Fails if a run is lost: if a job does not end with an error after a kill, or does not go on from its last checkpoint.
+ * Fails if a run is lost: if a job does not end with an error after a kill, or does not continue from its last checkpoint.
  * Runs that always resume on all ranks have to give the same bits as the unbroken one.
  */
 const { values } = parseArgs({

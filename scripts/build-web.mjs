@@ -212,7 +212,7 @@ export function withSystemTheme(css) {
 }
 
 /**
- * The licences of the packages whose code is in the bundle, which they want to come along with it.
+ * The licences of the packages whose code is in the bundle, which must be distributed with it.
  *
  * @param {string} root
  * @param {readonly string[]} inputs files of the bundle

@@ -18,6 +18,6 @@ await script(async () => {
     // Standard output belongs to npm, which may print JSON there.
     stdio: ['ignore', 2, 2],
   });
-  if (status !== 0) throw new SetupError('The code does not compile. Next: mend what the lines above name.');
+  if (status !== 0) throw new SetupError('The code does not compile. Next: fix the errors above.');
   await buildWeb();
 });

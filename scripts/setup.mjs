@@ -14,7 +14,7 @@ import { fetchOneDnn, hasRuntime, RUNTIME_COMMAND, WHEEL, windowsFolder } from '
 export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIN_NODE = [20, 9];
 
-/** What the user can do something about: printed without a stack. */
+/** An error that the user can fix: printed without a stack. */
 export class SetupError extends Error {}
 
 /** @param {string} line */
@@ -223,7 +223,7 @@ async function build(root) {
   if (code !== 0) {
     say(output.trim());
     throw new SetupError(
-      'The code does not compile. Next: mend what the lines above name, then run the command again.',
+      'The code does not compile. Next: fix the errors above, then run the command again.',
     );
   }
   await buildPages(root);
@@ -239,7 +239,7 @@ async function buildPages(/** @type {string} */ root) {
   } catch (error) {
     say(String(/** @type {Error} */ (error).message));
     throw new SetupError(
-      "The dashboard's pages do not build. Next: mend what the lines above name, then run the command again.",
+      "The dashboard's pages do not build. Next: fix the errors above, then run the command again.",
     );
   }
 }

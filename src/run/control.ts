@@ -68,7 +68,7 @@ export class Control {
   /**
    * While paused, waits until the run is resumed or stopped.
    * @param step number of completed steps
-   * @param turn called again and again with whether the pause goes on; it ends if the answer is false
+   * @param turn called repeatedly, with whether the run should stay paused; the pause ends if it returns false
    */
   async wait(step: number, turn = async (paused: boolean): Promise<boolean> => paused): Promise<void> {
     const { note } = this.#options;

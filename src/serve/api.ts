@@ -3,7 +3,8 @@
  * both sides. An error is a 4xx or 5xx status with an `ApiError`.
  *
  * POST, PATCH and DELETE carry `X-Paperweight: 1`, which a form of another site cannot send; JSON carries its
- * `Content-Type`, an image is told by its first bytes. 401: the token is missing or wrong. 403: the request comes from
+ * `Content-Type`, an image is recognised by its first bytes. 401: the token is missing or wrong. 403: the request
+ * comes from
  * another site, or needs `--control`. 503: the server is busy; ask again later.
  */
 

@@ -36,7 +36,7 @@ export async function gatherRun(path: string, id: string): Promise<RunPart> {
     (best, { testAccuracy }) => (best === undefined || testAccuracy > best ? testAccuracy : best),
     undefined,
   );
-  // Places on this machine are nobody's business.
+  // Paths on this machine are not published.
   const { machine: _, data: __, startFrom, ...rest } = config;
   const settings = startFrom
     ? { ...rest, startFrom: { ...startFrom, file: basename(startFrom.file) } }

@@ -97,7 +97,7 @@ test('the numbers of a run on folders match their labels', async (t) => {
     assert.match(one.stderr, /All test images .* are of one class, n10000001/);
   });
 
-  await t.test('a run goes on with its own data alone', async () => {
+  await t.test('a run is resumed with its own data only', async () => {
     const before = await readFile(path.join(folder, 'r/metrics.jsonl'), 'utf8');
     const resume = ['train', '--resume', '--run', 'r', '--epochs', '4'];
     await refused(/removed: n10000002; new: a-new-one|new: a-new-one/, ...resume, '--data', 'more');
@@ -120,7 +120,7 @@ test('the numbers of a run on folders match their labels', async (t) => {
     await refused(/only one class, n10000000/, 'train', ...SMALL, '--data', 'single', '--run', 's');
   });
 
-  await t.test('a try of some steps is measured on about as many images', async () => {
+  await t.test('a run of a few steps is evaluated on about as many images', async () => {
     const tried = await paperweight(
       ...[
         'train',

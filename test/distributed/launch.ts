@@ -44,7 +44,7 @@ export interface Job {
   readonly output: () => string;
 }
 
-/** Open MPI does not run as root without being told twice. */
+/** Open MPI needs two variables to run as root. */
 const ENVIRONMENT = {
   OMPI_ALLOW_RUN_AS_ROOT: '1',
   OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',

@@ -168,7 +168,7 @@ describe('ranks share a batch', () => {
     }
   });
 
-  test('a rank without an image gets a stand-in', async () => {
+  test('a rank without an image gets a placeholder', async () => {
     setDefaultDevice(referenceDevice());
     const loader = (rank: number) =>
       new DataLoader(new Subset(set, [5, 6]), { batchSize: 4, ranks: 3, rank }).batches(0).next();

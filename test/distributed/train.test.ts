@@ -99,7 +99,7 @@ describe('training on several ranks', { skip }, () => {
     assert.ok(distance > 1e-5 && distance < 0.1, `${distance}`);
   });
 
-  test('goes on on any number of ranks', async () => {
+  test('continues on any number of ranks', async () => {
     const whole = await train('whole', 2, { ...data, config });
     const start = await train('begin', 1, { ...data, config: { ...config, lr: 1e-12, maxSteps: 1 } });
     const half = { ...config, maxSteps: 8 };

@@ -145,7 +145,7 @@ test('a run that is being trained cannot be resumed by another process until it 
   assert.ok(!(await readdir(path)).includes('run.lock'));
 });
 
-test('what a killed process was still writing goes, and what is others’ stays', async (t) => {
+test('partly written files of a killed process are removed, and all others stay', async (t) => {
   const path = join(await scratch(t), 'run');
   const folder = await RunFolder.create(path, toyConfig());
   const left = ['.state.json.0123456789ab.tmp', 'checkpoints/.step-00000001.safetensors.0123456789ab.tmp'];

@@ -51,7 +51,7 @@ test('images of any size are classified in one batch, prepared as in training', 
   assert.deepEqual(await classifier.classify([]), []);
 });
 
-test('weights that are NaN are refused, and so are answers that are', async (t) => {
+test('NaN in weights and in predictions is refused', async (t) => {
   const folder = await scratch(t);
   const paper = await openPaper('alexnet');
   const classes = ['a', 'b', 'c'];

@@ -35,7 +35,7 @@ for (const [title, text] of Object.entries(TEXTS))
       assert.deepEqual(namesInFile('m.onnx', new Map([[key, text]]), 3), { names: NAMES, notes: [] });
   });
 
-test('metadata that is no list of names is not used, and is named', () => {
+test('metadata that is not a list of names is not used, and is reported', () => {
   for (const text of [
     'ImageNet',
     '{"a": 1}',

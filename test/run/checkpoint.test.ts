@@ -31,7 +31,7 @@ before(async () => {
   await folders[0]!();
 });
 
-/** A fresh net with what belongs to it. */
+/** A new net with its optimizer and schedule. */
 async function fresh(net: () => Module = makeToyNet) {
   manualSeed(99);
   const model = await net().to(device);
@@ -104,7 +104,7 @@ test('a checkpoint that was damaged is refused', async (t) => {
   await damaged(Buffer.from('PK\x03\x04 and so on, as torch.save writes'), /zip file.*readWeights/);
 });
 
-/** A copy with one bit the other way round. */
+/** A copy with one bit flipped. */
 function flipped(bytes: Buffer, bit: number): Buffer {
   const copy = Buffer.from(bytes);
   copy[bit >> 3]! ^= 1 << (bit & 7);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { lineOf, MACHINE_FILE, MachineLog, parseGpu, parseNetBytes } from '../../src/run/machine-log.js';
 import { scratch } from '../support/toy.js';
 
-test('rates are those between two looks; what the system does not tell is missing', () => {
+test('rates are means between two measurements; figures that the system does not report are missing', () => {
   const before = { time: 0, busy: 100, all: 1000, own: 0, read: 0, written: 2 ** 20, received: 5, sent: 5 };
   const now = {
     time: 2000,
@@ -37,7 +37,7 @@ test('what the system prints', () => {
   for (const text of ['', 'No devices were found', '[N/A], [N/A]']) assert.deepEqual(parseGpu(text), {});
 });
 
-test('lines are written until the end, and a missing folder is no fault', async (t) => {
+test('lines are written until the end, and a missing folder is not an error', async (t) => {
   const folder = await scratch(t);
   const log = MachineLog.start(folder);
   const nowhere = MachineLog.start(join(folder, 'none'));

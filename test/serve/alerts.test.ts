@@ -30,7 +30,7 @@ const run = (change: Partial<RunSummary>): RunSummary => ({
   ...change,
 });
 
-test('an end, a failure, a stall and a divergence are told once each', () => {
+test('an end, a failure, a stall and a divergence are reported once each', () => {
   const watch = new AlertWatch();
   const kinds = (change: Partial<RunSummary>, later = 0) =>
     watch.look([run(change)], NOW + later).map(({ kind }) => kind);

@@ -207,7 +207,7 @@ test('a real model has layers, features and predictions', async (t) => {
   assert.deepEqual([top[0]!.label, label, weights], [classes.at(-1), undefined, 'best-1.safetensors']);
   assert.ok(Math.abs(top[0]!.probability - 10 / 55) < 1e-6);
 
-  // What folders may hold is taken here too, told by its first bytes whatever the request calls it.
+  // All formats of image folders are accepted, recognised by their first bytes, whatever the Content-Type.
   const avif = await sharp(tall).avif().toBuffer();
   for (const file of [...fileCases.map(({ file }) => file), avif]) {
     const answer = await post(dashboard, '/api/runs/run/predict', file, 'application/octet-stream');

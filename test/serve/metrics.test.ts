@@ -185,7 +185,7 @@ test('appended lines are read once, and an incomplete line waits for its end', a
   );
 });
 
-test('the last step of several ranks has what it tells of them', async (t) => {
+test('the last step of several ranks has the figures of the ranks', async (t) => {
   const team = { ranks: 4, waitShare: 0.12, exchangeShare: 0.4, slowestRank: 2 };
   const folder = await makeRun(await scratch(t), 'ranks', { metrics: [stepLine(1), stepLine(2, team)] });
   const index = new MetricsIndex(folder);

@@ -165,7 +165,7 @@ describe('TensorBoard event files', () => {
     assert.deepEqual((await curve(dashboard, 'keras', 'loss'))?.mean, [2, null, 9]);
   });
 
-  test('damaged ones show what is whole, and never crash the server', async (t) => {
+  test('damaged ones show their valid part, and never crash the server', async (t) => {
     const { root, dashboard } = await openDashboard(t);
     const whole = events(
       versionEvent(1),

@@ -68,7 +68,7 @@ describe('the live corner', () => {
     );
   });
 
-  it('is refused for what is no run, and for a network that is too large for a page', async () => {
+  it('is refused for anything but a run, and for a network that is too large for a page', async () => {
     const absent = await runCli(['site', '--live', join(folder, 'absent'), '--out', join(folder, 'x')]);
     assert.equal(absent.code, 2);
     assert.match(absent.stderr, /is not a run folder/);

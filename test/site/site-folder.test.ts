@@ -30,7 +30,7 @@ describe('the folder of a site', () => {
     assert.equal(files['papers/a.html'].since, LATER);
   });
 
-  it('keeps foreign files, and mends its own', async (t) => {
+  it('keeps foreign files, and repairs its own', async (t) => {
     const out = join(await scratch(t), 'site');
     await write(out, PAGES);
     writeFileSync(join(out, 'CNAME'), 'example.org\n');

@@ -89,7 +89,7 @@ describe('the site of all papers', () => {
 });
 
 describe('paperweight site', () => {
-  it('refuses a folder with files that is no site, and writes nothing', async (t) => {
+  it('refuses a folder with files that is not a site, and writes nothing', async (t) => {
     const folder = await scratch(t);
     writeFileSync(join(folder, 'thesis.tex'), 'mine');
     const { code, stderr } = await runCli(['site', '--out', folder]);
@@ -98,7 +98,7 @@ describe('paperweight site', () => {
     assert.deepEqual(filesOf(folder), ['thesis.tex']);
   });
 
-  it('refuses a file as its folder, a folder that is no run, and an address that is none', async (t) => {
+  it('refuses a file as its folder, a folder that is not a run, and an invalid address', async (t) => {
     const folder = await scratch(t);
     const file = join(folder, 'file');
     writeFileSync(file, '');

@@ -68,7 +68,7 @@ describe('the live corner in Chromium', { skip: NO_BROWSER }, () => {
       return undefined;
     });
 
-  it('takes examples, says what is no image, and is accessible', async (t) => {
+  it('takes examples, rejects files that are not images, and is accessible', async (t) => {
     const browser = await launch();
     t.after(() => browser.close());
     const { page, complaints } = await open(browser, base, 'zh/live.html', {

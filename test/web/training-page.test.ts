@@ -46,7 +46,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       /^Processor: 1 thread, one thread: the page is not cross-origin isolated · /,
     ],
   ] as const)
-    it(`trains, pauses, saves and goes on from saved weights (${kind})`, async () => {
+    it(`trains, pauses, saves and continues from saved weights (${kind})`, async () => {
       const page = await openPage(...options);
       assert.match((await page.textContent('#devices'))!, threads);
       await page.selectOption('#device', 'wasm');
@@ -74,7 +74,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await page.close();
     });
 
-  it('trains a transformer on the GPU, saves it, and goes on from it on the processor', async (t) => {
+  it('trains a transformer on the GPU, saves it, and continues on the processor', async (t) => {
     const page = await openPage('--plain');
     if ((await page.textContent('#devices'))!.includes('GPU: not found')) {
       await page.close();

@@ -51,7 +51,7 @@ interface Session {
 
 const devices = new Map<DeviceName, Promise<Device>>();
 let session: Session | undefined;
-/** Whether the session's weights came from a file, so that training goes on from them. */
+/** Whether the session's weights came from a file, so that training continues from them. */
 let isLoaded = false;
 let asked: 'run' | 'pause' | 'stop' = 'run';
 let wake: (() => void) | undefined;

@@ -30,7 +30,7 @@ const TYPES = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/tiff
 const MAX_FILES = 8;
 const RETRY_AFTER_SECONDS = 1;
 
-/** A request that cannot be answered: what is told, and with which status. */
+/** A request that cannot be answered: the message and the status of the response. */
 class Refusal extends Error {
   constructor(
     readonly status: ContentfulStatusCode,

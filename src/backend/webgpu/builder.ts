@@ -144,7 +144,7 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
     return this.#valueIn(i, this.region(this.roomOf(i)));
   }
 
-  /** New memory for an intermediate value that is no node. */
+  /** New memory for an intermediate value that belongs to no node. */
   scratch(dtype: DType, count: number): Value {
     return { region: this.region(roomFor(dtype, count)), start: 0, dtype, count };
   }

@@ -12,6 +12,6 @@ export interface Ring {
 
 /**
  * An exchange that is carried out step by step: it yields each request that it waits for, and undefined during a long
- * computation, so that heartbeats go on.
+ * computation, so that heartbeats continue.
  */
 export type Steps = Generator<Pending | undefined, void, void>;

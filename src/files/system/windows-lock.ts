@@ -6,7 +6,7 @@ const OPEN_EXISTING = 3;
 const FAIL_AT_ONCE_EXCLUSIVE = 3;
 const ERROR_LOCK_VIOLATION = 33;
 const ERROR_IO_PENDING = 997;
-/** The locked byte lies far behind the contents: Windows lets nobody read locked bytes. */
+/** The locked byte lies far behind the contents, since Windows refuses reads of locked bytes. */
 const OFFSET_HIGH = 0x40000000;
 
 /** A lock that ends with this process. */

@@ -297,7 +297,7 @@ describe('a pool of threads', () => {
     pool.close();
   });
 
-  it('computes everything alone where no thread comes to work', () => {
+  it('computes everything alone if no thread starts', () => {
     const pool = new KernelPool(memory, PAGES, 4, () => ({ stop: () => {} }));
     new Float32Array(bytes, 0, n).fill(3);
     work(pool);

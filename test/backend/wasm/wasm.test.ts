@@ -109,7 +109,7 @@ describe('the wasm engine', () => {
       assert.deepEqual({ primitives, scripted }, { primitives: 3, scripted: [] });
     });
 
-    it('too large for the memory are refused with what they need, and the device goes on', async () => {
+    it('too large for the memory are refused with what they need, and the device continues to work', async () => {
       const x = await parameter(...Array.from({ length: 256 }, (_, i) => i));
       const wide = ops.broadcastTo(x.node, [2 ** 23, 256]);
       await assert.rejects(new Tensor(ops.permute(wide, [1, 0])).data(), {

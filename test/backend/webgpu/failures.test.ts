@@ -69,7 +69,7 @@ describe('failures of webgpu', { skip: missing }, () => {
     assert.deepEqual([...(await q.storage!.read())], [3, 4]);
   });
 
-  it('float64 is refused in words', async () => {
+  it('float64 is refused with an explanation', async () => {
     const wide = new Parameter(Float64Array.of(1, 2), [2]);
     await assert.rejects(
       async () => wide.place(device).then(() => wide.add(1).data()),

@@ -56,7 +56,7 @@ describe('subtractMean', () => {
     );
   });
 
-  it('says what it cannot take', () => {
+  it('rejects wrong arguments', () => {
     const minus = transforms.subtractMean(new Float32Array(48), [3, 4, 4]);
     says(() => minus.apply(zeros([1, 3, 5, 4], 'uint8'), context()), /same size.*\[1, 3, 5, 4\]/);
     const scaled = transforms.compose([transforms.toTensor(), minus]);
@@ -121,7 +121,7 @@ describe('colourShift', () => {
     );
   });
 
-  it('says what it cannot take', () => {
+  it('rejects wrong arguments', () => {
     says(() => transforms.colourShift({ eigenvalues: [1], eigenvectors: [] }), /bad components/);
     says(() => transforms.colourShift({ ...colours, std: -1 }), /bad components/);
     says(

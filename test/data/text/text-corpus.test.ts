@@ -35,7 +35,7 @@ describe('TextCorpus', () => {
     assert.deepEqual([...rest.ids], [2, 2, 2]);
   });
 
-  it('refuses text without a window, unknown characters and bytes that are no text', async (t) => {
+  it('refuses text without a window, unknown characters and bytes that are not text', async (t) => {
     assert.throws(() => new TextCorpus('abc', { context: 3 }), /at least 4 characters/);
     assert.throws(
       () => new TextCorpus('abd', { context: 1, vocabulary: Vocabulary.of('abc') }),

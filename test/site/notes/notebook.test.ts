@@ -27,7 +27,7 @@ describe('front matter', () => {
       if (!text.startsWith('---')) assert.equal(parseFrontMatter(text, 'n.md').body, text);
   });
 
-  it('is refused without an end, and for lines that are no keys', () => {
+  it('is refused without an end, and for lines without a key', () => {
     assert.throws(() => parseFrontMatter('---\ntitle: x\n', 'n.md'), /front matter of n\.md has no end/);
     assert.throws(() => parseFrontMatter('---\ntitle: x\n* y\n---\n', 'n.md'), /Line 3 of n\.md/);
     assert.throws(() => parseFrontMatter('---\n- y\n---\n', 'n.md'), /Line 2 of n\.md/);

@@ -72,7 +72,7 @@ export function missingImports(file: string): string[] {
   const folders = [dirname(file), win32.join(SystemRoot, 'System32'), ...PATH.split(';')].filter(Boolean);
   return importsOf(file).filter(
     (name) =>
-      // Names of the system's own that are no files.
+      // Names of system libraries that are not files.
       !/^(api|ext)-ms-/.test(name) && !folders.some((folder) => existsSync(win32.join(folder, name))),
   );
 }

@@ -44,7 +44,7 @@ test('the imports of a DLL are read; which are missing, and which is its OpenMP,
   assert.ok(!missing.some((name) => name.startsWith('api-ms-')), 'no files');
 });
 
-test('a file that is no DLL, is cut off or lies about its places has no imports', async (t) => {
+test('a file that is not a DLL, is truncated or has wrong offsets has no imports', async (t) => {
   const folder = await temporaryFolder(t);
   const file = join(folder, 'x.dll');
   assert.deepEqual(importsOf(file), [], 'no file');
