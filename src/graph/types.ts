@@ -34,6 +34,16 @@ export const bytesOf = (dtype: DType): number => ARRAY[dtype].BYTES_PER_ELEMENT;
 /** Number of elements of a shape; 1 for a scalar. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
+/** Strides of a row-major shape, in elements. */
+export const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
+
+/** A shape as three dimensions: the product of the sizes before an axis, the axis, and the product after it. */
+export const around = (shape: Shape, axis: number): { outer: number; length: number; inner: number } => ({
+  outer: sizeOf(shape.slice(0, axis)),
+  length: shape[axis]!,
+  inner: sizeOf(shape.slice(axis + 1)),
+});
+
 export const isFloat = (dtype: DType): boolean => dtype === 'float32' || dtype === 'float64';
 
 export const sameShape = (a: Shape, b: Shape): boolean =>

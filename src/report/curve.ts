@@ -3,7 +3,8 @@ import type { Language } from '../display/languages.js';
 import { robustLimits } from '../display/robust-limits.js';
 import { round } from '../display/svg-text.js';
 import { drawOutside } from './drawing/outlier-marks.js';
-import { Drawing, ticks } from './drawing/svg.js';
+import { Drawing } from './drawing/svg.js';
+import { TICKS, ticks } from '../display/ticks.js';
 import { wordsOf } from './words.js';
 
 /** A point of a training curve. */
@@ -60,11 +61,11 @@ export function curveSvg({
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${subtitle}`);
   drawing.text('h', [AREA.left, 28], title, { size: 17 });
   drawing.text('m', [AREA.left, 49], subtitle);
-  for (const tick of ticks(high, low)) {
+  for (const tick of ticks(low, high, TICKS)) {
     drawing.line('g', [AREA.left, lossAt(tick)], [AREA.right, lossAt(tick)]);
     drawing.text('m', [AREA.left - 8, lossAt(tick) + 4], String(tick), { anchor: 'end' });
   }
-  for (const tick of ticks(steps))
+  for (const tick of ticks(0, steps, TICKS))
     drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], words.step, { anchor: 'middle' });
   drawing.text('loss-t', [AREA.left - 34, AREA.top - 10], words.loss);

@@ -2,9 +2,10 @@ import { SERIES_COLOURS, seriesDash } from '../display/series-colours.js';
 import { grouped } from '../errors/counted.js';
 import { type Limits, robustLimits } from '../display/robust-limits.js';
 import { round, shorten } from '../display/svg-text.js';
+import { TICKS, ticks } from '../display/ticks.js';
 import type { Point } from './curve.js';
 import { drawOutside } from './drawing/outlier-marks.js';
-import { Drawing, ticks } from './drawing/svg.js';
+import { Drawing } from './drawing/svg.js';
 
 export interface Series {
   readonly label: string;
@@ -56,7 +57,7 @@ export function curvesSvg(options: CurvesOptions): string {
     drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
     drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
   }
-  for (const tick of ticks(far, near).filter(Number.isInteger))
+  for (const tick of ticks(near, far, TICKS).filter(Number.isInteger))
     drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
   drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
   if (mark !== undefined) {
@@ -112,7 +113,7 @@ function linearScale(
     least: bottom,
     most: top,
     share: (value) => Math.min(1, Math.max(0, (value - bottom) / (top - bottom))),
-    ticks: ticks(top, bottom).map((tick) => [tick, `${tick}${unit}`] as const),
+    ticks: ticks(bottom, top, TICKS).map((tick) => [tick, `${tick}${unit}`] as const),
   };
 }
 

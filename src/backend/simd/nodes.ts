@@ -17,7 +17,6 @@ import type { KernelPool } from './pool.js';
 /** Makes the operation of a node; undefined if the vector code does not apply. */
 type Make = (pool: KernelPool, graph: Graph, i: number) => VectorOperation | undefined;
 
-const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 const shapeOf = ({ nodes }: Graph, i: number): Shape => nodes[i]!.shape;
 const countFrom = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
 

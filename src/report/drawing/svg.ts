@@ -100,14 +100,3 @@ export class Drawing {
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeXml(this.label)}"><style>${STYLE}</style>${this.#parts.join('')}</svg>\n`;
   }
 }
-
-/** Four to eight round numbers from `bottom` to `top`. */
-export function ticks(top: number, bottom = 0): number[] {
-  const rough = (top - bottom) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const size = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough / 1.5)!;
-  const first = Math.ceil(bottom / size - 1e-9);
-  return Array.from({ length: Math.floor(top / size + 1e-9) - first + 1 }, (_, i) =>
-    Number(((first + i) * size).toPrecision(12)),
-  );
-}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { evenlySpaced } from '../../display/evenly-spaced.js';
 import type { LoggedHistogram } from '../api.js';
 import { FileAnswer } from '../http/file-answer.js';
 import { wholeParam } from '../http/query.js';
@@ -43,7 +44,7 @@ export function loggedRoutes(runs: Runs): Handlers<keyof LoggedRoutes> {
       const scalars = await live.scalars();
       if (scalars instanceof EventFiles) return scalars.histograms;
       const lines = await lastLines(live.folder, 'histograms.jsonl', BYTES);
-      return thinned(lines.flatMap((line) => lineSchema.safeParse(parseJson(line)).data ?? []));
+      return someOfEach(lines.flatMap((line) => lineSchema.safeParse(parseJson(line)).data ?? []));
     },
     'GET /api/runs/:id/images': async ({ params }) =>
       (await images(params.id)).map(({ name, step }, index) => ({ name, step, index })),
@@ -57,12 +58,9 @@ export function loggedRoutes(runs: Runs): Handlers<keyof LoggedRoutes> {
   };
 }
 
-/** At most {@link KEPT} of each name, evenly spaced, including the last. */
-function thinned(all: readonly LoggedHistogram[]): LoggedHistogram[] {
+/** At most {@link KEPT} of each name, evenly spaced, including the first and the last. */
+function someOfEach(all: readonly LoggedHistogram[]): LoggedHistogram[] {
   const names = new Map<string, LoggedHistogram[]>();
   for (const each of all) names.set(each.name, [...(names.get(each.name) ?? []), each]);
-  return [...names.values()].flatMap((some) => {
-    const count = Math.min(KEPT, some.length);
-    return Array.from({ length: count }, (_, i) => some[Math.round(((i + 1) * some.length) / count) - 1]!);
-  });
+  return [...names.values()].flatMap((some) => evenlySpaced(some.length, KEPT).map((i) => some[i]!));
 }

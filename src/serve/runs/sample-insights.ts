@@ -1,3 +1,4 @@
+import { evenlySpaced } from '../../display/evenly-spaced.js';
 import { insightSchema } from '../../run/event-lines.js';
 import type { Insight } from '../api.js';
 
@@ -7,11 +8,7 @@ export function insightsAtEvenDistances(
   points: number,
   histograms: boolean,
 ): Insight[] {
-  const count = Math.min(points, lines.length);
-  const chosen = Array.from({ length: count }, (_, i) =>
-    count === 1 ? lines.length - 1 : Math.round((i * (lines.length - 1)) / (count - 1)),
-  );
-  const insights = chosen.flatMap((i) => {
+  const insights = evenlySpaced(lines.length, points).flatMap((i) => {
     try {
       const { data } = insightSchema.safeParse(JSON.parse(lines[i]!));
       return data ? [data] : [];

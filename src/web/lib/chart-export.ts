@@ -1,6 +1,6 @@
 import type { Limits } from '../../display/robust-limits.js';
 import { escapeXml, round, shorten } from '../../display/svg-text.js';
-import { ticks } from './curves/ticks.js';
+import { ticks } from '../../display/ticks.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 

@@ -1,3 +1,4 @@
+import { evenlySpaced } from '../../display/evenly-spaced.js';
 import type { Series, SeriesKey } from '../../serve/api.js';
 
 /** One metric of a run over its steps; each point is a bucket of steps. NaN if a bucket has no finite value. */
@@ -101,9 +102,8 @@ export function nearest(steps: readonly number[], step: number): number {
 
 /** Evenly spaced points for a table, including the first and the last. */
 export function sample(points: Points, rows: number): { step: number; value: number }[] {
-  const count = Math.min(rows, points.step.length);
-  return Array.from({ length: count }, (_, i) => {
-    const at = count === 1 ? 0 : Math.round((i * (points.step.length - 1)) / (count - 1));
-    return { step: points.step[at]!, value: points.mean[at]! };
-  });
+  return evenlySpaced(points.step.length, rows).map((at) => ({
+    step: points.step[at]!,
+    value: points.mean[at]!,
+  }));
 }

@@ -1,7 +1,7 @@
-import type { TypedArray } from '../../../graph/types.js';
+import { around, type TypedArray } from '../../../graph/types.js';
 import { erf as erfOf } from '../../../ops/erf.js';
 import { broadcastDimensions } from '../../plan/broadcast.js';
-import { around, copy, type Kernel } from './kernel.js';
+import { copy, type Kernel } from './kernel.js';
 
 /*
  * Each operation has its own loop instead of a callback in a shared loop, so that the compiler can specialise it for one

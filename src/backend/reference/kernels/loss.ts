@@ -1,8 +1,8 @@
 import { classCount } from '../../../errors/counted.js';
 import { DataError } from '../../../errors/errors.js';
-import type { TypedArray } from '../../../graph/types.js';
+import { around, type TypedArray } from '../../../graph/types.js';
 import { classesBefore } from '../../../ops/cross-entropy.js';
-import { around, type Kernel } from './kernel.js';
+import type { Kernel } from './kernel.js';
 
 /** log Σ e^x of `length` values with stride `step`, beginning at `at`; numerically stable. */
 function logSumExp(x: TypedArray, at: number, length: number, step: number): number {

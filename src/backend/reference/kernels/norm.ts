@@ -1,5 +1,5 @@
-import type { Attrs, Shape, TypedArray } from '../../../graph/types.js';
-import { around, type Kernel } from './kernel.js';
+import { around, type Attrs, type Shape, type TypedArray } from '../../../graph/types.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * k + alpha / size · Σ x², over the channels from c − ⌊size/2⌋ to c + ⌊(size−1)/2⌋, for every element of one image.

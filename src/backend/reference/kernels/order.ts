@@ -1,4 +1,5 @@
-import { around, type Kernel } from './kernel.js';
+import { around } from '../../../graph/types.js';
+import type { Kernel } from './kernel.js';
 
 const cumsum: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
   const { outer, length, inner } = around(spec!.shape, attrs.axis as number);

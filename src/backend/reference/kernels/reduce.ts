@@ -1,5 +1,5 @@
-import type { Shape, TypedArray } from '../../../graph/types.js';
-import { around, type Kernel } from './kernel.js';
+import { around, type Shape, type TypedArray } from '../../../graph/types.js';
+import type { Kernel } from './kernel.js';
 
 /** Adjacent dimensions that are all reduced or all kept, merged. */
 interface Run {

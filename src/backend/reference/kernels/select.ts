@@ -1,6 +1,6 @@
 import { DataError } from '../../../errors/errors.js';
-import type { Shape, TypedArray } from '../../../graph/types.js';
-import { around, type Kernel, stridesOf } from './kernel.js';
+import { around, type Shape, stridesOf, type TypedArray } from '../../../graph/types.js';
+import type { Kernel } from './kernel.js';
 
 const where: Kernel = ({ inputs: [condition, a, b], output: y }) => {
   for (let i = 0; i < y.length; i++) y[i] = condition![i] === 0 ? b![i]! : a![i]!;

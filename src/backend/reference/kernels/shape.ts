@@ -1,4 +1,5 @@
-import { copy, type Kernel, type KernelCall, stridesOf } from './kernel.js';
+import { stridesOf } from '../../../graph/types.js';
+import { copy, type Kernel, type KernelCall } from './kernel.js';
 
 /** Writes the output in order; `strides` are the input's strides for each output dimension. */
 function gather(

@@ -2,12 +2,12 @@ import type { WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
-import { around } from './rows.js';
+import { aroundAxis } from './rows.js';
 
 /** The first position of the largest value; NaN is the largest. */
 export function lowerArgmax(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
-  const { length, inner } = around(b, inputs[0]!, attrs.axis as number);
+  const { length, inner } = aroundAxis(b, inputs[0]!, attrs.axis as number);
   emitElements(b, i, {
     value: `let begin = i / ${inner}u * ${length * inner}u + i % ${inner}u;
   var best = in0(begin);
@@ -22,7 +22,7 @@ export function lowerArgmax(b: WebGpuBuilder, i: number): void {
 
 export function lowerCumsum(b: WebGpuBuilder, i: number): void {
   const { attrs } = b.node(i);
-  const { outer, length, inner } = around(b, i, attrs.axis as number);
+  const { outer, length, inner } = aroundAxis(b, i, attrs.axis as number);
   const at = attrs.reverse ? `${length - 1}u - j` : 'j';
   const code = entry(`
   if (i >= ${outer * inner}u) { return; }
@@ -44,7 +44,7 @@ export function lowerCumsum(b: WebGpuBuilder, i: number): void {
 /** The rank of each element is the number of those before it in the order, and its position is written to that place. */
 export function lowerArgsort(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);
-  const { length, inner } = around(b, i, attrs.axis as number);
+  const { length, inner } = aroundAxis(b, i, attrs.axis as number);
   const count = shape.reduce((n, d) => n * d, 1);
   const before = attrs.descending ? 'after(v, own)' : 'after(own, v)';
   const code = `

@@ -1,19 +1,12 @@
-import { sizeOf } from '../../../graph/types.js';
+import { around } from '../../../graph/types.js';
 import type { WebGpuBuilder } from '../builder.js';
 import { together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
 
-/** Sizes before, of and behind an axis. */
-export function around(
-  b: WebGpuBuilder,
-  i: number,
-  axis: number,
-): { outer: number; length: number; inner: number } {
-  const { shape } = b.node(i);
-  return { outer: sizeOf(shape.slice(0, axis)), length: shape[axis]!, inner: sizeOf(shape.slice(axis + 1)) };
-}
+/** Sizes before, of and behind an axis of a node's value. */
+export const aroundAxis = (b: WebGpuBuilder, i: number, axis: number) => around(b.node(i).shape, axis);
 
 /** WGSL function: the largest value and the logarithm of the sum of exponentials less it, of `length` values. */
 const logSum = (length: number, step: number, input: number): string => `
@@ -29,7 +22,7 @@ fn logSumOf(begin: u32) -> vec2f {
 const LONG = 32;
 
 function lowerSoft(b: WebGpuBuilder, i: number, result: (x: string, s: string) => string): void {
-  const { outer, length, inner } = around(b, i, b.node(i).attrs.axis as number);
+  const { outer, length, inner } = aroundAxis(b, i, b.node(i).attrs.axis as number);
   const rows = outer * inner;
   const item = (j: string): string => `in0(begin + ${j} * ${inner}u)`;
   const start = `let begin = row / ${inner}u * ${length * inner}u + row % ${inner}u;`;

@@ -1,10 +1,9 @@
-import { type Shape, sizeOf } from '../../../graph/types.js';
+import { type Shape, stridesOf } from '../../../graph/types.js';
 import type { WebGpuBuilder, Value } from '../builder.js';
 import { typeOf } from '../kernels/program.js';
 import { emitElements, emitScratch } from './emit.js';
-import { around } from './rows.js';
+import { aroundAxis } from './rows.js';
 
-const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 
 const zero = (b: WebGpuBuilder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
 
@@ -85,7 +84,7 @@ export function lowerConcat(b: WebGpuBuilder, i: number): void {
 export function lowerSlice(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const { axis, start } = attrs as unknown as { axis: number; start: number };
-  const { length, inner } = around(b, inputs[0]!, axis);
+  const { length, inner } = aroundAxis(b, inputs[0]!, axis);
   const count = shape[axis]! * inner;
   emitElements(b, i, {
     value: `return in0(i / ${count}u * ${length * inner}u + ${start * inner}u + i % ${count}u);`,
@@ -96,8 +95,8 @@ export function lowerSlice(b: WebGpuBuilder, i: number): void {
 export function lowerPlace(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const { axis, start } = attrs as unknown as { axis: number; start: number };
-  const { length, inner } = around(b, inputs[0]!, axis);
-  const row = around(b, i, axis).length * inner;
+  const { length, inner } = aroundAxis(b, inputs[0]!, axis);
+  const row = aroundAxis(b, i, axis).length * inner;
   const [from, end] = [start * inner, (start + length) * inner];
   emitElements(b, i, {
     value: `let place = i % ${row}u;
@@ -109,7 +108,7 @@ export function lowerPlace(b: WebGpuBuilder, i: number): void {
 export function lowerIndexSelect(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
-  const { length, inner } = around(b, inputs[0]!, axis);
+  const { length, inner } = aroundAxis(b, inputs[0]!, axis);
   const count = shape[axis]!;
   emitElements(b, i, {
     value: `let index = u32(in1(i / ${inner}u % ${count}u));
@@ -121,7 +120,7 @@ export function lowerIndexSelect(b: WebGpuBuilder, i: number): void {
 export function lowerIndexSelectGrad(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const axis = attrs.axis as number;
-  const { length, inner } = around(b, i, axis);
+  const { length, inner } = aroundAxis(b, i, axis);
   const count = b.node(inputs[0]!).shape[axis]!;
   emitElements(b, i, {
     value: `let own = i32(i / ${inner}u % ${length}u);

@@ -2,7 +2,7 @@ import { robustLimits, wholeLimits } from '../../../display/robust-limits.js';
 import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import { escapeXml, round } from '../../../display/svg-text.js';
-import { ticks } from '../../lib/curves/ticks.js';
+import { ticks } from '../../../display/ticks.js';
 import { significant } from '../../lib/format.js';
 
 /** A chart in one language, without its name and title. */

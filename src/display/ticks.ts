@@ -1,3 +1,6 @@
+/** Number of marks for which figures ask. */
+export const TICKS = 7.5;
+
 /** Round numbers between two limits, about `count`; the lower limit alone if there is nothing between. */
 export function ticks(from: number, to: number, count: number): number[] {
   const rough = (to - from) / Math.max(1, count);
