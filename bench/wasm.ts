@@ -25,14 +25,14 @@ import { startNodeThread } from '../src/backend/simd/threads/node.js';
 import { median } from '../src/bench/stats.js';
 import { sizeOf } from '../src/graph/types.js';
 import { windows } from '../src/ops/conv2d.js';
-import { shareMemory } from '../src/webassembly/runtime.js';
+import { makeMemory, type SharedMemory } from '../src/webassembly/runtime.js';
 
 const [threads, rounds] = [Number(process.argv[2] ?? 1), Number(process.argv[3] ?? 5)];
 const words = process.argv.slice(4);
 const N = 1440;
 const BATCH = 32;
 const PAGES = 16_384;
-const shared = shareMemory(PAGES)!;
+const shared = makeMemory({ initial: PAGES, maximum: PAGES, shared: true }) as SharedMemory;
 const pool = new KernelPool(shared, PAGES, threads, startNodeThread);
 const dnnl = openDnnl();
 new Threads(dnnl.path, threads);

@@ -7,7 +7,6 @@ import { modelWeights, sourceOf, WEIGHT_DTYPES, type WeightDtype } from '../inte
 import { floats } from '../interop/numbers.js';
 import { pytorchPieces } from '../interop/pytorch/index.js';
 import {
-  readSafetensors,
   type SafetensorsArray,
   type SafetensorsFile,
   type SafetensorsSource,
@@ -287,11 +286,6 @@ function tensorsOf(tensors: SafetensorsFile['tensors'], name: string): Map<strin
         : [],
     ),
   );
-}
-
-/** Reads a checkpoint and restores it, see {@link restoreCheckpoint}. */
-export async function loadCheckpoint(file: string, trained: Trained): Promise<Restored> {
-  return restoreCheckpoint(file, await readSafetensors(file), trained);
 }
 
 /**

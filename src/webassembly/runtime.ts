@@ -46,10 +46,6 @@ export function makeMemory(options: {
   }
 }
 
-/** A shared memory of fixed size; undefined if the system cannot reserve it. */
-export const shareMemory = (pages: number): SharedMemory | undefined =>
-  makeMemory({ initial: pages, maximum: pages, shared: true }) as SharedMemory | undefined;
-
 /** Compiles a module and returns what it exports. */
 export const exportsOf = (module: Uint8Array, imports: object = {}): Readonly<Record<string, unknown>> =>
   new WebAssembly.Instance(new WebAssembly.Module(module), imports).exports;

@@ -11,7 +11,7 @@ import { Linear, type Module, Sequential } from '../../src/nn/index.js';
 import { SGD, WarmupDecay } from '../../src/optim/index.js';
 import { AlexNet } from '../../src/papers/alexnet/index.js';
 import { Generator } from '../../src/random.js';
-import { loadCheckpoint, putWeights, saveWeights, weightsOf } from '../../src/run/checkpoint.js';
+import { putWeights, restoreCheckpoint, saveWeights, type Trained, weightsOf } from '../../src/run/checkpoint.js';
 import { manualSeed, randomState } from '../../src/tensor/random.js';
 import { makeToyNet, scratch, toyConfig, toyRun } from '../support/toy.js';
 
@@ -45,6 +45,9 @@ async function values(model: Module): Promise<Record<string, readonly number[]>>
   return Object.fromEntries(await Promise.all(entries));
 }
 
+const load = async (file: string, trained: Trained) =>
+  restoreCheckpoint(file, await readSafetensors(file), trained);
+
 /** Loading the file must fail with these words, and change nothing. */
 async function refused(
   file: string,
@@ -56,7 +59,7 @@ async function refused(
   const before = await values(trained.model);
   const random = randomState();
   const rate = trained.optimizer.paramGroups[0]!.lr;
-  await assert.rejects(loadCheckpoint(file, trained), (error) => {
+  await assert.rejects(load(file, trained), (error) => {
     assert.ok(error instanceof Kind, String(error));
     assert.ok(error.message.includes(file), `no file in: ${error.message}`);
     assert.match(error.message, words);
@@ -74,7 +77,7 @@ test('a checkpoint restores everything', async (t) => {
   await writeFile(file, checkpoint);
   const trained = await fresh();
   const { model, optimizer, schedule } = trained;
-  const { position } = await loadCheckpoint(file, trained);
+  const { position } = await load(file, trained);
   const { tensors, metadata } = await readSafetensors(file);
   assert.equal(metadata.format, 'paperweight-checkpoint');
   assert.deepEqual([position.step, position.epoch, position.batch], [6, 1, 0]);

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import type { VectorOperation } from '../../src/backend/simd/operation.js';
 import { KernelPool } from '../../src/backend/simd/pool.js';
 import { startNodeThread } from '../../src/backend/simd/threads/node.js';
-import { shareMemory } from '../../src/webassembly/runtime.js';
+import { makeMemory, type SharedMemory } from '../../src/webassembly/runtime.js';
+
+/** A shared memory of fixed size, in pages. */
+export const sharedMemory = (pages: number): SharedMemory =>
+  makeMemory({ initial: pages, maximum: pages, shared: true }) as SharedMemory;
 
 /** A NaN that no computation makes: where it is read it shows in the result, where it is overwritten too. */
 const CANARY = 0x7fa5a5a5;
@@ -18,7 +22,7 @@ export class KernelMemory {
   #next = FIRST;
 
   constructor(threads = 1, pages = 1024) {
-    this.pool = new KernelPool(shareMemory(pages)!, pages, threads, startNodeThread);
+    this.pool = new KernelPool(sharedMemory(pages), pages, threads, startNodeThread);
     this.#words = new Uint32Array(this.pool.memory.buffer);
     this.#numbers = new Float32Array(this.pool.memory.buffer);
     this.reset();

@@ -15,14 +15,13 @@ import type { VectorOperation } from '../../../src/backend/simd/operation.js';
 import { KernelPool } from '../../../src/backend/simd/pool.js';
 import { maxPool2d, maxPool2dGrad } from '../../../src/backend/simd/pool2d/pool2d.js';
 import { maxWindows } from '../../../src/backend/simd/pool2d/windows.js';
-import { shareMemory } from '../../../src/webassembly/runtime.js';
-import { numbers } from '../../support/kernel-memory.js';
+import { numbers, sharedMemory } from '../../support/kernel-memory.js';
 
 /** 4 GiB, of which the system gives what is touched. */
 const PAGES = 65_536;
 const HALF = 2 ** 31;
 
-const pool = new KernelPool(shareMemory(PAGES)!, PAGES, 1);
+const pool = new KernelPool(sharedMemory(PAGES), PAGES, 1);
 after(() => pool.close());
 
 const shape: Convolution = {

@@ -8,10 +8,11 @@ import { encodeReduction, sharedDimension } from '../../../src/backend/simd/redu
 import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
 import type { StartThread } from '../../../src/backend/simd/threads/serve.js';
 import { evaluator, type Formula, f } from '../../../src/ops/formula.js';
-import { instantiate, shareMemory } from '../../../src/webassembly/runtime.js';
+import { instantiate } from '../../../src/webassembly/runtime.js';
+import { sharedMemory } from '../../support/kernel-memory.js';
 
 const PAGES = 256;
-const memory = shareMemory(PAGES)!;
+const memory = sharedMemory(PAGES);
 const bytes = memory.buffer;
 
 /** Computes a formula with one input, at unaligned addresses. */
