@@ -1,65 +1,63 @@
 import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, sameShape } from '../graph/types.js';
+import { type Attrs, makeArray, sameShape } from '../graph/types.js';
 import { less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
 import { define, floatOf, type NodeMaker, need } from './operation.js';
 import { where } from './select.js';
-import { affine } from './unary.js';
-
-type Alpha = { readonly alpha: number };
+import { affine, type Unary } from './unary.js';
 
 /**
  * An activation whose derivative is a function of its result y, so that training keeps no copy of the input and a
- * backend may fuse the activation into the operation before it. `alpha` is LeakyReLU's slope, otherwise 0.
+ * backend may fuse the activation into the operation before it.
  *
  * @param formula the result for an element x
  * @param gradFormula gradient with respect to x, given the gradient with respect to y, and y
  * @param slope derivative of `gradFormula` with respect to y; left out if the derivative is piecewise constant
  */
-function activation(
+function activation<A extends Attrs = Record<never, never>>(
   name: string,
-  formula: (x: Formula, alpha: number) => Formula,
-  gradFormula: (grad: Formula, y: Formula, alpha: number) => Formula,
+  formula: (x: Formula, attrs: A) => Formula,
+  gradFormula: (grad: Formula, y: Formula, attrs: A) => Formula,
   slope?: (grad: Node, y: Node) => Node,
-) {
-  const backward: NodeMaker<Alpha> = define<Alpha>({
+): Unary<A> {
+  const backward: NodeMaker<A> = define<A>({
     name: `${name}Grad`,
     infer: ([grad, y]) => {
       need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape.join());
       return { shape: y!.shape, dtype: floatOf(grad, y) };
     },
-    formula: ([grad, y], { alpha }) => gradFormula(grad!, y!, alpha),
+    formula: ([grad, y], attrs) => gradFormula(grad!, y!, attrs),
     gradient: (node, u) => {
       const [grad, y] = node.inputs as [Node, Node];
-      return [backward([u, y], node.attrs as Alpha), slope ? mul(u, slope(grad, y)) : null];
+      return [backward([u, y], node.attrs as A), slope ? mul(u, slope(grad, y)) : null];
     },
   });
-  const forward = define<Alpha>({
+  const forward = define<A>({
     name,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
-    formula: ([x], { alpha }) => formula(x!, alpha),
-    gradient: (node, grad) => [backward([grad, node], node.attrs as Alpha)],
+    formula: ([x], attrs) => formula(x!, attrs),
+    gradient: (node, grad) => [backward([grad, node], node.attrs as A)],
   });
-  return (x: Node, alpha = 0): Node => forward([x], { alpha });
+  return (x, ...[attrs]) => forward([x], attrs ?? ({} as A));
 }
 
 /** 1 / (1 + e^−x). Where e^−x overflows, the result is 0. */
 export const sigmoidFormula = (x: Formula): Formula => f.div(1, f.add(f.exp(f.neg(x)), 1));
 
 /** y = max(0, x) (Krizhevsky et al. 2012, section 3.1): does not saturate for x > 0. */
-export const relu = activation(
+export const relu: Unary<Record<never, never>> = activation(
   'relu',
   (x) => f.max(x, 0),
   (grad, y) => f.select(f.lessEqual(y, 0), 0, grad),
 );
-const rising = activation(
+const rising: Unary<{ alpha: number }> = activation<{ alpha: number }>(
   'leakyRelu',
-  (x, alpha) => f.select(f.less(0, x), x, f.mul(x, alpha)),
-  (grad, y, alpha) => f.select(f.less(0, y), grad, f.mul(grad, alpha)),
+  (x, { alpha }) => f.select(f.less(0, x), x, f.mul(x, alpha)),
+  (grad, y, { alpha }) => f.select(f.less(0, y), grad, f.mul(grad, alpha)),
 );
 /** y = x for x > 0, else alpha · x: non-saturating on both sides. */
 export function leakyRelu(x: Node, alpha = 0): Node {
-  if (alpha >= 0) return rising(x, alpha);
+  if (alpha >= 0) return rising(x, { alpha });
   // With a negative slope, the sign of y does not determine the sign of x.
   return where(
     less(hostLeaf(makeArray(x.dtype, 1), [], x.dtype), x),
@@ -68,14 +66,14 @@ export function leakyRelu(x: Node, alpha = 0): Node {
   );
 }
 /** y = 1 / (1 + e^−x): saturates at 0 and 1. */
-export const sigmoid = activation(
+export const sigmoid: Unary<Record<never, never>> = activation(
   'sigmoid',
   sigmoidFormula,
   (grad, y) => f.mul(f.mul(grad, y), f.sub(1, y)),
   (grad, y) => mul(grad, affine(y, { scale: -2, shift: 1 })),
 );
 /** y = tanh x: saturates at −1 and 1. */
-export const tanh = activation(
+export const tanh: Unary<Record<never, never>> = activation(
   'tanh',
   f.tanh,
   (grad, y) => f.mul(grad, f.sub(1, f.mul(y, y))),

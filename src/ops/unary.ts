@@ -8,7 +8,8 @@ import { sumTo } from './reduce.js';
 
 type UnaryGradient<A> = (x: Node, y: Node, grad: Node, attrs: A) => Node | null;
 
-type Unary<A> = (x: Node, ...attrs: keyof A extends never ? [] : [A]) => Node;
+/** Adds an operation on one tensor to a graph; its attributes follow if it has any. */
+export type Unary<A> = (x: Node, ...attrs: keyof A extends never ? [] : [A]) => Node;
 
 /** An elementwise operation on one tensor, by its formula for an element x. */
 function unary<A extends Attrs = Record<never, never>>(

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { sizeOf } from '../../graph/types.js';
+import { type Attrs, sizeOf } from '../../graph/types.js';
 import { Alg } from './api/dnnl.js';
 
 const ACTIVATION: Readonly<Record<string, { alg: number; fromDst: number }>> = {
@@ -13,6 +13,9 @@ export const isActivation = (op: string): boolean => Object.hasOwn(ACTIVATION, o
 
 /** oneDNN's algorithm for an activation, and the algorithm that computes the gradient from the activation's result. */
 export const activationOf = (op: string) => ACTIVATION[op.replace(/Grad$/, '')]!;
+
+/** Slope of an activation for negative inputs, 0 but for LeakyReLU's. */
+export const slopeOf = ({ alpha = 0 }: Attrs): number => alpha as number;
 
 /** Below this many elements a vector kernel costs less than a call of the primitive for gelu. */
 const SMALL_GELU = 2048;

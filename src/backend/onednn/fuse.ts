@@ -14,7 +14,7 @@ export function fuseActivation(b: OneDnnBuilder, i: number): { postOps: PostOp[]
   if (fused === undefined) return { postOps: [], define: (out) => b.define(i, out) };
   const { op, attrs } = b.node(fused);
   return {
-    postOps: [{ kind: 'eltwise', alg: activationOf(op).alg, alpha: attrs.alpha as number, beta: 0 }],
+    postOps: [{ kind: 'eltwise', alg: activationOf(op).alg, alpha: slopeOf(attrs), beta: 0 }],
     define: (out) => {
       b.define(i, out);
       b.define(fused, out);

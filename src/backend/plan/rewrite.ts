@@ -67,7 +67,7 @@ export function poolFirst(graph: Graph, applies: (op: string) => boolean): Graph
   const users = usersOf(graph);
   const wanted = new Set([...graph.outputs, ...graph.updates.map((u) => u.node)]);
   nodes.forEach((node, i) => {
-    if (!RECTIFIERS.has(node.op) || wanted.has(i) || (node.attrs.alpha as number) < 0) return;
+    if (!RECTIFIERS.has(node.op) || wanted.has(i) || ((node.attrs.alpha ?? 0) as number) < 0) return;
     const x = node.inputs[0]!;
     if (applies(nodes[x]!.op) && users[x]!.length === 1) return;
     const pool = users[i]!.find((u) => nodes[u]!.op === 'maxPool2d');

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../graph/types.js';
 import { kernelOf } from '../../reference/kernels.js';
-import { activationOf } from '../activations.js';
+import { activationOf, slopeOf } from '../activations.js';
 import { Alg, Arg, type Md } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
@@ -26,7 +26,7 @@ export function lowerActivation(b: OneDnnBuilder, i: number): boolean {
   const [x] = inputs as [number];
   const src = b.value(x).forms[0]!;
   const dst = overwrite(b, x, src);
-  const pd = b.dnnl.eltwiseForward(activationOf(op).alg, src.md, attrs.alpha as number, 0);
+  const pd = b.dnnl.eltwiseForward(activationOf(op).alg, src.md, slopeOf(attrs), 0);
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
     [Arg.dst, dst],
@@ -44,7 +44,7 @@ export function lowerActivationGrad(b: OneDnnBuilder, i: number): boolean {
     return false;
   const grad = b.form(dy, result.dims, result.md);
   const { fromDst } = activationOf(op);
-  const alpha = attrs.alpha as number;
+  const alpha = slopeOf(attrs);
   // With a negative slope, the sign of the result does not determine the sign of the input.
   if (alpha < 0) return false;
   const d = b.dnnl;
