@@ -50,7 +50,7 @@ const withSlash = (path: string): string => (path.endsWith('/') ? path : `${path
 /** What only pages with formulas need. */
 const FORMULAS = /^assets\/(katex\.css|fonts\/)/;
 
-/** What only the live corner needs. */
+/** What only the live demo needs. */
 const LIVE = /^assets\/live/;
 
 /** Writes a site. @returns what was written */

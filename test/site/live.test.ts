@@ -10,7 +10,7 @@ import { runCli } from '../support/cli.js';
 import { brokenLinks, filesOf, parsePage, unsafeParts } from './html.js';
 import { assertClose, expectedOf, smallRun, tenImages } from './live.js';
 
-describe('the live corner', () => {
+describe('the live demo', () => {
   let folder: string;
   let run: string;
   before(async () => {

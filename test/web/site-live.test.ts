@@ -22,7 +22,7 @@ const launchWithGpu = (): Promise<Browser> =>
     ],
   });
 
-describe('the live corner in Chromium', { skip: NO_BROWSER }, () => {
+describe('the live demo in Chromium', { skip: NO_BROWSER }, () => {
   let folder: string;
   let base: string;
   let images: Awaited<ReturnType<typeof tenImages>>;

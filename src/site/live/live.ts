@@ -36,7 +36,7 @@ export async function liveModel(run: string): Promise<{ bytes: Uint8Array; class
   return { bytes, classes: model.classes };
 }
 
-/** The live corner of a site: the weights of a run, and examples if its data set can be drawn. */
+/** The live demo of a site: the weights of a run, and examples if its data set can be drawn. */
 export async function gatherLive(run: string): Promise<LivePart> {
   const { dataset, model } = await RunFolder.open(run).config(trainConfigSchema);
   const { bytes, classes } = await liveModel(run);

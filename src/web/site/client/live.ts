@@ -2,7 +2,7 @@ import type { LiveDevice, LiveEngine, LiveMaps, LiveModel } from '../../../site/
 import { squareFrom } from '../../ui/square.js';
 
 /*
- * The live corner: loads the engine and the weights when they are needed, classifies an image, and shows the result.
+ * The live demo: loads the engine and the weights when they are needed, classifies an image, and shows the result.
  */
 
 interface Texts {
