@@ -112,7 +112,7 @@ export class Client {
         what: `The ranks have not found each other within ${seconds(waiting)}`,
         expected: `${launcher.size ?? 'all'} ranks that join`,
         got: `no answer for rank ${launcher.rank ?? '?'} (${options.self.host})`,
-        next: 'look whether all ranks were started, and whether their machines reach each other; PAPERWEIGHT_WAIT_SECONDS sets another limit',
+        next: 'check that all ranks were started and that their machines reach each other; PAPERWEIGHT_WAIT_SECONDS sets another limit',
       });
     }
     if (message.kind === 'refused') {
