@@ -1,4 +1,4 @@
-import type { Attrs, DType, Shape, Spec, TypedArray } from './types.js';
+import { type Attrs, type DType, makeArray, type Shape, type Spec, type TypedArray } from './types.js';
 
 /**
  * Memory on a device that outlives a run: a parameter, an optimizer's state, a running statistic.
@@ -45,6 +45,10 @@ export class Node implements Spec {
 /** A leaf whose values are sent from the host with each run. */
 export const hostLeaf = (data: TypedArray, shape: Shape, dtype: DType): Node =>
   new Node('host', [], {}, shape, dtype, '', { kind: 'host', data });
+
+/** A leaf with one value and no dimensions. */
+export const scalarLeaf = (value: number, dtype: DType = 'float32'): Node =>
+  hostLeaf(makeArray(dtype, 1).fill(value), [], dtype);
 
 /** A leaf that reads the present version of a device storage. */
 export const storageLeaf = (storage: Storage): Node =>

@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../graph/node.js';
-import { type Attrs, makeArray, sameShape } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
+import { type Attrs, sameShape } from '../graph/types.js';
 import { less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
 import { define, floatOf, type NodeMaker, need } from './operation.js';
@@ -60,7 +60,7 @@ export function leakyRelu(x: Node, alpha = 0): Node {
   if (alpha >= 0) return rising(x, { alpha });
   // With a negative slope, the sign of y does not determine the sign of x.
   return where(
-    less(hostLeaf(makeArray(x.dtype, 1), [], x.dtype), x),
+    less(scalarLeaf(0, x.dtype), x),
     x,
     affine(x, { scale: alpha, shift: 0 }),
   );

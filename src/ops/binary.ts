@@ -1,5 +1,4 @@
-import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
 import { type Formula, f } from './formula.js';
 import { broadcast, define, floatOf } from './operation.js';
 import { sumTo } from './reduce.js';
@@ -52,12 +51,11 @@ export const maximum: Binary = binary('maximum', f.max, taken);
 /** The smaller of a and b; NaN if either is NaN. */
 export const minimum: Binary = binary('minimum', f.min, taken);
 
-const zero = (x: Node): Node => hostLeaf(makeArray(x.dtype, 1), [], x.dtype);
 /** y = a^b, with a tensor of exponents. At a = 0 the gradient with respect to b is 0, as in PyTorch. */
 export const power: Binary = binary('power', f.pow, (a, b, y, grad) => {
-  const lowered = mul(b, power(a, sub(b, hostLeaf(makeArray(b.dtype, 1).fill(1), [], b.dtype))));
+  const lowered = mul(b, power(a, sub(b, scalarLeaf(1, b.dtype))));
   return [
-    mul(grad, where(equal(b, zero(b)), zero(b), lowered)),
-    mul(grad, where(equal(a, zero(a)), zero(a), mul(y, log(a)))),
+    mul(grad, where(equal(b, scalarLeaf(0, b.dtype)), scalarLeaf(0, b.dtype), lowered)),
+    mul(grad, where(equal(a, scalarLeaf(0, a.dtype)), scalarLeaf(0, a.dtype), mul(y, log(a)))),
   ];
 });

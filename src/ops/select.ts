@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, sameShape, showShape } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
+import { sameShape, showShape } from '../graph/types.js';
 import { narrow } from './arrange/slice.js';
 import { f } from './formula.js';
 import { broadcast, define, floatOf, type NodeMaker, naming, need, normalizeAxis } from './operation.js';
@@ -21,7 +21,7 @@ const whereOp: NodeMaker = define({
   formula: ([condition, a, b]) => f.select(condition!, a!, b!),
   gradient: (node, grad) => {
     const condition = node.inputs[0]!;
-    const none = hostLeaf(makeArray(grad.dtype, 1), [], grad.dtype);
+    const none = scalarLeaf(0, grad.dtype);
     return [null, where(condition, grad, none), where(condition, none, grad)];
   },
 });

@@ -1,7 +1,7 @@
 import { shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, sameShape } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
+import { sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { Parameter, queueUpdate } from '../tensor/parameter.js';
 import type { Change } from '../tensor/pending.js';
@@ -66,7 +66,7 @@ export class WeightAverage {
     const rates = new Map<string, Node>();
     return this.#tracked.map(({ parameter, mean }) => {
       const { dtype } = parameter;
-      const rate = rates.get(dtype) ?? scalar(1 / this.#weight, dtype);
+      const rate = rates.get(dtype) ?? scalarLeaf(1 / this.#weight, dtype);
       rates.set(dtype, rate);
       const value = next.get(parameter) ?? parameter.node;
       return { parameter: mean, value: ops.addScaled(mean.node, ops.sub(value, mean.node), rate) };
@@ -142,10 +142,4 @@ export class WeightAverage {
     });
     this.#weight = state.weight;
   }
-}
-
-function scalar(value: number, dtype: Parameter['dtype']): Node {
-  const data = makeArray(dtype, 1);
-  data[0] = value;
-  return hostLeaf(data, [], dtype);
 }

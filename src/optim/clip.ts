@@ -1,7 +1,6 @@
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -37,16 +36,11 @@ export function clipGradNorm(
     });
   const found = withGradients('clipGradNorm', parameters, 'maxNorm', maxNorm);
   const dtype = found[0]!.dtype;
-  const constant = (value: number) => {
-    const data = makeArray(dtype, 1);
-    data[0] = value;
-    return hostLeaf(data, [], dtype);
-  };
   const norm = normOf(
     found.map(({ grad }) => grad!.node),
     normType,
   );
-  const ratio = ops.div(constant(maxNorm), ops.affine(norm, { scale: 1, shift: EPSILON }));
+  const ratio = ops.div(scalarLeaf(maxNorm, dtype), ops.affine(norm, { scale: 1, shift: EPSILON }));
   const factor = ops.clamp(ratio, { min: 0, max: 1 });
   for (const parameter of found) replace(parameter, new Tensor(ops.mul(parameter.grad!.node, factor)));
   return new Tensor(norm);

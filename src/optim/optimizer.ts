@@ -1,7 +1,7 @@
 import type { Device } from '../backend/backend.js';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { DeviceError, UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
 import { type DType, makeArray, showShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { Parameter, queueUpdate } from '../tensor/parameter.js';
@@ -211,7 +211,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
         const known = byType.get(dtype);
         if (known) return known;
         const fresh = Object.fromEntries(
-          Object.entries(numbers).map(([name, value]) => [name, scalar(value, dtype)]),
+          Object.entries(numbers).map(([name, value]) => [name, scalarLeaf(value, dtype)]),
         );
         byType.set(dtype, fresh);
         return fresh;
@@ -352,7 +352,3 @@ const isGroup = (item: unknown): item is { readonly params: never } =>
   typeof item === 'object' && item !== null && 'params' in item;
 
 const label = ({ name, parameter }: Slot): string => `${name} ${showShape(parameter.shape)}`;
-
-function scalar(value: number, dtype: DType): Node {
-  return hostLeaf(makeArray(dtype, 1).fill(value), [], dtype);
-}

@@ -1,7 +1,7 @@
 import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
-import { type DType, isFloat, makeArray } from '../graph/types.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
+import { type DType, isFloat } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { operand, Tensor } from './tensor.js';
 
@@ -46,7 +46,7 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
   const dtype: DType = typed?.dtype ?? (isFloat(condition.dtype) ? condition.dtype : 'float32');
   const nodeOf = (value: Tensor | number): Node =>
     typeof value === 'number'
-      ? hostLeaf(makeArray(dtype, 1).fill(value), [], dtype)
+      ? scalarLeaf(value, dtype)
       : operand('where', value);
   return new Tensor(ops.where(operand('where', condition, false), nodeOf(a), nodeOf(b)));
 }

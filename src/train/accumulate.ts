@@ -1,5 +1,4 @@
-import { hostLeaf } from '../graph/node.js';
-import { makeArray } from '../graph/types.js';
+import { scalarLeaf } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { replace } from '../optim/clip.js';
 import { zerosLike } from '../optim/zeros-like.js';
@@ -41,10 +40,11 @@ export class Accumulator {
 
   /** gradient + factor · sum. The sum is always finite, so a factor of 0 clears it. */
   #added(parameter: Parameter, factor: number) {
-    const { dtype } = parameter;
-    const data = makeArray(dtype, 1);
-    data[0] = factor;
-    return ops.addScaled(parameter.grad!.node, this.#sum(parameter).node, hostLeaf(data, [], dtype));
+    return ops.addScaled(
+      parameter.grad!.node,
+      this.#sum(parameter).node,
+      scalarLeaf(factor, parameter.dtype),
+    );
   }
 
   #sum(parameter: Parameter): Parameter {

@@ -1,11 +1,11 @@
 import { checkNumber, shown } from '../../errors/arguments.js';
 import { DataError, ShapeError, UsageError } from '../../errors/errors.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
 import { isFloat, makeArray, sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
-import { checkLoss, constant, knownValues, type LossOptions, reduce, tensorOf } from './common.js';
+import { checkLoss, knownValues, type LossOptions, reduce, tensorOf } from './common.js';
 
 /** Options of {@link NLLLoss}. */
 export interface NLLOptions extends LossOptions {
@@ -122,8 +122,8 @@ function pick(
   const classes = shape[1]!;
   checkLabels(loss, labels, classes, ignoreIndex);
   const known = knownValues(labels) !== undefined;
-  const one = constant(1, dtype);
-  const zero = constant(0, dtype);
+  const one = scalarLeaf(1, dtype);
+  const zero = scalarLeaf(0, dtype);
   const numbers = hostLeaf(
     makeArray(dtype, classes).map((_, i) => i) as never,
     [1, classes, ...shape.slice(2).map(() => 1)],
@@ -131,7 +131,7 @@ function pick(
   );
   const own = ops.cast(labels, dtype);
   const chosen = ops.equal(numbers, ops.reshape(own, [shape[0]!, 1, ...shape.slice(2)]));
-  const valid = ops.sub(one, ops.equal(own, constant(ignoreIndex, dtype)));
+  const valid = ops.sub(one, ops.equal(own, scalarLeaf(ignoreIndex, dtype)));
   const factor = weight && perClass(loss, weight, x);
   const all = factor ? ops.mul(x, factor) : x;
   let losses = ops.neg(ops.sum(ops.where(chosen, all, zero), [1]));
@@ -144,7 +144,7 @@ function pick(
   if (!known) {
     const inside = ops.equal(own, ops.clamp(own, { min: 0, max: classes - 1 }));
     const fits = ops.add(inside, ops.sub(one, valid));
-    losses = ops.where(fits, losses, constant(Number.NaN, dtype));
+    losses = ops.where(fits, losses, scalarLeaf(Number.NaN, dtype));
   }
   const weights = factor ? ops.mul(ops.sum(ops.mul(chosen, factor), [1]), valid) : valid;
   return { losses, weights };

@@ -1,7 +1,7 @@
 import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { DataError, ShapeError, UsageError } from '../../errors/errors.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { type DType, makeArray, sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
+import { sameShape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 
@@ -68,10 +68,6 @@ export function checkSame(loss: string, input: Node, target: Node, names = 'inpu
   });
 }
 
-/** A scalar constant. */
-export const constant = (value: number, dtype: DType): Node =>
-  hostLeaf(makeArray(dtype, 1).fill(value), [], dtype);
-
 /** A node's values, if they are known without computing anything. */
 export const knownValues = ({ value, source }: Node): TypedArray | undefined =>
   value ?? (source?.kind === 'host' ? source.data : undefined);
@@ -90,7 +86,7 @@ export function inRange(
 ): Node {
   const known = knownValues(x);
   if (!known)
-    return ops.where(ops.equal(x, ops.clamp(x, { min: least, max: most })), x, constant(Number.NaN, x.dtype));
+    return ops.where(ops.equal(x, ops.clamp(x, { min: least, max: most })), x, scalarLeaf(Number.NaN, x.dtype));
   for (let i = 0; i < known.length; i++)
     if (!(known[i]! >= least && known[i]! <= most))
       throw new DataError({

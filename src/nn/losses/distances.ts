@@ -1,6 +1,6 @@
 import { checkBooleans, checkNumber } from '../../errors/arguments.js';
 import { DataError, ShapeError } from '../../errors/errors.js';
-import type { Node } from '../../graph/node.js';
+import { scalarLeaf, type Node } from '../../graph/node.js';
 import { sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -59,7 +59,7 @@ function pointwise(loss: string, x: Node, target: Node): Node {
     expected: 'a probability of at least 0',
   });
   // 0 is replaced by 1 before the logarithm, so that the gradient is finite too.
-  const safe = ops.where(y, y, constant(1, y.dtype));
+  const safe = ops.where(y, y, scalarLeaf(1, y.dtype));
   return ops.sub(ops.mul(y, ops.log(safe)), ops.mul(y, x));
 }
 
@@ -129,8 +129,8 @@ function cosineEmbedding(
   const cosine = ops.div(dot(a, b), ops.sqrt(ops.mul(length(a), length(b))));
   const near = ops.affine(cosine, { scale: -1, shift: 1 });
   const far = ops.relu(ops.affine(cosine, { scale: 1, shift: -margin }));
-  const [one, minus] = [constant(1, a.dtype), constant(-1, a.dtype)];
-  const others = ops.where(ops.equal(y, minus), far, constant(Number.NaN, a.dtype));
+  const [one, minus] = [scalarLeaf(1, a.dtype), scalarLeaf(-1, a.dtype)];
+  const others = ops.where(ops.equal(y, minus), far, scalarLeaf(Number.NaN, a.dtype));
   return reduce(loss, ops.where(ops.equal(y, one), near, others), reduction);
 }
 

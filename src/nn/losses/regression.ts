@@ -1,9 +1,9 @@
 import { checkBooleans, checkNumber } from '../../errors/arguments.js';
-import type { Node } from '../../graph/node.js';
+import { scalarLeaf, type Node } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
-import { checkLoss, checkSame, constant, inRange, type LossOptions, reduce, tensorOf } from './common.js';
+import { checkLoss, checkSame, inRange, type LossOptions, reduce, tensorOf } from './common.js';
 
 /** Applies a formula to two tensors of one shape. */
 function between(
@@ -102,12 +102,12 @@ function poisson(loss: string, options: PoissonNLLOptions): (x: Node, y: Node) =
     const logarithm = logInput ? x : ops.log(ops.affine(x, { scale: 1, shift: eps }));
     const plain = ops.sub(logInput ? ops.exp(x) : x, ops.mul(y, logarithm));
     if (!full) return plain;
-    const large = ops.less(constant(1, y.dtype), y);
+    const large = ops.less(scalarLeaf(1, y.dtype), y);
     // The terms of targets up to 1 are not used: these targets are replaced by 1 before the logarithm.
-    const safe = ops.where(large, y, constant(1, y.dtype));
+    const safe = ops.where(large, y, scalarLeaf(1, y.dtype));
     const root = ops.scaleBy(ops.log(ops.scaleBy(safe, 2 * Math.PI)), 0.5);
     const stirling = ops.add(ops.sub(ops.mul(safe, ops.log(safe)), safe), root);
-    return ops.add(plain, ops.where(large, stirling, constant(0, y.dtype)));
+    return ops.add(plain, ops.where(large, stirling, scalarLeaf(0, y.dtype)));
   };
 }
 

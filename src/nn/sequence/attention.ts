@@ -1,6 +1,6 @@
 import { checkBooleans, checkNumber, checkOptionNames } from '../../errors/arguments.js';
 import { ShapeError } from '../../errors/errors.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
 import { isFloat, makeArray, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { nextKey } from '../../tensor/random.js';
@@ -22,7 +22,6 @@ export type AttentionOptions = {
   scale?: number;
 };
 
-const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
 
 /**
  * What a mask adds to the scores: −∞ hides a key.
@@ -30,7 +29,7 @@ const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).
  */
 export function added(mask: Node, scores: Node, hides: boolean): Node {
   if (isFloat(mask.dtype)) return mask;
-  const [hidden, open] = [scalar(scores, Number.NEGATIVE_INFINITY), scalar(scores, 0)];
+  const [hidden, open] = [scalarLeaf(Number.NEGATIVE_INFINITY, scores.dtype), scalarLeaf(0, scores.dtype)];
   return hides ? ops.where(mask, hidden, open) : ops.where(mask, open, hidden);
 }
 

@@ -1,5 +1,4 @@
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import { gradients } from '../../tensor/autograd.js';
 
@@ -23,7 +22,7 @@ export function withUnrolled<T>(body: () => T): T {
 }
 
 const zeros = (like: Node, shape: readonly number[]): Node =>
-  ops.broadcastTo(hostLeaf(makeArray(like.dtype, 1), [], like.dtype), shape);
+  ops.broadcastTo(scalarLeaf(0, like.dtype), shape);
 
 /** The outputs [T, N, H] of all positions, and the state after the last: h, and c of an LSTM, each [N, H]. */
 export function recurrence(layer: Recurrence): { y: Node; end: Node[] } {
@@ -108,7 +107,7 @@ function second(layer: Recurrence, dy: Node, dc: Node | undefined, which: number
     );
   const through = along(y, gy);
   const root = gc ? ops.add(through, along(end[1]!, gc)) : through;
-  const one = (like: Node): Node => hostLeaf(makeArray(like.dtype, 1).fill(1 as never), [], like.dtype);
+  const one = (like: Node): Node => scalarLeaf(1, like.dtype);
   const wanted = new Set([x, extra, ...begin]);
   const found = gradients(root, one(root), (node) => wanted.has(node));
   const gradOf = (node: Node): Node => found.get(node) ?? zeros(node, node.shape);

@@ -1,7 +1,7 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape, sizeOf } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
+import { showShape, sizeOf } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -161,7 +161,7 @@ abstract class Recurrent<Out> extends Module<Out> {
   }
 
   private zeros({ dtype }: Node, shape: readonly number[]): Node {
-    return ops.broadcastTo(hostLeaf(makeArray(dtype, 1), [], dtype), shape);
+    return ops.broadcastTo(scalarLeaf(0, dtype), shape);
   }
 
   private states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {

@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape, sizeOf } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
+import { showShape, sizeOf } from '../../graph/types.js';
 import { equal } from '../binary.js';
 import { naming, need } from '../operation.js';
 import { indexSelect, where } from '../select.js';
@@ -23,7 +23,7 @@ export function embedding(index: Node, table: Node, paddingIndex?: number): Node
   const shape = [...index.shape, table.shape[1]!];
   if (paddingIndex === undefined) return reshape(rows, shape);
   // Exact in float32: no table has 16 million rows.
-  const padding = hostLeaf(makeArray(table.dtype, 1).fill(paddingIndex), [], table.dtype);
+  const padding = scalarLeaf(paddingIndex, table.dtype);
   const isPadding = reshape(equal(cast(flat, table.dtype), padding), [flat.shape[0]!, 1]);
   return reshape(where(isPadding, detach(rows), rows), shape);
 }

@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape } from '../../graph/types.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
 import { naming, need } from '../operation.js';
 import { concat, indexSelect } from '../select.js';
 import { broadcastTo } from '../shape.js';
@@ -67,7 +67,7 @@ function along(
   const kept = narrow(x, axis, Math.max(0, -before), size + Math.min(0, before) + Math.min(0, after));
   const filled = (count: number): Node[] => {
     if (count <= 0) return [];
-    const one = hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
+    const one = scalarLeaf(value, x.dtype);
     return [
       broadcastTo(
         one,

@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape } from '../../graph/types.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
 import { naming, need } from '../operation.js';
 import { where } from '../select.js';
 
@@ -10,7 +10,7 @@ function banded(name: string, x: Node, keeps: (across: number) => boolean): Node
   const mask = new Int32Array(rows * columns);
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) mask[i * columns + j] = keeps(j - i) ? 1 : 0;
-  return where(hostLeaf(mask, [rows, columns], 'int32'), x, hostLeaf(makeArray(x.dtype, 1), [], x.dtype));
+  return where(hostLeaf(mask, [rows, columns], 'int32'), x, scalarLeaf(0, x.dtype));
 }
 
 /** The lower triangle of matrices, 0 elsewhere; `diagonal` moves its edge to the right. */
@@ -20,4 +20,4 @@ export const triu = (x: Node, diagonal = 0): Node => banded('triu', x, (across) 
 
 /** x where the mask is 0, else the value. */
 export const maskedFill = (x: Node, mask: Node, value: number): Node =>
-  where(mask, hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype), x);
+  where(mask, scalarLeaf(value, x.dtype), x);

@@ -1,6 +1,6 @@
 import { isInteger } from '../../errors/arguments.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { type DType, makeArray, sizeOf } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
+import { type DType, sizeOf } from '../../graph/types.js';
 import { define, floatOf, type NodeMaker, need } from '../operation.js';
 import { where } from '../select.js';
 
@@ -46,7 +46,7 @@ const broadcastFromOp: NodeMaker<Rooted> = define<Rooted>({
   gradient: ({ attrs }, grad) => {
     const sum = allReduce(grad, attrs.ranks as number);
     if (attrs.rank === attrs.root) return [sum];
-    const zero = hostLeaf(makeArray(grad.dtype, 1), [], grad.dtype);
+    const zero = scalarLeaf(0, grad.dtype);
     return [where(zero, sum, zero)];
   },
 });

@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, sizeOf } from '../../graph/types.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
+import { sizeOf } from '../../graph/types.js';
 import { narrow } from '../arrange/slice.js';
 import { add, equal, less, mul, sub } from '../binary.js';
 import { naming, need, normalizeAxes } from '../operation.js';
@@ -10,7 +10,6 @@ import { abs, affine, detach, exp, log, neg, pow, scaleBy, sqrt, square } from '
 
 /* Reductions that are composed of other operations. */
 
-const scalar = (x: Node, value: number): Node => hostLeaf(makeArray(x.dtype, 1).fill(value), [], x.dtype);
 
 const normalized = (name: string, x: Node, axes?: readonly number[]): number[] =>
   axes ? normalizeAxes(name, x, axes) : x.shape.map((_, i) => i);
@@ -40,8 +39,8 @@ export function variance(x: Node, axes?: readonly number[], correction = 1, keep
 
 /** √x whose gradient at 0 is 0, as that of PyTorch's `std` and `norm`. */
 function root(x: Node): Node {
-  const none = equal(x, scalar(x, 0));
-  return where(none, scalar(x, 0), sqrt(where(none, scalar(x, 1), x)));
+  const none = equal(x, scalarLeaf(0, x.dtype));
+  return where(none, scalarLeaf(0, x.dtype), sqrt(where(none, scalarLeaf(1, x.dtype), x)));
 }
 
 /** Standard deviation: the square root of {@link variance}. Its gradient is 0 where it is 0. */
@@ -59,10 +58,10 @@ export function norm(x: Node, p = 2, axes?: readonly number[], keepDims = false)
   if (p === 1) return sum(size, axes, keepDims);
   if (p === Number.POSITIVE_INFINITY) return max(size, axes, keepDims);
   if (p === Number.NEGATIVE_INFINITY) return min(size, axes, keepDims);
-  if (p === 0) return sum(affine(equal(x, scalar(x, 0)), { scale: -1, shift: 1 }), axes, keepDims);
+  if (p === 0) return sum(affine(equal(x, scalarLeaf(0, x.dtype)), { scale: -1, shift: 1 }), axes, keepDims);
   const total = sum(pow(size, { exponent: p }), axes, keepDims);
-  const none = equal(total, scalar(x, 0));
-  return where(none, scalar(x, 0), pow(where(none, scalar(x, 1), total), { exponent: 1 / p }));
+  const none = equal(total, scalarLeaf(0, x.dtype));
+  return where(none, scalarLeaf(0, x.dtype), pow(where(none, scalarLeaf(1, x.dtype), total), { exponent: 1 / p }));
 }
 
 /**
@@ -97,8 +96,8 @@ export function logsumexp(x: Node, axes?: readonly number[], keepDims = false): 
   const over = normalized('logsumexp', x, axes);
   const top = detach(max(x, over, true));
   // An infinite maximum is not subtracted, since ∞ − ∞ is NaN.
-  const finite = less(abs(top), scalar(x, Number.POSITIVE_INFINITY));
-  const shift = where(finite, top, scalar(x, 0));
+  const finite = less(abs(top), scalarLeaf(Number.POSITIVE_INFINITY, x.dtype));
+  const shift = where(finite, top, scalarLeaf(0, x.dtype));
   const total = add(log(sum(exp(sub(x, shift)), over, true)), shift);
   return keepDims
     ? total

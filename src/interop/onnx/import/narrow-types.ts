@@ -1,4 +1,4 @@
-import { hostLeaf, type Node } from '../../../graph/node.js';
+import { type Node, scalarLeaf } from '../../../graph/node.js';
 import * as ops from '../../../ops/index.js';
 
 /** `TensorProto.DataType` of the 16-bit floating-point types. */
@@ -20,10 +20,9 @@ const LARGE = 2 ** 100;
 export function narrowed(x: Node, type: number | undefined): Node {
   const narrow = type === undefined ? undefined : NARROW[type];
   if (!narrow || x.dtype !== 'float32') return x;
-  const number = (value: number) => hostLeaf(Float32Array.of(value), [], 'float32');
   const large = ops.affine(x, { scale: 2 ** (24 - narrow.places) + 1, shift: 0 });
   const high = ops.sub(large, ops.sub(large, x));
   const magnitude = ops.abs(x);
-  if (narrow.end > LARGE) return ops.where(ops.less(magnitude, number(LARGE)), high, x);
-  return ops.where(ops.less(magnitude, number(narrow.end)), high, ops.mul(x, number(Infinity)));
+  if (narrow.end > LARGE) return ops.where(ops.less(magnitude, scalarLeaf(LARGE)), high, x);
+  return ops.where(ops.less(magnitude, scalarLeaf(narrow.end)), high, ops.mul(x, scalarLeaf(Infinity)));
 }

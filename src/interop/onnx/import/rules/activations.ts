@@ -1,8 +1,7 @@
-import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { type Node, scalarLeaf } from '../../../../graph/node.js';
 import * as ops from '../../../../ops/index.js';
 import type { Operator, Rule } from '../operator.js';
 
-const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
 
 /** Rule of an activation with numeric attributes, given with their defaults. */
@@ -49,7 +48,7 @@ export const activations: Readonly<Record<string, Rule>> = {
   LeakyRelu: activation({ alpha: 0.01 }, (x, { alpha }) => ops.leakyRelu(x, alpha)),
   PRelu: prelu,
   ThresholdedRelu: activation({ alpha: 1 }, (x, { alpha }) =>
-    ops.where(ops.less(number(alpha), x), x, number(0)),
+    ops.where(ops.less(scalarLeaf(alpha), x), x, scalarLeaf(0)),
   ),
   Elu: activation({ alpha: 1 }, (x, { alpha }) => ops.elu(x, alpha)),
   Celu: activation({ alpha: 1 }, (x, { alpha }) =>
@@ -63,8 +62,8 @@ export const activations: Readonly<Record<string, Rule>> = {
   Mish: activation({}, (x) => ops.mish(x)),
   Softsign: activation({}, (x) => ops.div(x, affine(ops.abs(x), 1, 1))),
   Shrink: activation({ lambd: 0.5, bias: 0 }, (x, { lambd, bias }) => {
-    const upper = ops.where(ops.less(number(lambd), x), affine(x, 1, -bias), number(0));
-    return ops.where(ops.less(x, number(-lambd)), affine(x, 1, bias), upper);
+    const upper = ops.where(ops.less(scalarLeaf(lambd), x), affine(x, 1, -bias), scalarLeaf(0));
+    return ops.where(ops.less(x, scalarLeaf(-lambd)), affine(x, 1, bias), upper);
   }),
   Gelu: gelu,
 };

@@ -1,4 +1,4 @@
-import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../../../graph/node.js';
 import { sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
 import { UNARY } from '../../unary.js';
@@ -21,7 +21,6 @@ function scalar(x: Node, other: Node): number | undefined {
   return constant && x.source?.kind === 'host' ? x.source.data[0] : undefined;
 }
 
-const constant = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 const affine = (x: Node, scale: number, shift: number): Node => ops.affine(x, { scale, shift });
 
 /** @param left used if the first operand is a constant @param right used if the second one is */
@@ -86,8 +85,8 @@ const clip: Rule = (operator) => {
       return number;
     };
     const [min, max] = (fixed ?? [bound(low, -most), bound(high, most)]) as [number, number];
-    if (min <= -most) return max >= most ? x! : ops.minimum(x!, constant(max));
-    if (max >= most) return min === 0 ? ops.relu(x!) : ops.maximum(x!, constant(min));
+    if (min <= -most) return max >= most ? x! : ops.minimum(x!, scalarLeaf(max));
+    if (max >= most) return min === 0 ? ops.relu(x!) : ops.maximum(x!, scalarLeaf(min));
     return ops.clamp(x!, { min, max });
   };
 };
@@ -109,7 +108,7 @@ const round = (x: Node): Node => {
   const down = ops.floor(x);
   const rest = ops.sub(x, down);
   const odd = ops.sub(down, affine(ops.floor(affine(down, 0.5, 0)), 2, 0));
-  const up = ops.add(ops.less(constant(0.5), rest), ops.mul(ops.equal(rest, constant(0.5)), odd));
+  const up = ops.add(ops.less(scalarLeaf(0.5), rest), ops.mul(ops.equal(rest, scalarLeaf(0.5)), odd));
   return ops.add(down, up);
 };
 
@@ -134,7 +133,7 @@ const constantOfShape: Rule = (operator) => {
     if (sizes.length > 16 || sizes.some((d) => d < 0))
       operator.misfit('its shape', 'at most 16 sizes of at least 0', sizes.slice(0, 20).join(', '));
     checkSize(sizes);
-    return ops.broadcastTo(constant(value), sizes);
+    return ops.broadcastTo(scalarLeaf(value), sizes);
   };
 };
 
@@ -183,7 +182,7 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Pow: pow,
   Ceil: unary((x) => ops.neg(ops.floor(ops.neg(x)))),
   Round: unary(round),
-  Reciprocal: unary((x) => ops.div(constant(1), x)),
+  Reciprocal: unary((x) => ops.div(scalarLeaf(1), x)),
   Cast: cast,
   CastLike: cast,
   ConstantOfShape: constantOfShape,

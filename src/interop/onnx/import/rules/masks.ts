@@ -1,4 +1,4 @@
-import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { type Node, scalarLeaf } from '../../../../graph/node.js';
 import * as ops from '../../../../ops/index.js';
 import type { Rule } from '../operator.js';
 import { picks } from '../windows.js';
@@ -15,8 +15,7 @@ import { shapes } from './shapes.js';
 /** Converts values of any kind to floats, to compare or count them. */
 export const asFloat = (x: Node): Node => (x.dtype === 'int32' ? ops.cast(x, 'float32') : x);
 /** 1 where a value is not 0, else 0. */
-const asTruth = (x: Node): Node => not(ops.equal(asFloat(x), number(0)));
-const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
+const asTruth = (x: Node): Node => not(ops.equal(asFloat(x), scalarLeaf(0)));
 /** The largest float32. */
 const LARGEST = 2 ** 128 - 2 ** 104;
 const not = (x: Node): Node => ops.affine(x, { scale: -1, shift: 1 });
@@ -69,8 +68,8 @@ const isInfinite: Rule = (operator) => {
   operator.arity(1);
   const [up, down] = [operator.int('detect_positive', 1) !== 0, operator.int('detect_negative', 1) !== 0];
   return ([x]) => {
-    const above = ops.less(number(up ? LARGEST : Number.POSITIVE_INFINITY), x!);
-    const below = ops.less(x!, number(down ? -LARGEST : Number.NEGATIVE_INFINITY));
+    const above = ops.less(scalarLeaf(up ? LARGEST : Number.POSITIVE_INFINITY), x!);
+    const below = ops.less(x!, scalarLeaf(down ? -LARGEST : Number.NEGATIVE_INFINITY));
     return ops.maximum(above, below);
   };
 };

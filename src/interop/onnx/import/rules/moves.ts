@@ -1,5 +1,5 @@
-import { hostLeaf, type Node } from '../../../../graph/node.js';
-import { makeArray, showShape, sizeOf } from '../../../../graph/types.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../../../graph/node.js';
+import { showShape, sizeOf } from '../../../../graph/types.js';
 import * as ops from '../../../../ops/index.js';
 import { MOST_KNOWN } from '../fold.js';
 import type { Operator, Rule } from '../operator.js';
@@ -126,12 +126,11 @@ const pad: Rule = (operator) => {
     const y = around(x);
     if (mode !== 'constant' || value === 0) return y;
     // Pad a tensor of ones to find out which positions are padding.
-    const ones = ops.broadcastTo(one(x), x.shape);
-    return ops.where(around(ones), y, one(x, value));
+    const ones = ops.broadcastTo(scalarLeaf(1, x.dtype), x.shape);
+    return ops.where(around(ones), y, scalarLeaf(value, x.dtype));
   };
 };
 
-const one = ({ dtype }: Node, value = 1): Node => hostLeaf(makeArray(dtype, 1).fill(value), [], dtype);
 
 const where: Rule = (operator) => {
   operator.arity(3);
@@ -193,7 +192,7 @@ const trilu: Rule = (operator) => {
       const across = (i % columns) - Math.floor(i / columns);
       return Number(upper ? across >= k : across <= k);
     });
-    return ops.where(hostLeaf(kept, [rows, columns], 'int32'), x!, one(x!, 0));
+    return ops.where(hostLeaf(kept, [rows, columns], 'int32'), x!, scalarLeaf(0, x!.dtype));
   };
 };
 

@@ -1,5 +1,5 @@
 import { isInteger } from '../../../../errors/arguments.js';
-import { hostLeaf, type Node } from '../../../../graph/node.js';
+import { type Node, scalarLeaf } from '../../../../graph/node.js';
 import { showShape } from '../../../../graph/types.js';
 import type { Pair } from '../../../../ops/conv2d.js';
 import * as ops from '../../../../ops/index.js';
@@ -28,10 +28,9 @@ function surrounded(x: Node, pads: readonly [Side, Side], value: number): Node {
   const around = padded(x, pads);
   if (value === 0) return around;
   const [h, w] = x.shape.slice(2) as [number, number];
-  const inside = padded(ops.broadcastTo(number(1), [1, 1, h, w]), pads);
-  return ops.where(inside, around, number(value));
+  const inside = padded(ops.broadcastTo(scalarLeaf(1), [1, 1, h, w]), pads);
+  return ops.where(inside, around, scalarLeaf(value));
 }
-const number = (value: number): Node => hostLeaf(Float32Array.of(value), [], 'float32');
 
 /** Means of windows with gaps: a convolution of each channel, divided by the number of elements that count. */
 function dilatedMean(
@@ -52,7 +51,7 @@ function dilatedMean(
     const more = countIncludePad ? Math.min(behind, around[i]![1]) : Math.min(0, around[i]![1]);
     return [countIncludePad ? before : 0, more];
   }) as unknown as readonly [Side, Side];
-  const ones = (shape: readonly number[]): Node => ops.broadcastTo(number(1), shape);
+  const ones = (shape: readonly number[]): Node => ops.broadcastTo(scalarLeaf(1), shape);
   const area = ones([1, 1, ...size.map((cells, i) => cells + counted[i]![0] + counted[i]![1])]);
   const mask = padded(
     area,
@@ -137,7 +136,7 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
         ? ops.maxPool2d(wide, { kernel, stride, dilation })
         : ops.div(
             ops.avgPool2d(wide, { kernel, stride }),
-            ops.avgPool2d(padded(ops.broadcastTo(number(1), [1, 1, ...size]), reach), { kernel, stride }),
+            ops.avgPool2d(padded(ops.broadcastTo(scalarLeaf(1), [1, 1, ...size]), reach), { kernel, stride }),
           );
     return firstWindows(y, counts);
   };
