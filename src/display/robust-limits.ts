@@ -4,6 +4,10 @@ export interface Limits {
   readonly max: number;
 }
 
+/** Whether a chart can show a value: a finite one, above 0 on a logarithmic axis. */
+export const isDrawable = (value: number | null | undefined, log = false): value is number =>
+  Number.isFinite(value) && (!log || (value as number) > 0);
+
 type Curves = readonly (readonly (number | null | undefined)[])[];
 
 /** Number of neighbouring values for the local median. */
@@ -30,7 +34,7 @@ const FEWEST = 5;
  */
 export function robustLimits(curves: Curves, log = false): Limits | undefined {
   if (!log) return linearLimits(curves);
-  const logOf = (v: number | null | undefined) => (isFiniteNumber(v) && v > 0 ? Math.log10(v) : undefined);
+  const logOf = (v: number | null | undefined) => (isDrawable(v, true) ? Math.log10(v) : undefined);
   const limits = linearLimits(curves.map((curve) => curve.map(logOf)));
   return limits && { min: 10 ** limits.min, max: 10 ** limits.max };
 }
@@ -40,7 +44,7 @@ function linearLimits(curves: Curves): Limits | undefined {
   if (all.length === 0) return undefined;
   const whole = ends(all);
   if (all.length < FEWEST || isSpread(all)) return whole;
-  const calm = sortedOf(curves.map((curve) => withoutSpikes(curve.filter(isFiniteNumber))));
+  const calm = sortedOf(curves.map((curve) => withoutSpikes(curve.filter((v) => isDrawable(v)))));
   if (calm.length === 0 || size(ends(calm)) >= SQUEEZED * size(whole)) return withoutTails(all);
   // Spikes that leave the other values enough space stay.
   const { min, max } = ends(calm);
@@ -54,7 +58,6 @@ export function wholeLimits(curves: Curves): Limits | undefined {
   return all.length === 0 ? undefined : ends(all);
 }
 
-const isFiniteNumber = (v: number | null | undefined): v is number => Number.isFinite(v);
 
 const size = ({ min, max }: Limits): number => max - min;
 
@@ -67,7 +70,7 @@ function sortedOf(curves: Curves): Float64Array {
   for (const curve of curves)
     for (let i = 0; i < curve.length; i++) {
       const v = curve[i];
-      if (isFiniteNumber(v)) values[count++] = v;
+      if (isDrawable(v)) values[count++] = v;
     }
   return values.subarray(0, count).sort();
 }

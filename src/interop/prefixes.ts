@@ -1,3 +1,4 @@
+import { quoted } from '../errors/excerpt.js';
 import { CheckpointError } from '../errors/errors.js';
 
 interface Shaped {
@@ -87,10 +88,6 @@ function twice(
     next: 'in Python, save one of the two models alone: torch.save(model.state_dict(), "weights.pth")',
   });
 }
-
-/** Quotes a name from a file for a message, escaped and shortened. */
-export const quoted = (name: string): string =>
-  JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 
 /**
  * Finds a network in a file of weights whose names have a prefix or which holds other tensors too.

@@ -7,8 +7,6 @@ import { Tensor } from '../tensor/tensor.js';
 /** One number for both dimensions, or [height, width]. */
 export type Size = number | Pair;
 
-export const pair = (size: Size): Pair => (typeof size === 'number' ? [size, size] : size);
-
 const isSize = (value: unknown, least: number): boolean =>
   (typeof value === 'number' || (Array.isArray(value) && value.length === 2)) &&
   [value].flat().every((v) => isInteger(v, least));

@@ -5,7 +5,8 @@ import type { Pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
-import { checkCounts, checkIntegers, nodeOf, pair, type Size, showSize } from './arguments.js';
+import { pair } from '../ops/conv2d.js';
+import { checkCounts, checkIntegers, nodeOf, type Size, showSize } from './arguments.js';
 import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';
 

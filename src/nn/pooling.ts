@@ -1,7 +1,8 @@
 import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
-import { checkIntegers, nodeOf, pair, type Size, showBoolean, showSize } from './arguments.js';
+import { pair } from '../ops/conv2d.js';
+import { checkIntegers, nodeOf, type Size, showBoolean, showSize } from './arguments.js';
 import { Module } from './module.js';
 
 /** Options of {@link MaxPool2d}; a single number applies to height and width. */

@@ -7,6 +7,8 @@ import { sum } from './reduce.js';
 import { reshape } from './shape.js';
 
 export type Pair = readonly [number, number];
+/** One number for both dimensions, or [height, width]. */
+export const pair = (size: number | Pair): Pair => (typeof size === 'number' ? [size, size] : size);
 export type Conv2dAttrs = {
   readonly stride: Pair;
   readonly padding: Pair;
@@ -24,11 +26,11 @@ export const windows = (
   dilation: number,
 ): number => Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 
-export function checkPair(name: string, pair: readonly number[], least: number): void {
+export function checkPair(name: string, values: readonly number[], least: number): void {
   need(
-    pair.length === 2 && pair.every((v) => Number.isInteger(v) && v >= least),
+    values.length === 2 && values.every((v) => Number.isInteger(v) && v >= least),
     `${name} of two integers of at least ${least}`,
-    showShape(pair),
+    showShape(values),
   );
 }
 

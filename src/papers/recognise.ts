@@ -1,6 +1,7 @@
+import { quoted } from '../errors/excerpt.js';
 import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
-import { findPart, type Part, partNotes, partOf, quoted, WHOLE } from '../interop/prefixes.js';
+import { findPart, type Part, partNotes, partOf, WHOLE } from '../interop/prefixes.js';
 import type { Weight, Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';

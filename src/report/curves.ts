@@ -1,6 +1,6 @@
 import { SERIES_COLOURS, seriesDash } from '../display/series-colours.js';
 import { grouped } from '../errors/counted.js';
-import { type Limits, robustLimits } from '../display/robust-limits.js';
+import { isDrawable, type Limits, robustLimits } from '../display/robust-limits.js';
 import { round, shorten } from '../display/svg-text.js';
 import { TICKS, ticks } from '../display/ticks.js';
 import type { Point } from './curve.js';
@@ -43,7 +43,7 @@ const LINES = 16;
 export function curvesSvg(options: CurvesOptions): string {
   const { title, xLabel, yLabel, series, log = false, unit = '', dots = false, mark } = options;
   const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
-  const all = series.flatMap(({ points }) => points.filter((p) => fits(p.value, log)));
+  const all = series.flatMap(({ points }) => points.filter((p) => isDrawable(p.value, log)));
   // The axis begins at 0 unless there are negative positions.
   const near = all.reduce((least, p) => Math.min(least, p.step), 0);
   const last = all.reduce((most, p) => Math.max(most, p.step), near);
@@ -67,13 +67,13 @@ export function curvesSvg(options: CurvesOptions): string {
   for (const [i, { label, points }] of series.entries()) {
     const cls = `s s${i % SERIES_COLOURS}`;
     const dash = seriesDash(i)?.join(' ') ?? '';
-    const shown = points.map((p) => [x(p.step), fits(p.value, log) ? y(p.value) : Number.NaN] as const);
+    const shown = points.map((p) => [x(p.step), isDrawable(p.value, log) ? y(p.value) : Number.NaN] as const);
     if (!dots) drawing.path(cls, shown, { dash });
     // A single point makes no visible line.
     for (const at of dots || shown.length === 1 ? shown : [])
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
     const where = (is: (value: number) => boolean) =>
-      points.filter((p) => fits(p.value, log) && is(p.value)).map((p) => x(p.step));
+      points.filter((p) => isDrawable(p.value, log) && is(p.value)).map((p) => x(p.step));
     const [above, below] = [where((value) => value > scale.most), where((value) => value < scale.least)];
     drawOutside(drawing, AREA, { cls, above, below, gaps: [] });
     if (i >= LINES) continue;
@@ -90,8 +90,6 @@ export function curvesSvg(options: CurvesOptions): string {
   }
   return drawing.toString();
 }
-
-const fits = (value: number, log: boolean): boolean => Number.isFinite(value) && (!log || value > 0);
 
 interface Scale {
   /** Values beyond the ends are drawn at the edge and marked. */

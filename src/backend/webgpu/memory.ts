@@ -5,7 +5,6 @@ import { ALIGNMENT } from './builder.js';
 import type { Place } from './commands.js';
 import { LARGE_BYTES, type PlannedBuffer, SLAB_BYTES } from './places.js';
 
-const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** The first buffer that storages share has this many bytes; each further one four times as many, up to a limit. */
@@ -58,7 +57,7 @@ export class Memory {
     let thrown: unknown;
     let buffer: GpuBuffer | undefined;
     try {
-      buffer = this.#device.createBuffer({ size: Math.max(ALIGNMENT, up(bytes)), usage });
+      buffer = this.#device.createBuffer({ size: Math.max(ALIGNMENT, aligned(bytes)), usage });
     } catch (error) {
       thrown = error;
     }
@@ -108,14 +107,14 @@ export class Memory {
     const what = 'weights and optimizer state';
     if (bytes > LARGE_BYTES) return { buffer: this.buffer(bytes, what), offset: 0, bytes };
     for (const slab of this.#slabs) {
-      const offset = slab.heap.allocate(up(bytes));
+      const offset = slab.heap.allocate(aligned(bytes));
       if (offset !== undefined) return { buffer: slab.buffer, offset, bytes, slab };
     }
     const most = Math.min(SLAB_BYTES, this.#binding);
-    const size = Math.max(up(bytes), Math.min(most, FIRST_SLAB * 4 ** this.#slabs.length));
+    const size = Math.max(aligned(bytes), Math.min(most, FIRST_SLAB * 4 ** this.#slabs.length));
     const slab = { buffer: this.buffer(size, what), heap: new Heap(0, size) };
     this.#slabs.push(slab);
-    return { buffer: slab.buffer, offset: slab.heap.allocate(up(bytes))!, bytes, slab };
+    return { buffer: slab.buffer, offset: slab.heap.allocate(aligned(bytes))!, bytes, slab };
   }
 
   free({ buffer, offset, slab }: Allocation): void {
@@ -137,7 +136,7 @@ export class Memory {
       const known = this.#shared.find((shared) => shared === one);
       if (known) return [one, known];
       const made = {
-        bytes: up(one.bytes),
+        bytes: aligned(one.bytes),
         buffer: this.buffer(one.bytes, 'intermediate values'),
         plans: 0,
       };
@@ -159,7 +158,7 @@ export class Memory {
   stage(bytes: number): GpuBuffer {
     const fits = this.#staging.findIndex(({ size }) => size >= bytes && size <= 4 * Math.max(bytes, 4096));
     if (fits >= 0) return this.#staging.splice(fits, 1)[0]!;
-    return this.#device.createBuffer({ size: Math.max(256, up(bytes)), usage: USAGE.mapRead | USAGE.copyTo });
+    return this.#device.createBuffer({ size: Math.max(256, aligned(bytes)), usage: USAGE.mapRead | USAGE.copyTo });
   }
 
   unstage(buffer: GpuBuffer): void {

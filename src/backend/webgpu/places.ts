@@ -8,7 +8,8 @@ export const SLAB_BYTES = 64 * 2 ** 20;
 /** Larger values have buffers of their own. */
 export const LARGE_BYTES = 16 * 2 ** 20;
 
-const up = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+/** Bytes rounded up to the alignment of buffers. */
+export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** A buffer of a plan, before it exists. */
 export interface PlannedBuffer {
@@ -85,13 +86,13 @@ export function placeRegions(
     const number = common.get(region);
     if (number === undefined) continue;
     let slab = slabs.get(number);
-    if (!slab || slab.bytes + up(region.bytes) > Math.min(SLAB_BYTES, b.limits.binding)) {
+    if (!slab || slab.bytes + aligned(region.bytes) > Math.min(SLAB_BYTES, b.limits.binding)) {
       slab = { bytes: 0 };
       slabs.set(number, slab);
       planned.push(slab);
     }
     places.set(region, { buffer: slab, offset: slab.bytes });
-    slab.bytes += up(region.bytes);
+    slab.bytes += aligned(region.bytes);
   }
   const free = [...existing];
   const busy: { buffer: PlannedBuffer; last: number }[] = [];
@@ -101,7 +102,7 @@ export function placeRegions(
   for (const [region, { first, last }] of order) {
     for (let n = busy.length - 1; n >= 0; n--)
       if (busy[n]!.last < first) free.push(busy.splice(n, 1)[0]!.buffer);
-    const bytes = up(region.bytes);
+    const bytes = aligned(region.bytes);
     const fits = free.filter((buffer) => buffer.bytes >= bytes && buffer.bytes <= 2 * bytes);
     const best = fits.reduce<PlannedBuffer | undefined>(
       (a, buffer) => (a && a.bytes <= buffer.bytes ? a : buffer),

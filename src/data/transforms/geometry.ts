@@ -2,7 +2,7 @@ import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import { showShape } from '../../graph/types.js';
-import type { Pair } from '../../ops/conv2d.js';
+import { type Pair, pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { centred } from './centre.js';
@@ -21,7 +21,6 @@ import {
 export type ImageSize = number | Pair;
 
 const showSize = (size: ImageSize): string => (typeof size === 'number' ? String(size) : showShape(size));
-export const pair = (size: ImageSize): Pair => (typeof size === 'number' ? [size, size] : size);
 
 export function checkSize(transform: string, size: ImageSize): void {
   const sides: unknown = typeof size === 'number' ? [size, size] : size;

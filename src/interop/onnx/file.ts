@@ -1,10 +1,10 @@
+import { quoted } from '../../errors/excerpt.js';
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { importOnnxWith } from './import/index.js';
 import type { OnnxModel } from './import/model.js';
-import { quoted } from './import/refuse.js';
 
 /** Maximum size of a protobuf message; larger models keep weights in external files. */
 const MAX_BYTES = 2 ** 31 - 1;

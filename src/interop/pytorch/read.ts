@@ -1,8 +1,8 @@
+import { quoted } from '../../errors/excerpt.js';
 import { basename } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
 import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
-import { quoted } from '../prefixes.js';
 import type { TensorFile } from '../tensor-file.js';
 import { RefusedName, torchWorld } from './allow-list.js';
 import { PickleError, unpickle } from './pickle.js';

@@ -1,4 +1,5 @@
-import { quoted, unwrap } from '../prefixes.js';
+import { quoted } from '../../errors/excerpt.js';
+import { unwrap } from '../prefixes.js';
 import { PickleError } from './pickle.js';
 import { TensorView } from './view.js';
 

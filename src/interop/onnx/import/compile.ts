@@ -1,3 +1,4 @@
+import { quoted } from '../../../errors/excerpt.js';
 import { hostLeaf } from '../../../graph/node.js';
 import { sizeOf } from '../../../graph/types.js';
 import { Parameter } from '../../../tensor/parameter.js';
@@ -5,7 +6,7 @@ import { Tensor } from '../../../tensor/tensor.js';
 import { Operator, type ValueKind, type ValueType } from './operator.js';
 import { ifStep, integerStep, OnnxOperator, Program, type Step } from './program.js';
 import type { GraphProto, NodeProto, ValueProto } from './proto.js';
-import { quoted, refuse } from './refuse.js';
+import { refuse } from './refuse.js';
 import { computedOutputs, type Role, resultType, roleOf, ruleFor, supported } from './rules/index.js';
 import { decodeTensor, type ExternalFiles, type FileTensor, isFloatType } from './tensor.js';
 

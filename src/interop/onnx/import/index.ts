@@ -1,3 +1,4 @@
+import { quoted } from '../../../errors/excerpt.js';
 import { checkOptionNames, shown } from '../../../errors/arguments.js';
 import { CheckpointError, PaperweightError, UsageError } from '../../../errors/errors.js';
 import { refuseForeign } from '../../foreign-file.js';
@@ -5,7 +6,7 @@ import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';
 import { BFLOAT16 } from './narrow-types.js';
 import { type GraphProto, type ModelProto, readModel, type ValueProto } from './proto.js';
-import { quoted, refuse } from './refuse.js';
+import { refuse } from './refuse.js';
 import { type ExternalFiles, externalClaims, isFloatType } from './tensor.js';
 
 /** Supported opsets, from the oldest to the newest. */

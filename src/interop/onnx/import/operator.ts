@@ -1,8 +1,9 @@
+import { quoted } from '../../../errors/excerpt.js';
 import { isInteger } from '../../../errors/arguments.js';
 import type { Node } from '../../../graph/node.js';
 import { folded } from './fold.js';
 import type { AttributeKinds, NodeProto } from './proto.js';
-import { misfit, quoted, refuse } from './refuse.js';
+import { misfit, refuse } from './refuse.js';
 import { decodeTensor, type FileTensor } from './tensor.js';
 
 /**

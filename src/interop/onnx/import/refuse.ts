@@ -24,12 +24,3 @@ export function checkSize(shape: readonly number[]): void {
   if (!(sizeOf(shape) <= MAX_ELEMENTS))
     misfit('a value is too large', `at most ${MAX_ELEMENTS} elements`, shape.join(' × '));
 }
-
-/** Maximum length of a text from a file in a message. */
-const SHOWN = 80;
-
-/** Quotes a text from a file for a message: shortened, with control characters escaped. */
-export function quoted(text: string): string {
-  const cut = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
-  return JSON.stringify(cut).replaceAll(/\p{Cc}/gu, '?');
-}

@@ -1,7 +1,8 @@
+import { quoted } from '../../../errors/excerpt.js';
 import { isInteger } from '../../../errors/arguments.js';
 import { sizeOf } from '../../../graph/types.js';
 import type { GraphProto, TensorProto } from './proto.js';
-import { quoted, refuse } from './refuse.js';
+import { refuse } from './refuse.js';
 
 /** A tensor of a file. Floating-point types become float32; integers and booleans become int32. */
 export interface FileTensor {

@@ -1,4 +1,5 @@
-import { quoted, refuse } from './refuse.js';
+import { quoted } from '../../../errors/excerpt.js';
+import { refuse } from './refuse.js';
 
 const VARINT = 0;
 const FIXED64 = 1;

@@ -1,4 +1,4 @@
-import { robustLimits, wholeLimits } from '../../../display/robust-limits.js';
+import { isDrawable, robustLimits, wholeLimits } from '../../../display/robust-limits.js';
 import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import { escapeXml, round } from '../../../display/svg-text.js';
@@ -46,9 +46,6 @@ export function wholeView({ series }: Pick<Drawn, 'series'>): View {
   return { from, to: to > from ? to : from + 1 };
 }
 
-const fits = (value: number | null | undefined, log: boolean | undefined): value is number =>
-  value !== null && value !== undefined && Number.isFinite(value) && (!log || value > 0);
-
 /** Ends of the vertical axis for what is shown. */
 function limitsOf(chart: Drawn, { from, to }: View): readonly [low: number, high: number] {
   const whole = wholeView(chart);
@@ -56,7 +53,7 @@ function limitsOf(chart: Drawn, { from, to }: View): readonly [low: number, high
   if (isWhole && chart.range) return chart.range;
   const shown = chart.series.map(({ x, y }) => y.filter((_, i) => x[i]! >= from && x[i]! <= to));
   const limits = (isWhole ? robustLimits : wholeLimits)(
-    chart.log ? shown.map((values) => values.filter((value) => fits(value, true))) : shown,
+    chart.log ? shown.map((values) => values.filter((value) => isDrawable(value, true))) : shown,
   );
   if (!limits) return [0, 1];
   const low = chart.mark === undefined || !isWhole ? limits.min : Math.min(limits.min, chart.mark);
@@ -106,7 +103,7 @@ function pathOf({ x, y }: SiteSeries, chart: Drawn, scales: Scales, view: View):
   for (let i = 0; i < x.length; i++) {
     const value = y[i];
     const near = (x[i + 1] ?? x[i]!) >= view.from && (x[i - 1] ?? x[i]!) <= view.to;
-    if (!fits(value, chart.log) || !near) {
+    if (!isDrawable(value, chart.log) || !near) {
       pen = false;
       continue;
     }
@@ -149,10 +146,10 @@ export function drawChart(chart: Drawn, frame: Frame): string {
     const dash = seriesDash(i);
     const dashed = dash ? ` stroke-dasharray="${dash.join(' ')}"` : '';
     if (!chart.dots) parts.push(`<path class="${cls}" d="${pathOf(series, chart, scales, view)}"${dashed}/>`);
-    const alone = series.y.filter((value) => fits(value, chart.log)).length === 1;
+    const alone = series.y.filter((value) => isDrawable(value, chart.log)).length === 1;
     for (const [k, value] of series.y.entries()) {
       const at = series.x[k]!;
-      if (!fits(value, chart.log) || at < view.from || at > view.to) continue;
+      if (!isDrawable(value, chart.log) || at < view.from || at > view.to) continue;
       if (chart.dots || alone)
         parts.push(`<circle class="${cls} dot" cx="${round(x(at))}" cy="${round(y(value))}" r="2.5"/>`);
       // A value outside of the axis is drawn at its edge, and marked.
