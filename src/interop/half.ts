@@ -26,21 +26,24 @@ export function fromFloat16(bits: Uint16Array): Float32Array {
   return values;
 }
 
-/** Converts bfloat16 bits to float32, exactly. */
-export function fromBfloat16(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
-  return new Float32Array(words.buffer);
-}
-
 const words = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-/** Rounds float32 to bfloat16; values beyond the largest one become infinite. */
-export function toBfloat16(values: Float32Array): Uint16Array {
+/** Converts bfloat16 bits to float32, exactly. @param values where to write them; default: a new array */
+export function fromBfloat16(bits: Uint16Array, values: Float32Array = new Float32Array(bits.length)): Float32Array {
+  const target = words(values);
+  for (let i = 0; i < bits.length; i++) target[i] = bits[i]! << 16;
+  return values;
+}
+
+/**
+ * Rounds float32 to bfloat16; values beyond the largest one become infinite.
+ *
+ * @param bits where to write them; default: a new array
+ */
+export function toBfloat16(values: Float32Array, bits: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const source = words(values);
-  const bits = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) {
+  for (let i = 0; i < source.length; i++) {
     const x = source[i]!;
     // NaN must stay NaN: rounding its lower bits up could turn it into infinity.
     if ((x & 0x7fffffff) > 0x7f800000) bits[i] = (x >>> 16) | 0x40;

@@ -9,7 +9,7 @@ import { launcherOf } from '../../src/distributed/mpi/launcher.js';
 import { abiOf, checkPair } from '../../src/distributed/mpi/library.js';
 import { AwakeClock } from '../../src/distributed/thread/awake.js';
 import { MainWatch } from '../../src/distributed/thread/main-watch.js';
-import { addParts, fromBfloat16, toBfloat16 } from '../../src/distributed/thread/sums.js';
+import { addParts } from '../../src/distributed/thread/sums.js';
 import { buildGraph } from '../../src/graph/graph.js';
 import { hostLeaf } from '../../src/graph/node.js';
 import { Dropout } from '../../src/nn/dropout.js';
@@ -109,23 +109,6 @@ test('a silent main thread is hung if it computes, and only busy if it gets no p
   const watch = new MainWatch();
   for (let now = 0; now < 100_000; now += 250)
     assert.equal(watch.look(Math.floor(now / 5000), now, now, limit), undefined);
-});
-
-test('bfloat16 is rounded to nearest, ties to even', () => {
-  const given = Float32Array.of(
-    1,
-    1 + 2 ** -8,
-    1 + 3 * 2 ** -8,
-    -0,
-    Number.NaN,
-    Number.POSITIVE_INFINITY,
-    3.4e38,
-  );
-  const packed = new Uint16Array(given.length);
-  toBfloat16(given, packed);
-  const back = new Float32Array(given.length);
-  fromBfloat16(packed, back);
-  assert.deepEqual([...back], [1, 1, 1 + 2 ** -6, -0, Number.NaN, Infinity, Infinity]);
 });
 
 describe('ranks share a batch', () => {

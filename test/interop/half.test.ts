@@ -57,6 +57,23 @@ test('too large becomes infinity, too small becomes zero, and NaN stays NaN', ()
   assert.ok(Number.isNaN(fromFloat16(toFloat16(signalling))[0]));
 });
 
+test('bfloat16 is written into given arrays', () => {
+  const given = Float32Array.of(
+    1,
+    1 + 2 ** -8,
+    1 + 3 * 2 ** -8,
+    -0,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    3.4e38,
+  );
+  const packed = new Uint16Array(given.length);
+  toBfloat16(given, packed);
+  const back = new Float32Array(given.length);
+  fromBfloat16(packed, back);
+  assert.deepEqual([...back], [1, 1, 1 + 2 ** -6, -0, Number.NaN, Infinity, Infinity]);
+});
+
 test('rounding equals PyTorch’s', () => {
   const { float, half, bfloat16 } = numbersOf('torch-2.15').kinds!;
   const source = Float32Array.from(float!.data, numberOf);

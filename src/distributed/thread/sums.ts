@@ -1,6 +1,7 @@
 import type { Exchange } from '../../backend/communication/protocol.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { bytesOf, makeArray } from '../../graph/types.js';
+import { fromBfloat16, toBfloat16 } from '../../interop/half.js';
 import type { Pending } from '../mpi/bindings.js';
 import type { Ring, Steps } from './ring.js';
 
@@ -256,19 +257,4 @@ export function* addParts(parts: readonly Floats[], into: Floats, scale = 1): St
     }
     yield;
   }
-}
-
-/** Rounds to the nearest bfloat16, ties to even; NaN stays NaN. */
-export function toBfloat16(from: Float32Array, to: Uint16Array): void {
-  const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
-  for (let i = 0; i < bits.length; i++) {
-    const word = bits[i]!;
-    const isNan = (word & 0x7fffffff) > 0x7f800000;
-    to[i] = isNan ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
-  }
-}
-
-export function fromBfloat16(from: Uint16Array, to: Float32Array): void {
-  const bits = new Uint32Array(to.buffer, to.byteOffset, to.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = from[i]! << 16;
 }
