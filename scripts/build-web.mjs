@@ -202,7 +202,7 @@ function copyFormulaStyles(from, assets) {
  *
  * @param {string} css minified
  */
-export function withSystemTheme(css) {
+function withSystemTheme(css) {
   const dark = /:root\[data-theme=["']?dark["']?\]\{(--paper[^}]*|color-scheme:dark[^}]*)\}/.exec(css);
   if (!dark) throw new Error('site.css has no dark theme');
   // Right after the dark theme, which only screens have.

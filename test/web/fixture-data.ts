@@ -54,7 +54,7 @@ export function stepOf(step: number): StepEvent {
   };
 }
 
-export const epochOf = (epoch: number): EpochEvent => ({
+const epochOf = (epoch: number): EpochEvent => ({
   event: 'epoch',
   epoch,
   step: epoch * 500,
