@@ -26,7 +26,7 @@ const [trainSet, testSet] = [await open(true), await open(false)];
 const device = await pw.device.best({ threads: world.threads }); // → the cores of this rank
 pw.manualSeed(1);
 const model = await new AlexNet({ numClasses: trainSet.classes.length, hidden: 256 }).to(device);
-await world.share(model); // → everyone begins with the weights of rank 0
+await world.share(model); // → all ranks start with the weights of rank 0
 const criterion = new pw.nn.CrossEntropyLoss();
 const optimizer = new pw.optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
 const loader = new pw.DataLoader(trainSet, {
@@ -47,7 +47,7 @@ training: for (;;)
     world.average(model.parameters()); // → the mean gradient of all ranks
     optimizer.step();
     const mean = world.allReduce(loss.detach()).mul(1 / world.size);
-    const shown = await mean.item(); // what depends on other ranks, every rank computes
+    const shown = await mean.item(); // every rank computes what depends on other ranks
     if (world.rank === 0) console.log(`step ${step + 1}: loss ${shown.toFixed(4)}`);
     if (++step === Number(values.steps)) break training;
   }

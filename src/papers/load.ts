@@ -80,7 +80,7 @@ export async function openModel(path: string, device: Device, hints: ModelHints 
 }
 
 /**
- * A device may hide NaN, since a rectifier and max pooling may pass over it, and would then give confident answers.
+ * A device may hide NaN, because its ReLU and max pooling may ignore it, and would then give confident answers.
  *
  * @throws CheckpointError if a weight is NaN
  */

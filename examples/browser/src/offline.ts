@@ -15,7 +15,7 @@ interface Scope {
 const scope = self as unknown as Scope;
 
 /*
- * Keeps the page's files, so that it works without a network once it was loaded. Files come from the server while it
+ * Keeps the page's files, so that it works offline once loaded. Files come from the server while it
  * answers, otherwise from the cache.
  */
 

@@ -149,7 +149,7 @@ async function look({ model, testSet }: Session): Promise<void> {
 const isStopping = (): boolean => asked === 'stop';
 
 const { port1, port2 } = new MessageChannel();
-/** Lets messages in; timers would wait at least 4 ms. */
+/** Handles pending messages; timers would wait at least 4 ms. */
 const letMessagesIn = (): Promise<void> =>
   new Promise((resolve) => {
     port1.onmessage = () => resolve();

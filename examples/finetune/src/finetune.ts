@@ -15,8 +15,8 @@ import alexnet from 'paperweight/papers/alexnet';
 
 const HELP = `node dist/finetune.js <run-or-weights> <images> [options]
 
-Teaches a trained AlexNet other classes: those of the folders in <images>/train and <images>/val, one for each
-class. The convolutions stay as they are; the fully connected layers learn, the last one from nothing.
+Fine-tunes a trained AlexNet for other classes: those of the folders in <images>/train and <images>/val, one for each
+class. The convolutions stay as they are; the fully connected layers learn, the last one from a new initialisation.
 
   --epochs <n>     5 unless given
   --lr <rate>      0.003 unless given

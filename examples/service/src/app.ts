@@ -7,7 +7,7 @@ import { batchSizes, classify } from './model.js';
 export interface Limits {
   /** Most images of one forward pass. */
   readonly maxBatch: number;
-  /** How long an image waits for company when nothing else is computed, in milliseconds. */
+  /** How long an image waits for others when nothing else is computed, in milliseconds. */
   readonly maxWaitMs: number;
   /** Most requests that are read, decoded, waiting or computed at a time; more get 503. */
   readonly maxQueue: number;
@@ -42,7 +42,7 @@ class Refusal extends Error {
 
 export interface Service {
   readonly app: Hono;
-  /** From now on new requests are refused; resolves when those that are under way have been answered. */
+  /** From now on new requests are refused; resolves when those in progress have been answered. */
   drain(): Promise<void>;
 }
 
@@ -79,7 +79,7 @@ export function createService(classifier: Classifier, limits: Limits = LIMITS): 
   // Before the body is read: bodies and decoded images are what takes the memory.
   app.use('/classify', async (c, next) => {
     if (stopping) c.header('Connection', 'close');
-    if (stopping || busy >= limits.maxQueue) throw new BusyError('The service has all the work it can take');
+    if (stopping || busy >= limits.maxQueue) throw new BusyError('The service is overloaded');
     busy++;
     try {
       await next();
@@ -113,7 +113,7 @@ export function createService(classifier: Classifier, limits: Limits = LIMITS): 
     // The client has disconnected; the answer is not received.
     if (c.req.raw.signal.aborted) return c.body(null, 408);
     console.error(error);
-    return c.json({ error: 'The service has failed; its log says why.' }, 500);
+    return c.json({ error: 'Internal error: see the log of the service.' }, 500);
   });
 
   return {

@@ -19,7 +19,7 @@ interface Waiting<In, Out> {
 
 /**
  * Gathers single inputs into batches. While a batch runs, inputs wait and make the next one; when nothing runs, the
- * first one waits `maxWaitMs` for company. So a busy service has large batches, and a quiet one answers at once.
+ * first one waits `maxWaitMs` for others. So a busy service has large batches, and an idle one answers at once.
  */
 export class Batcher<In, Out> {
   /** Batches and inputs that were run, for the health page. */
@@ -42,11 +42,11 @@ export class Batcher<In, Out> {
 
   /**
    * @param signal aborted if the client disconnects: an input that has not been run yet is then dropped
-   * @throws BusyError when too many wait already
+   * @throws BusyError if too many are waiting already
    */
   submit(input: In, signal?: AbortSignal): Promise<Out> {
     if (this.#queue.length >= this.#options.maxQueue)
-      return Promise.reject(new BusyError(`${this.#queue.length} images wait already`));
+      return Promise.reject(new BusyError(`${this.#queue.length} images are waiting already`));
     return new Promise((resolve, reject) => {
       this.#queue.push({ input, signal, resolve, reject });
       this.#schedule();

@@ -9,13 +9,13 @@ const HELP = `node dist/main.js <run-or-weights> [options]
   --port <n>          8080 unless given; 0 takes a free one
   --host <name>       127.0.0.1 unless given
   --max-batch <n>     images of one forward pass; ${LIMITS.maxBatch} unless given, 1 turns batching off
-  --max-wait <ms>     how long an image waits for company; ${LIMITS.maxWaitMs} unless given
-  --max-queue <n>     requests under way before others get 503; ${LIMITS.maxQueue} unless given
+  --max-wait <ms>     how long an image waits for others; ${LIMITS.maxWaitMs} unless given
+  --max-queue <n>     requests in progress before others get 503; ${LIMITS.maxQueue} unless given
   --preset <name>     variant of the network, for a bare file of weights
   --classes <a,b,…>   names of the classes, for a bare file of weights
 `;
 
-/** Requests that are under way at the end get so long, in milliseconds. */
+/** How long requests in progress may take at the end, in milliseconds. */
 const PATIENCE = 10_000;
 
 async function main(): Promise<void> {

@@ -209,7 +209,7 @@ export class Mpi {
 
   #start(name: string, call: (slot: number) => number): Pending {
     const pending = this.#free.pop() ?? this.#slots++;
-    if (pending >= SLOTS) throw new PaperweightError({ what: 'Too many exchanges are under way at once' });
+    if (pending >= SLOTS) throw new PaperweightError({ what: 'Too many exchanges are in progress at once' });
     this.#requests[pending] = 0n;
     this.#check(name, call(this.#address + pending * SLOT));
     return pending;

@@ -39,7 +39,7 @@ export function lowerActivationGrad(b: OneDnnBuilder, i: number): boolean {
   const { op, inputs, attrs } = b.node(i);
   const [dy, y] = inputs as [number, number];
   const result = b.value(y).forms[0]!;
-  // Where a rectifier is flat the library multiplies by 0, which makes NaN of an infinite gradient; it is 0.
+  // Where ReLU is flat the library multiplies by 0, which makes NaN of an infinite gradient; it must be 0.
   if (op !== 'tanhGrad' && op !== 'sigmoidGrad' && b.arena?.pool && b.dnnl.typeOf(result.md) === 'float32')
     return false;
   const grad = b.form(dy, result.dims, result.md);
