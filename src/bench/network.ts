@@ -1,9 +1,9 @@
 import { UsageError } from '../errors/errors.js';
 import { reachable } from '../graph/graph.js';
 import { hostLeaf, type Node } from '../graph/node.js';
-import { pair } from '../ops/conv2d.js';
 import * as nn from '../nn/index.js';
 import { withoutInit } from '../nn/init.js';
+import { pair } from '../ops/conv2d.js';
 import { operationOf } from '../ops/index.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { LANGUAGES, type Language } from '../display/languages.js';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
-import { LANGUAGES, type Language } from '../display/languages.js';
 import type { LoadedModel } from '../papers/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
 import {

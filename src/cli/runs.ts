@@ -1,8 +1,16 @@
 import type { Command } from 'commander';
+import {
+  matches,
+  namesOf,
+  parseFilter,
+  type Row,
+  sorted,
+  type Value,
+  valueIn,
+} from '../display/run-query.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import { printable } from '../errors/printable.js';
-import { matches, namesOf, parseFilter, type Row, sorted, type Value, valueIn } from '../display/run-query.js';
 import type { RunSummary } from '../serve/api.js';
 import { examples, JSON_OUTPUT, pathName } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';

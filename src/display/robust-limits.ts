@@ -58,7 +58,6 @@ export function wholeLimits(curves: Curves): Limits | undefined {
   return all.length === 0 ? undefined : ends(all);
 }
 
-
 const size = ({ min, max }: Limits): number => max - min;
 
 const ends = (sorted: Float64Array): Limits => ({ min: sorted[0]!, max: sorted.at(-1)! });

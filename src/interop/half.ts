@@ -30,7 +30,10 @@ const words = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
 /** Converts bfloat16 bits to float32, exactly. @param values where to write them; default: a new array */
-export function fromBfloat16(bits: Uint16Array, values: Float32Array = new Float32Array(bits.length)): Float32Array {
+export function fromBfloat16(
+  bits: Uint16Array,
+  values: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   const target = words(values);
   for (let i = 0; i < bits.length; i++) target[i] = bits[i]! << 16;
   return values;
@@ -41,7 +44,10 @@ export function fromBfloat16(bits: Uint16Array, values: Float32Array = new Float
  *
  * @param bits where to write them; default: a new array
  */
-export function toBfloat16(values: Float32Array, bits: Uint16Array = new Uint16Array(values.length)): Uint16Array {
+export function toBfloat16(
+  values: Float32Array,
+  bits: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
   const source = words(values);
   for (let i = 0; i < source.length; i++) {
     const x = source[i]!;

@@ -1,5 +1,5 @@
-import { quoted } from '../errors/excerpt.js';
 import { CheckpointError } from '../errors/errors.js';
+import { quoted } from '../errors/excerpt.js';
 
 interface Shaped {
   readonly shape: readonly number[];

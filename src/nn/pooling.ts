@@ -1,7 +1,7 @@
 import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
+import { pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Tensor } from '../tensor/tensor.js';
-import { pair } from '../ops/conv2d.js';
 import { checkIntegers, nodeOf, type Size, showBoolean, showSize } from './arguments.js';
 import { Module } from './module.js';
 

@@ -59,11 +59,7 @@ const rising: Unary<{ alpha: number }> = activation<{ alpha: number }>(
 export function leakyRelu(x: Node, alpha = 0): Node {
   if (alpha >= 0) return rising(x, { alpha });
   // With a negative slope, the sign of y does not determine the sign of x.
-  return where(
-    less(scalarLeaf(0, x.dtype), x),
-    x,
-    affine(x, { scale: alpha, shift: 0 }),
-  );
+  return where(less(scalarLeaf(0, x.dtype), x), x, affine(x, { scale: alpha, shift: 0 }));
 }
 /** y = 1 / (1 + e^−x): saturates at 0 and 1. */
 export const sigmoid: Unary<Record<never, never>> = activation(

@@ -1,5 +1,5 @@
-import { quoted } from '../errors/excerpt.js';
 import { CheckpointError } from '../errors/errors.js';
+import { quoted } from '../errors/excerpt.js';
 import type { Shapes } from './paper.js';
 
 /** Maximum number of modules that are left out, one after another. */

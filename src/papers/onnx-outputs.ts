@@ -217,9 +217,7 @@ class Changed extends Module {
 
 /** Changes the result of the operation that computes a node's values, and keeps what changes only their form. */
 const behindForm = (node: Node, change: (node: Node) => Node): Node =>
-  isSameNumbers(node)
-    ? SAME_NUMBERS[node.op]!(behindForm(node.inputs[0]!, change), node)
-    : change(node);
+  isSameNumbers(node) ? SAME_NUMBERS[node.op]!(behindForm(node.inputs[0]!, change), node) : change(node);
 
 /**
  * The logarithm of probabilities. Of a softmax, also one of single operations, it is computed from the logits: small

@@ -1,14 +1,14 @@
-import { quoted } from '../errors/excerpt.js';
 import { classCount, counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
+import { quoted } from '../errors/excerpt.js';
 import { findPart, type Part, partNotes, partOf, WHOLE } from '../interop/prefixes.js';
 import type { Weight, Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
+import { extraTensorsError, recogniseBesideExtras } from './extra-tensors.js';
 import { buildModel, type Paper, type Recognised, type Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
-import { extraTensorsError, recogniseBesideExtras } from './extra-tensors.js';
 import { unnamedClasses } from './test-set.js';
 
 /** What the caller knows of a bare file's network, for example from flags. */
@@ -93,7 +93,8 @@ export async function recogniseModel(
       shapes,
       (part) => paper.weights?.recognise(part, hints.preset) ?? byNames(paper, part),
     );
-    if (more) throw extraTensorsError(file, `${paper.name}, preset ${more.found.preset}`, more.extras, shapes);
+    if (more)
+      throw extraTensorsError(file, `${paper.name}, preset ${more.found.preset}`, more.extras, shapes);
   }
   throw new CheckpointError({
     what: `The network of ${file} is unknown`,

@@ -1,12 +1,17 @@
-import { type Shape, sizeOf } from '../graph/types.js';
 import type { Language } from '../display/languages.js';
+import { shorten } from '../display/svg-text.js';
+import { type Shape, sizeOf } from '../graph/types.js';
 import type { Size } from '../nn/arguments.js';
 import { Conv2d } from '../nn/conv.js';
 import { inspect } from '../nn/inspect.js';
 import type { Module } from '../nn/module.js';
 import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
+
+
 import { shorten } from '../display/svg-text.js';
 import { Drawing } from './drawing/svg.js';
+
+
 import { wordsOf } from './words.js';
 
 /** A stage of a network: a layer that has weights or changes the shape, with the layers after it that do neither. */

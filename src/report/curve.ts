@@ -1,10 +1,11 @@
-import { grouped } from '../errors/counted.js';
 import type { Language } from '../display/languages.js';
 import { robustLimits } from '../display/robust-limits.js';
 import { round } from '../display/svg-text.js';
+import { TICKS, ticks } from '../display/ticks.js';
 import { drawOutside } from './drawing/outlier-marks.js';
 import { Drawing } from './drawing/svg.js';
-import { TICKS, ticks } from '../display/ticks.js';
+
+
 import { wordsOf } from './words.js';
 
 /** A point of a training curve. */

@@ -1,6 +1,6 @@
 import type { Language } from '../display/languages.js';
-import type { ActivationInsight } from '../run/events.js';
 import { shorten } from '../display/svg-text.js';
+import type { ActivationInsight } from '../run/events.js';
 import { percent } from './curves.js';
 import { Drawing } from './drawing/svg.js';
 import { wordsOf } from './words.js';

@@ -1,5 +1,5 @@
-import { grouped } from '../errors/counted.js';
 import type { Language } from '../display/languages.js';
+import { grouped } from '../errors/counted.js';
 
 const en = {
   architecture: 'Network architecture, from the actual model',

@@ -8,8 +8,8 @@
  * another site, or needs `--control`. 503: the server is busy; ask again later.
  */
 
-import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
 import type { Value } from '../display/run-query.js';
+import type { EpochEvent, LogLine, RunStatus, StepEvent } from '../run/events.js';
 
 export type {
   ActivationInsight,

@@ -45,9 +45,7 @@ export function where(condition: Tensor, a: Tensor | number, b: Tensor | number)
   const typed = [a, b].find((value) => value instanceof Tensor) as Tensor | undefined;
   const dtype: DType = typed?.dtype ?? (isFloat(condition.dtype) ? condition.dtype : 'float32');
   const nodeOf = (value: Tensor | number): Node =>
-    typeof value === 'number'
-      ? scalarLeaf(value, dtype)
-      : operand('where', value);
+    typeof value === 'number' ? scalarLeaf(value, dtype) : operand('where', value);
   return new Tensor(ops.where(operand('where', condition, false), nodeOf(a), nodeOf(b)));
 }
 

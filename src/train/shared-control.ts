@@ -1,7 +1,7 @@
 import type { World } from '../distributed/index.js';
 import { Control, type ControlOptions } from '../run/control.js';
-import type { Measured } from './reporter.js';
 import { RankTime } from './rank-time.js';
+import type { Measured } from './reporter.js';
 
 /** Requests to stop or pause a run, and other conditions of single ranks, as all ranks of the run agree on them. */
 export class SharedControl {
@@ -80,10 +80,7 @@ export class SharedControl {
     const world = this.#world;
     if (!world) return own;
     const names = Object.keys(own) as Name[];
-    const all = await world.gather([
-      ...names.map((name) => Number(own[name])),
-      ...this.#time.shares(world),
-    ]);
+    const all = await world.gather([...names.map((name) => Number(own[name])), ...this.#time.shares(world)]);
     const waits = all.map((values) => values[names.length]!);
     const exchanges = all.map((values) => values[names.length + 1]!);
     const mean = (shares: readonly number[]) => shares.reduce((a, b) => a + b, 0) / shares.length;

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { flatSettings, matches, namesOf, parseFilter, type Row, sorted, valueIn } from '../../src/display/run-query.js';
+import {
+  flatSettings,
+  matches,
+  namesOf,
+  parseFilter,
+  type Row,
+  sorted,
+  valueIn,
+} from '../../src/display/run-query.js';
 
 const row = (id: string, change: object = {}, settings: Row['settings'] = {}): Row => ({
   run: {

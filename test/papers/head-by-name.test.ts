@@ -87,7 +87,10 @@ test('a file in a run has the classes of the run; for other files, a message say
 test('fewer classes than a network always has outputs: the message says that their order is assumed', () => {
   const file = { file: 'w.pth', metadata: {} };
   assert.deepEqual(fixedHeadNotes(file, 3, THEIRS), []);
-  assert.match(fixedHeadNotes(file, 10, THEIRS).join(), /first 3 are assumed .* in this order: cat, dog, ship/);
+  assert.match(
+    fixedHeadNotes(file, 10, THEIRS).join(),
+    /first 3 are assumed .* in this order: cat, dog, ship/,
+  );
   const named = given(false, ['cat', 'dog', 'ship', 'zebra']);
   assert.deepEqual(fixedHeadNotes(named, 4, THEIRS), []);
   assert.match(fixedHeadNotes(named, 4, ['dog', 'cat']).join(), /in this order: dog, cat/);

@@ -143,7 +143,9 @@ test('a sigmoid that is rounded to 0 or 1 keeps its logit', async (t) => {
   const file = join(await scratch(t), 'm.onnx');
   await writeFile(file, net({ tail: [node('Sigmoid', ['l'], 'y')], bias: [300] }));
   const { model } = await openModel(file, referenceDevice());
-  const [a, b] = await model.forward(tensor(new Float32Array(3 * SIDE * SIDE), { shape: [1, 3, SIDE, SIDE] })).data();
+  const [a, b] = await model
+    .forward(tensor(new Float32Array(3 * SIDE * SIDE), { shape: [1, 3, SIDE, SIDE] }))
+    .data();
   assert.equal(b! - a!, 300);
 });
 

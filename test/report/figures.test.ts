@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
+import { escapeXml, shorten } from '../../src/display/svg-text.js';
 import { AlexNet } from '../../src/papers/alexnet/model.js';
 import { architectureSvg, stagesOf } from '../../src/report/architecture.js';
 import { confusionSvg } from '../../src/report/confusion.js';
@@ -10,7 +11,6 @@ import { histogramsSvg } from '../../src/report/histogram.js';
 import { kernelPixels, kernelsSvg } from '../../src/report/kernel-grid.js';
 import { neighboursSvg } from '../../src/report/neighbours.js';
 import { top5Svg } from '../../src/report/prediction-cards.js';
-import { escapeXml, shorten } from '../../src/display/svg-text.js';
 
 const EVIL = '<script>alert("x")</script>&\u0000\ud800\'';
 const image = { width: 2, height: 2, rgb: Uint8Array.from({ length: 12 }, (_, i) => 20 * i) };

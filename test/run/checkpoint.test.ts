@@ -11,7 +11,13 @@ import { Linear, type Module, Sequential } from '../../src/nn/index.js';
 import { SGD, WarmupDecay } from '../../src/optim/index.js';
 import { AlexNet } from '../../src/papers/alexnet/index.js';
 import { Generator } from '../../src/random.js';
-import { putWeights, restoreCheckpoint, saveWeights, type Trained, weightsOf } from '../../src/run/checkpoint.js';
+import {
+  putWeights,
+  restoreCheckpoint,
+  saveWeights,
+  type Trained,
+  weightsOf,
+} from '../../src/run/checkpoint.js';
 import { manualSeed, randomState } from '../../src/tensor/random.js';
 import { makeToyNet, scratch, toyConfig, toyRun } from '../support/toy.js';
 

@@ -9,7 +9,10 @@ import type { Form } from './ir.js';
  * Fuses an activation into a node's primitive if the activation is the only reader of the node's result. The caller
  * passes the primitive's output to `define`, which makes it the value of both nodes.
  */
-export function fuseActivation(b: OneDnnBuilder, i: number): { postOps: PostOp[]; define: (out: Form) => void } {
+export function fuseActivation(
+  b: OneDnnBuilder,
+  i: number,
+): { postOps: PostOp[]; define: (out: Form) => void } {
   const fused = fusableActivation(b, i);
   if (fused === undefined) return { postOps: [], define: (out) => b.define(i, out) };
   const { op, attrs } = b.node(fused);

@@ -1,5 +1,5 @@
 import type { PlanStep } from '../plan/step.js';
-import type { WebGpuBuilder, Dispatch, Joinable, Value, Work } from './builder.js';
+import type { Dispatch, Joinable, Value, WebGpuBuilder, Work } from './builder.js';
 
 /** A step of a plan. */
 export type Step = PlanStep & Work;

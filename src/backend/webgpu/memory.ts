@@ -158,7 +158,10 @@ export class Memory {
   stage(bytes: number): GpuBuffer {
     const fits = this.#staging.findIndex(({ size }) => size >= bytes && size <= 4 * Math.max(bytes, 4096));
     if (fits >= 0) return this.#staging.splice(fits, 1)[0]!;
-    return this.#device.createBuffer({ size: Math.max(256, aligned(bytes)), usage: USAGE.mapRead | USAGE.copyTo });
+    return this.#device.createBuffer({
+      size: Math.max(256, aligned(bytes)),
+      usage: USAGE.mapRead | USAGE.copyTo,
+    });
   }
 
   unstage(buffer: GpuBuffer): void {

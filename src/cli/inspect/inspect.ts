@@ -1,9 +1,9 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { LANGUAGES, type Language } from '../../display/languages.js';
 import { classCount, grouped } from '../../errors/counted.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
-import { LANGUAGES, type Language } from '../../display/languages.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
 import type { Paper } from '../../papers/paper.js';

@@ -1,7 +1,7 @@
 import { hostLeaf } from '../../graph/node.js';
+import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { centred } from './centre.js';
-import { pair } from '../../ops/conv2d.js';
 import { checkSize, dimensions, type ImageSize, moved, window } from './geometry.js';
 import type { Transform } from './transform.js';
 

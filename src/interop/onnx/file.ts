@@ -1,7 +1,7 @@
-import { quoted } from '../../errors/excerpt.js';
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
+import { quoted } from '../../errors/excerpt.js';
 import { diskError } from '../../files/disk-error.js';
 import { importOnnxWith } from './import/index.js';
 import type { OnnxModel } from './import/model.js';

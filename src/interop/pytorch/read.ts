@@ -1,6 +1,6 @@
-import { quoted } from '../../errors/excerpt.js';
 import { basename } from 'node:path';
 import { CheckpointError } from '../../errors/errors.js';
+import { quoted } from '../../errors/excerpt.js';
 import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';

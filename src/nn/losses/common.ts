@@ -86,7 +86,11 @@ export function inRange(
 ): Node {
   const known = knownValues(x);
   if (!known)
-    return ops.where(ops.equal(x, ops.clamp(x, { min: least, max: most })), x, scalarLeaf(Number.NaN, x.dtype));
+    return ops.where(
+      ops.equal(x, ops.clamp(x, { min: least, max: most })),
+      x,
+      scalarLeaf(Number.NaN, x.dtype),
+    );
   for (let i = 0; i < known.length; i++)
     if (!(known[i]! >= least && known[i]! <= most))
       throw new DataError({

@@ -1,6 +1,6 @@
 import { checkBooleans, checkNumber } from '../../errors/arguments.js';
 import { DataError, ShapeError } from '../../errors/errors.js';
-import { scalarLeaf, type Node } from '../../graph/node.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
 import { sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -8,7 +8,6 @@ import { Module } from '../module.js';
 import {
   checkLoss,
   checkSame,
-  constant,
   inRange,
   knownValues,
   type LossOptions,

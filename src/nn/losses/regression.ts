@@ -1,5 +1,5 @@
 import { checkBooleans, checkNumber } from '../../errors/arguments.js';
-import { scalarLeaf, type Node } from '../../graph/node.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';

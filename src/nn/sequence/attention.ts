@@ -22,7 +22,6 @@ export type AttentionOptions = {
   scale?: number;
 };
 
-
 /**
  * What a mask adds to the scores: −∞ hides a key.
  * @param hides for integer masks: true if numbers other than 0 hide a key, false if 0 does

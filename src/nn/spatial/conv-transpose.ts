@@ -1,10 +1,10 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
 import { sizeOf } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
+import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { pair } from '../../ops/conv2d.js';
 import { checkCounts, checkIntegers, nodeOf, type Size, showSize } from '../arguments.js';
 import { checkGroups } from '../conv.js';
 import { pytorchDefault } from '../init.js';

@@ -10,7 +10,6 @@ import { abs, affine, detach, exp, log, neg, pow, scaleBy, sqrt, square } from '
 
 /* Reductions that are composed of other operations. */
 
-
 const normalized = (name: string, x: Node, axes?: readonly number[]): number[] =>
   axes ? normalizeAxes(name, x, axes) : x.shape.map((_, i) => i);
 
@@ -61,7 +60,11 @@ export function norm(x: Node, p = 2, axes?: readonly number[], keepDims = false)
   if (p === 0) return sum(affine(equal(x, scalarLeaf(0, x.dtype)), { scale: -1, shift: 1 }), axes, keepDims);
   const total = sum(pow(size, { exponent: p }), axes, keepDims);
   const none = equal(total, scalarLeaf(0, x.dtype));
-  return where(none, scalarLeaf(0, x.dtype), pow(where(none, scalarLeaf(1, x.dtype), total), { exponent: 1 / p }));
+  return where(
+    none,
+    scalarLeaf(0, x.dtype),
+    pow(where(none, scalarLeaf(1, x.dtype), total), { exponent: 1 / p }),
+  );
 }
 
 /**

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LANGUAGES, type Language } from '../../display/languages.js';
 import { writeFileAtomic } from '../../files/atomic.js';
 import { makeFolder } from '../../files/make-folder.js';
-import { LANGUAGES, type Language } from '../../display/languages.js';
 import type { ClaimRow, Verdict } from '../page-types.js';
 import type { Paper } from '../paper.js';
 import { judge } from './claim.js';

@@ -1,7 +1,7 @@
+import { escapeXml, round } from '../../display/svg-text.js';
 import { grouped } from '../../errors/counted.js';
 import { type ClassifiedEpoch, isClassified } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
-import { escapeXml, round } from '../../display/svg-text.js';
 import { meanRate } from '../../train/steps/mean-rate.js';
 import { metricsOf } from '../epoch-metrics.js';
 import type { ReportData } from '../figures.js';

@@ -1,6 +1,6 @@
+import type { Values } from '../../display/run-query.js';
 import { Message } from '../../files/protobuf.js';
 import type { ActivationInsight } from '../../run/events.js';
-import type { Values } from '../../display/run-query.js';
 import { encodePng, type Pixels } from '../drawing/png.js';
 import { maskedCrc32c } from './crc32c.js';
 

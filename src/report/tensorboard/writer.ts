@@ -1,12 +1,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { flatSettings } from '../../display/run-query.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { EpochEvent, Insight, KernelImage, Observer, SampleImage, StepEvent } from '../../run/events.js';
 import { hasTop5 } from '../../run/top5.js';
-import { flatSettings } from '../../display/run-query.js';
 import { kernelPixels } from '../kernel-grid.js';
 import { samplePixels } from '../samples.js';
 import {

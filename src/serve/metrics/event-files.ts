@@ -1,8 +1,8 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { maskedCrc32c } from '../../report/tensorboard/crc32c.js';
 import type { Values } from '../../display/run-query.js';
+import { maskedCrc32c } from '../../report/tensorboard/crc32c.js';
 import { fileInside, isSegment, readFrom } from '../runs/path-containment.js';
 import { type EventRecord, type HistogramValue, parseEvent } from './event-record.js';
 import { NamedColumns } from './named-columns.js';

@@ -1,5 +1,5 @@
-import { fields } from '../../interop/onnx/import/wire.js';
 import type { Value, Values } from '../../display/run-query.js';
+import { fields } from '../../interop/onnx/import/wire.js';
 
 /** Field numbers of `tensorflow.Event` and its messages. */
 const EVENT = { wallTime: 1, step: 2, summary: 5, sessionLog: 7 } as const;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { setImmediate as turn } from 'node:timers/promises';
-import { parseLine } from '../../files/json-line.js';
 import type { Values } from '../../display/run-query.js';
+import { parseLine } from '../../files/json-line.js';
 import { fileInside, readFrom } from '../runs/path-containment.js';
 import { NamedColumns } from './named-columns.js';
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SERIES_COLOURS } from '../../display/series-colours.js';
-import { writeFileAtomic } from '../../files/atomic.js';
 import { sized } from '../../errors/sized.js';
+import { writeFileAtomic } from '../../files/atomic.js';
 import type { RunChange } from '../api.js';
 import { readSmall } from './path-containment.js';
 import { parseJson } from './tail.js';

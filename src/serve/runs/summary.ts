@@ -8,8 +8,8 @@ import { isDiverged } from './alerts.js';
 import { readLabel } from './label.js';
 import { type ownKind, ownStatus, scalarSummary } from './own-runs.js';
 import { fileInside, readSmall } from './path-containment.js';
-import { statusOf } from './run-status.js';
 import { readState } from './run-state.js';
+import { statusOf } from './run-status.js';
 import { parseJson } from './tail.js';
 
 /** Fields of `config.json` shown in the list; lenient, because a run may come from another version. */

@@ -13,8 +13,8 @@ import { asClassifier, buildModel, partsOf } from '../../../src/papers/paper.js'
 import { divide } from '../../../src/papers/parallel.js';
 import { openPaper } from '../../../src/papers/registry.js';
 import type { TrainConfig } from '../../../src/run/config.js';
-import { RunFolder } from '../../../src/run/run-folder.js';
 import { NullRunFolder } from '../../../src/run/null-run-folder.js';
+import { RunFolder } from '../../../src/run/run-folder.js';
 import { manualSeed, setMaskRank, withRows } from '../../../src/tensor/random.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { Tensor } from '../../../src/tensor/tensor.js';

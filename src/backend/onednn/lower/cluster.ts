@@ -63,7 +63,12 @@ function lowerReduction(b: OneDnnBuilder, cluster: Cluster, pool: KernelPool): v
   b.define(root, out);
 }
 
-function emit(b: OneDnnBuilder, nodes: readonly number[], kernel: VectorKernel, forms: readonly Form[]): void {
+function emit(
+  b: OneDnnBuilder,
+  nodes: readonly number[],
+  kernel: VectorKernel,
+  forms: readonly Form[],
+): void {
   b.vectors!.emit(
     { ...b.label(nodes), writes: false },
     kernel,

@@ -42,7 +42,13 @@ const weightsLayout = (b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims): 
  * library chooses. All three directions of a layer agree on one layout if the input is row-major; image-shaped inputs are
  * therefore reordered first, which costs less than reordering the weights.
  */
-function withWeights(b: OneDnnBuilder, w: number, x: Dims, type: DnnlType, make: (weights: Md) => Handle): Handle {
+function withWeights(
+  b: OneDnnBuilder,
+  w: number,
+  x: Dims,
+  type: DnnlType,
+  make: (weights: Md) => Handle,
+): Handle {
   const dims = b.node(w).shape;
   const made = b.value(w).forms.find((form) => same(form.dims, dims) && b.dnnl.typeOf(form.md) === type);
   if (made && !b.isFlexible(w)) {
@@ -108,7 +114,14 @@ function hint(b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims, y: Dims): 
 }
 
 /** Gradients of weights are float32, whatever the layer's number type. */
-function gradWeightPd(b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims, y: Dims, bias: Md | null): Handle {
+function gradWeightPd(
+  b: OneDnnBuilder,
+  type: DnnlType,
+  x: Dims,
+  wDims: Dims,
+  y: Dims,
+  bias: Md | null,
+): Handle {
   const d = b.dnnl;
   const forward = hint(b, type, x, wDims, y);
   const made = keepsPlain(type, x, wDims) ? d.plain(wDims) : d.any(wDims);

@@ -47,7 +47,11 @@ export function lowerLeftMatmul(b: OneDnnBuilder, i: number): boolean {
 }
 
 /** An operand of a batch of products in its memory layout; a single matrix is used for the whole batch. */
-function factor(b: OneDnnBuilder, node: number, transposed: boolean): Operand[1] & { readonly empty: boolean } {
+function factor(
+  b: OneDnnBuilder,
+  node: number,
+  transposed: boolean,
+): Operand[1] & { readonly empty: boolean } {
   const { shape } = b.node(node);
   const { region } = b.plainForm(node);
   const dims = shape.length === 2 ? [1, ...shape] : shape;

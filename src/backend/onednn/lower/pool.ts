@@ -9,7 +9,8 @@ type Window = Pick<MaxPoolAttrs, 'kernel' | 'stride' | 'padding'> & {
   readonly dilation?: readonly [number, number];
 };
 
-const attrsOf = <T extends Window = Window>(b: OneDnnBuilder, i: number): T => b.node(i).attrs as unknown as T;
+const attrsOf = <T extends Window = Window>(b: OneDnnBuilder, i: number): T =>
+  b.node(i).attrs as unknown as T;
 
 function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1] }: Window): ConvGeometry {
   return {

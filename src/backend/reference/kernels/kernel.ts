@@ -1,4 +1,4 @@
-import type { Attrs, Shape, Spec, TypedArray } from '../../../graph/types.js';
+import type { Attrs, Spec, TypedArray } from '../../../graph/types.js';
 
 /** Arguments of a kernel: row-major inputs, and an output array with undefined contents. */
 export interface KernelCall {

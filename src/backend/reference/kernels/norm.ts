@@ -1,4 +1,4 @@
-import { around, type Attrs, type Shape, type TypedArray } from '../../../graph/types.js';
+import { type Attrs, around, type Shape, type TypedArray } from '../../../graph/types.js';
 import type { Kernel } from './kernel.js';
 
 /**

@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import { withFollowers } from '../../plan/followers.js';
 import type { Cluster } from '../../plan/fusion.js';
-import type { WebGpuBuilder, Joinable, Value } from '../builder.js';
+import type { Joinable, Value, WebGpuBuilder } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { together } from '../kernels/joined.js';
 import { linearMap } from '../kernels/linear.js';

@@ -206,7 +206,12 @@ export function lowerConv2dGradWeight(b: WebGpuBuilder, i: number): void {
  * The node that sums a gradient over everything but its channels, such as the gradient of a bias, if it is still to be
  * computed: the product of the weights' gradient computes it too.
  */
-export function sumsOf(b: WebGpuBuilder, i: number, grad: number, axes: readonly number[]): number | undefined {
+export function sumsOf(
+  b: WebGpuBuilder,
+  i: number,
+  grad: number,
+  axes: readonly number[],
+): number | undefined {
   return b.users[grad]!.find((user) => {
     const { op, attrs } = b.node(user);
     const cluster = b.clusters.get(user);

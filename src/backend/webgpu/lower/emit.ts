@@ -1,7 +1,7 @@
 import { type DType, sizeOf } from '../../../graph/types.js';
 import type { Formula } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
-import type { WebGpuBuilder, Value } from '../builder.js';
+import type { Value, WebGpuBuilder } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { map, WORKGROUP } from '../kernels/map.js';
 import { param } from '../kernels/program.js';

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../graph/types.js';
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
-import type { WebGpuBuilder, Value } from '../builder.js';
+import type { Value, WebGpuBuilder } from '../builder.js';
 import { ALIGNMENT } from '../builder.js';
 import { together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';

@@ -4,7 +4,7 @@ import {
   type RecurrentAttrs,
   type RecurrentStartAttrs,
 } from '../../../ops/sequence/recurrent.js';
-import type { WebGpuBuilder, Value } from '../builder.js';
+import type { Value, WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { emitScratch } from './emit.js';
 

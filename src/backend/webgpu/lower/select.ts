@@ -1,9 +1,8 @@
-import { type Shape, stridesOf } from '../../../graph/types.js';
-import type { WebGpuBuilder, Value } from '../builder.js';
+import { type Shape, sizeOf, stridesOf } from '../../../graph/types.js';
+import type { Value, WebGpuBuilder } from '../builder.js';
 import { typeOf } from '../kernels/program.js';
 import { emitElements, emitScratch } from './emit.js';
 import { aroundAxis } from './rows.js';
-
 
 const zero = (b: WebGpuBuilder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
 

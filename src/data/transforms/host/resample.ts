@@ -1,6 +1,6 @@
 import { checkOptionNames } from '../../../errors/arguments.js';
-import type { Generator } from '../../../random.js';
 import { pair } from '../../../ops/conv2d.js';
+import type { Generator } from '../../../random.js';
 import { checkSize, type ImageSize } from '../geometry.js';
 import { checkRange } from './arguments.js';
 import { blank, type HostImage, type ImageTransform, imageTransform } from './image.js';

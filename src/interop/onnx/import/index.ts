@@ -1,6 +1,6 @@
-import { quoted } from '../../../errors/excerpt.js';
 import { checkOptionNames, shown } from '../../../errors/arguments.js';
 import { CheckpointError, PaperweightError, UsageError } from '../../../errors/errors.js';
+import { quoted } from '../../../errors/excerpt.js';
 import { refuseForeign } from '../../foreign-file.js';
 import { compile } from './compile.js';
 import { OnnxModel, showOpen } from './model.js';

@@ -1,5 +1,5 @@
-import { quoted } from '../../../errors/excerpt.js';
 import { isInteger } from '../../../errors/arguments.js';
+import { quoted } from '../../../errors/excerpt.js';
 import type { Node } from '../../../graph/node.js';
 import { folded } from './fold.js';
 import type { AttributeKinds, NodeProto } from './proto.js';

@@ -1,5 +1,5 @@
-import { quoted } from '../../../errors/excerpt.js';
 import { isInteger } from '../../../errors/arguments.js';
+import { quoted } from '../../../errors/excerpt.js';
 import { sizeOf } from '../../../graph/types.js';
 import type { GraphProto, TensorProto } from './proto.js';
 import { refuse } from './refuse.js';

@@ -1,8 +1,8 @@
 import { isDrawable, robustLimits, wholeLimits } from '../../../display/robust-limits.js';
-import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import { escapeXml, round } from '../../../display/svg-text.js';
 import { ticks } from '../../../display/ticks.js';
+import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { significant } from '../../lib/format.js';
 
 /** A chart in one language, without its name and title. */

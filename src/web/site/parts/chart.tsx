@@ -43,7 +43,11 @@ export function Chart({ chart, language }: { chart: SiteChart; language: Languag
         {names.map((name, i) => (
           <li key={name}>
             <svg width="22" height="10" aria-hidden="true">
-              <path class={`line run-${seriesColour(i)}`} stroke-dasharray={seriesDash(i)?.join(' ')} d="M0 5H22" />
+              <path
+                class={`line run-${seriesColour(i)}`}
+                stroke-dasharray={seriesDash(i)?.join(' ')}
+                d="M0 5H22"
+              />
             </svg>
             {name}
           </li>

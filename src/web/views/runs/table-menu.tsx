@@ -74,7 +74,10 @@ export function TableMenu({
               aria-label={t('table.saveAs', { kind: 'CSV' })}
               onClick={() =>
                 // The byte order mark tells spreadsheets that the file is UTF-8.
-                download(new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }), 'runs.csv')
+                download(
+                  new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }),
+                  'runs.csv',
+                )
               }
             >
               CSV

@@ -131,7 +131,6 @@ const pad: Rule = (operator) => {
   };
 };
 
-
 const where: Rule = (operator) => {
   operator.arity(3);
   return ([condition, a, b]) => {
