@@ -652,6 +652,23 @@ const own: readonly Case[] = [
     output: { shape: [3], data: [Number.NaN, 0, 2] },
     code: 'torch.relu(x)',
   }),
+  // PyTorch's kernels for single elements pass the gradient of hardtanh at NaN, those for vectors do not.
+  ...[
+    { op: 'hardtanh', attrs: { min: 0, max: 6 }, code: 'F.relu6(x.repeat(16))[:4]', slope: 1, output: 2 },
+    { op: 'hardsigmoid', attrs: {}, code: 'F.hardsigmoid(x)', slope: 1 / 6, output: 5 / 6 },
+    { op: 'clamp', attrs: { min: -1, max: 3 }, code: 'x.clamp(-1, 3)', slope: 1, output: 2 },
+  ].map(({ op, attrs, code, slope, output }) =>
+    made({
+      name: `${op} lets NaN through, without a gradient`,
+      op,
+      attrs,
+      inputs: [float([4], [Number.NaN, 2, Number.NaN, 9])],
+      output: { shape: [4], data: [Number.NaN, output, Number.NaN, op === 'hardsigmoid' ? 1 : attrs.max!] },
+      gradOutput: { shape: [4], data: [3, 3, 3, 3] },
+      grads: [{ shape: [4], data: [0, 3 * slope, 0, 0] }],
+      code,
+    }),
+  ),
   made({
     name: 'pow 0, at 0 too',
     op: 'pow',
