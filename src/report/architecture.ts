@@ -7,10 +7,7 @@ import { inspect } from '../nn/inspect.js';
 import type { Module } from '../nn/module.js';
 import { AvgPool2d, MaxPool2d } from '../nn/pooling.js';
 
-
-import { shorten } from '../display/svg-text.js';
 import { Drawing } from './drawing/svg.js';
-
 
 import { wordsOf } from './words.js';
 

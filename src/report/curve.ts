@@ -2,9 +2,9 @@ import type { Language } from '../display/languages.js';
 import { robustLimits } from '../display/robust-limits.js';
 import { round } from '../display/svg-text.js';
 import { TICKS, ticks } from '../display/ticks.js';
+import { grouped } from '../errors/counted.js';
 import { drawOutside } from './drawing/outlier-marks.js';
 import { Drawing } from './drawing/svg.js';
-
 
 import { wordsOf } from './words.js';
 

@@ -1,9 +1,8 @@
-
 import { isDrawable, type Limits, robustLimits } from '../display/robust-limits.js';
 import { SERIES_COLOURS, seriesDash } from '../display/series-colours.js';
 import { round, shorten } from '../display/svg-text.js';
 import { TICKS, ticks } from '../display/ticks.js';
-import { grouped, grouped } from '../errors/counted.js';
+import { grouped } from '../errors/counted.js';
 import type { Point } from './curve.js';
 import { drawOutside } from './drawing/outlier-marks.js';
 import { Drawing } from './drawing/svg.js';

@@ -5,7 +5,7 @@ import { crc32c } from '../../src/report/tensorboard/crc32c.js';
 type Field = { readonly number: number; readonly value: number | Uint8Array; readonly bytes: Uint8Array };
 
 /** Reads event files by the formats' own description, apart from the code that writes them. */
-function readRecords(file: Uint8Array): Uint8Array[] {
+export function readRecords(file: Uint8Array): Uint8Array[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const records: Uint8Array[] = [];
   for (let at = 0; at < file.length; ) {

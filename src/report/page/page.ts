@@ -1,8 +1,6 @@
 import type { Language } from '../../display/languages.js';
 
-
 import { escapeXml } from '../../display/svg-text.js';
-
 
 import { type Figure, figuresOf, type ReportData } from '../figures.js';
 import {
