@@ -50,7 +50,7 @@ test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
   const empty = await runCli(['runs', join(root, 'no\nwhere')]);
   assert.match(empty.stderr, /^There are no runs in .*no\\nwhere\.$/m);
   const all = await runCli(['runs', root]);
-  assert.match(all.stdout, /^line\\nbreak +interrupted/m);
+  assert.match(all.stdout, /^line\\nbreak +training/m);
   assert.ok(!all.stdout.includes('\u001b'), 'a name cannot control the terminal');
   for (const [args, words] of [
     [['--sort', 'accurcy'], /"accurcy".*did you mean accuracy/is],
