@@ -1,5 +1,5 @@
-import { around } from '../../src/backend/reference/kernels/kernel.js';
 import type { Attrs, Shape, TypedArray } from '../../src/graph/types.js';
+import { around } from '../../src/graph/types.js';
 import { Generator } from '../../src/random.js';
 
 /*

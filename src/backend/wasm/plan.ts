@@ -9,7 +9,7 @@ import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
 import type { KernelPool } from '../simd/pool.js';
 import type { Algorithms } from './algorithms.js';
-import { WasmBuilder, type Value } from './builder.js';
+import { type Value, WasmBuilder } from './builder.js';
 import { lower } from './lower/index.js';
 import type { WasmMemory } from './memory.js';
 

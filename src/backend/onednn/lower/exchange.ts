@@ -1,14 +1,14 @@
 import type { Started } from '../../../ops/distributed/exchange.js';
 import { communicatorOf, hashOf } from '../../communication/current.js';
 import { exchangeOf } from '../../reference/kernels/communicate.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { arrayAt } from '../library/memory.js';
 
 /**
  * Starts the sum of one float32 tensor over all ranks, in the place of its values: the communication thread works on the
  * plan's own memory. Returns false for several tensors, which are copied into one region.
  */
-export function lowerSumStart(b: Builder, i: number): boolean {
+export function lowerSumStart(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, op, scope } = b.node(i);
   const [x, ...others] = inputs as [number, ...number[]];
   const { ranks, label, even } = attrs as Started;
@@ -47,7 +47,7 @@ export function lowerSumStart(b: Builder, i: number): boolean {
  * The library chooses it by the layer's sizes, the processor and the number of threads; that of a convolution may have
  * been chosen by measuring.
  */
-function ownLayout(b: Builder, x: number, ranks: number): Uint8Array | undefined {
+function ownLayout(b: OneDnnBuilder, x: number, ranks: number): Uint8Array | undefined {
   if (b.node(b.sourceOf(x)).op !== 'linearGradWeight' || !communicatorOf('sumStart', ranks).alike())
     return undefined;
   const { dnnl } = b;
@@ -57,7 +57,7 @@ function ownLayout(b: Builder, x: number, ranks: number): Uint8Array | undefined
 }
 
 /** Waits for a sum that {@link lowerSumStart} has started. */
-export function lowerSumEnd(b: Builder, i: number): boolean {
+export function lowerSumEnd(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, op, scope } = b.node(i);
   const [start] = inputs as [number];
   const form = b.summed.get(start);
