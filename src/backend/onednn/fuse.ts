@@ -1,7 +1,7 @@
 import { readerOf } from '../plan/users.js';
-import { activationOf, isActivation } from './activations.js';
+import { activationOf, isActivation, slopeOf } from './activations.js';
 import { Alg, type Md, type PostOp } from './api/dnnl.js';
-import type { Builder } from './builder.js';
+import type { OneDnnBuilder } from './builder.js';
 import { same } from './forms.js';
 import type { Form } from './ir.js';
 
@@ -48,7 +48,7 @@ export interface FusedSum {
  *
  * @param md layout of the result, of the node's shape
  */
-export function fusableSum(b: Builder, i: number, md: Md): FusedSum | undefined {
+export function fusableSum(b: OneDnnBuilder, i: number, md: Md): FusedSum | undefined {
   const node = readerOf(b, i);
   if (node === undefined || b.node(node).op !== 'add' || b.clusters.get(node)?.nodes.length !== 1)
     return undefined;

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { bytesOf, type Shape, sizeOf } from '../../graph/types.js';
+import { bytesOf, type Shape, sizeOf, stridesOf } from '../../graph/types.js';
 import { copyPartsOf } from '../plan/copies.js';
 import { labelOf } from '../reference/kernels/loss.js';
 import { checked } from '../reference/kernels/select.js';

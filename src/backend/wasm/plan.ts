@@ -45,7 +45,7 @@ export class WasmPlan implements Plan {
   ) {
     const started = performance.now();
     const graph = joinCopies(joinParts(poolFirst(written, () => false)));
-    const b = new Builder(graph, host.memory, host.pool, host.algorithms);
+    const b = new WasmBuilder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
     this.#execution = new Execution(graph);

@@ -18,7 +18,6 @@ export interface GpuLimits {
   readonly maxComputeWorkgroupsPerDimension: number;
   readonly maxComputeInvocationsPerWorkgroup: number;
   readonly maxComputeWorkgroupStorageSize: number;
-  readonly minStorageBufferOffsetAlignment: number;
 }
 
 export interface GpuAdapterInfo {

@@ -3,7 +3,7 @@ import { Heap } from '../plan/heap.js';
 import { type GpuBuffer, type GpuDevice, USAGE } from './api.js';
 import { ALIGNMENT } from './builder.js';
 import type { Place } from './commands.js';
-import { LARGE_BYTES, type PlannedBuffer, SLAB_BYTES } from './places.js';
+import { aligned, LARGE_BYTES, type PlannedBuffer, SLAB_BYTES } from './places.js';
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 

@@ -9,7 +9,7 @@ import { poolFirst } from '../plan/rewrite.js';
 import { scriptOf } from '../plan/scripted.js';
 import type { GpuBuffer } from './api.js';
 import { bindSteps } from './bind.js';
-import { Builder, type HostWork, roomFor, type Value } from './builder.js';
+import { type HostWork, roomFor, type Value, WebGpuBuilder } from './builder.js';
 import { checkFeeds, type IndexCheck, indexChecks } from './checks.js';
 import { type Command, encode, type Place } from './commands.js';
 import { checkType, type WebGpuEngine } from './engine.js';

@@ -93,7 +93,7 @@ const lowerings: Lowerings<OneDnnBuilder> = { operations, cluster: lowerGroup, s
 export const lower = (b: OneDnnBuilder, i: number): void => lowerNode(b, i, lowerings);
 
 /** One primitive for all of it, or for a single node, in any layout; others become a vector kernel. */
-function lowerGroup(b: Builder, cluster: Cluster): boolean {
+function lowerGroup(b: OneDnnBuilder, cluster: Cluster): boolean {
   if (lowerLayerNormGrad(b, cluster) || lowerSoftmaxGrad(b, cluster)) return true;
   const [first, ...others] = cluster.nodes as readonly [number, ...number[]];
   const node = b.node(first);

@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from '../../../graph/types.js';
 import type { Cluster } from '../../plan/fusion.js';
 import { readerOf, readersOf } from '../../plan/users.js';
 import { Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import type { Form } from '../ir.js';
 import { emitInto, type Operand } from './emit.js';
@@ -48,18 +48,18 @@ interface Known {
   readonly layers: Map<number, Layer>;
 }
 
-const known = new WeakMap<Builder, Known>();
-function knownOf(b: Builder): Known {
+const known = new WeakMap<OneDnnBuilder, Known>();
+function knownOf(b: OneDnnBuilder): Known {
   let found = known.get(b);
   if (!found) known.set(b, (found = { statistics: new Map(), layers: new Map() }));
   return found;
 }
 
 /** @param i the node of normalised rows, or of their gradient @param x their input */
-const keyOf = (b: Builder, i: number, x: number): string =>
+const keyOf = (b: OneDnnBuilder, i: number, x: number): string =>
   `${b.sourceOf(x)} ${b.node(i).shape} ${b.node(i).attrs.eps}`;
 
-export function lowerNormalizeRows(b: Builder, i: number): boolean {
+export function lowerNormalizeRows(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   if (shape.includes(0)) return false;
   const [x] = inputs as [number];
@@ -91,7 +91,7 @@ export function lowerNormalizeRows(b: Builder, i: number): boolean {
 }
 
 /** γ or β as a vector. */
-const vector = (b: Builder, i: number): Form => {
+const vector = (b: OneDnnBuilder, i: number): Form => {
   const size = [sizeOf(b.node(i).shape)];
   return b.form(i, size, b.dnnl.plain(size));
 };
@@ -104,7 +104,7 @@ const startsOf = ({ gamma, beta, x }: Gradients): number[] => [
 ];
 
 /** Lowers the gradients of a normalisation with scale and shift, at the first cluster that belongs to them. */
-export function lowerLayerNormGrad(b: Builder, { nodes }: Cluster): boolean {
+export function lowerLayerNormGrad(b: OneDnnBuilder, { nodes }: Cluster): boolean {
   const layer = known.get(b)?.layers.get(nodes.at(-1)!);
   const grads = layer?.grads;
   if (!layer || !grads) return false;
@@ -145,7 +145,7 @@ export function lowerLayerNormGrad(b: Builder, { nodes }: Cluster): boolean {
   return true;
 }
 
-export function lowerNormalizeRowsGrad(b: Builder, i: number): boolean {
+export function lowerNormalizeRowsGrad(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   const [dy, x] = inputs as [number, number];
   const statistics = known.get(b)?.statistics.get(keyOf(b, i, x));
@@ -163,25 +163,25 @@ export function lowerNormalizeRowsGrad(b: Builder, i: number): boolean {
 }
 
 /** The other input of a node that reads this value once. */
-function otherInput(b: Builder, node: number, value: number): number | undefined {
+function otherInput(b: OneDnnBuilder, node: number, value: number): number | undefined {
   const isOther = (input: number): boolean => b.sourceOf(input) !== b.sourceOf(value);
   const others = b.node(node).inputs.filter(isOther);
   return others.length === 1 && b.node(node).inputs.length === 2 ? others[0] : undefined;
 }
 
 /** Whether exactly these nodes are a cluster. */
-const isCluster = (b: Builder, ...nodes: readonly number[]): boolean =>
+const isCluster = (b: OneDnnBuilder, ...nodes: readonly number[]): boolean =>
   same(b.clusters.get(nodes.at(-1)!)?.nodes ?? [], nodes);
 
 /** Whether a value has one number for each position of a row, and is known. */
-function isVector(b: Builder, i: number, whole: Shape, size: number): boolean {
+function isVector(b: OneDnnBuilder, i: number, whole: Shape, size: number): boolean {
   const { shape, dtype } = b.node(i);
   const last = whole.slice(whole.length - shape.length);
   return dtype === 'float32' && sizeOf(shape) === size && same(shape, last) && b.values[i] !== undefined;
 }
 
 /** The scale and shift of normalised rows, and their gradients, if a primitive can compute them too. */
-function layerOf(b: Builder, rows: number): Layer | undefined {
+function layerOf(b: OneDnnBuilder, rows: number): Layer | undefined {
   const readers = readersOf(b, rows);
   const products = readers?.filter((reader) => b.node(reader).op === 'mul') ?? [];
   if (!readers || products.length !== readers.length || readers.length > 2) return undefined;
@@ -198,7 +198,7 @@ function layerOf(b: Builder, rows: number): Layer | undefined {
 }
 
 function affineOf(
-  b: Builder,
+  b: OneDnnBuilder,
   rows: number,
   product: number,
   size: number,
@@ -219,7 +219,7 @@ function affineOf(
 
 /** @param product dy · x̂ */
 function gradientsOf(
-  b: Builder,
+  b: OneDnnBuilder,
   rows: number,
   product: number,
   gamma: number,

@@ -8,7 +8,7 @@ import {
   Prop,
   Query,
 } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';

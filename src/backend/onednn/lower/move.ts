@@ -1,7 +1,7 @@
 import { copyPartsOf } from '../../plan/copies.js';
 import { rowMajor } from '../api/core.js';
 import { Arg, type DnnlType } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { emitInto } from './emit.js';
 
 /** Maximum number of dimensions of a reorder. */
@@ -24,7 +24,7 @@ export function lowerPermute(b: OneDnnBuilder, i: number): boolean {
 }
 
 /** Parts of the result, each a reorder between the strides of both sides. */
-export function lowerCopyParts(b: Builder, i: number): boolean {
+export function lowerCopyParts(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const out = b.newPlainForm(i);
   for (const [k, { dimensions, fromOffset, toOffset }] of copyPartsOf(node).entries()) {

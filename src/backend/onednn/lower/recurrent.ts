@@ -35,7 +35,7 @@ interface InputLayer {
  * A linear layer of which only a recurrent layer reads the result: its products are computed position by position, where
  * the recurrent layer adds to them, instead of being written to memory for all positions and read again.
  */
-export function lowerRecurrentInput(b: Builder, i: number): boolean {
+export function lowerRecurrentInput(b: OneDnnBuilder, i: number): boolean {
   const reader = readerOf(b, i);
   if (reader === undefined || b.node(reader).op !== 'recurrent') return false;
   const { inputs } = b.node(reader);
@@ -110,7 +110,11 @@ const inputProducts = ({ cell, size }: Sequence, features: number, bias: boolean
   }));
 
 /** Primitives that one thread computes for each position of a piece; undefined if the library has no fast ones. */
-function primitivesOf(b: Builder, { count }: Sequence, wanted: readonly Wanted[]): Product[] | undefined {
+function primitivesOf(
+  b: OneDnnBuilder,
+  { count }: Sequence,
+  wanted: readonly Wanted[],
+): Product[] | undefined {
   const d = b.dnnl;
   const rest = count % ROWS;
   const counts = [...(count >= ROWS ? [ROWS] : []), ...(rest > 0 ? [rest] : [])];
@@ -158,7 +162,7 @@ interface Placed {
  *
  * @param input computes the inputs of the gates, which the node reads otherwise
  */
-function lowerNative(b: Builder, i: number, input?: InputLayer): boolean {
+function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer): boolean {
   const { op, inputs, scope } = b.node(i);
   const { arena } = b;
   const layer = layerOf(b.graph, i);
@@ -287,7 +291,7 @@ interface Calls {
 }
 
 /** The calls of the products, piece by piece. */
-function callsOf(b: Builder, { count, length }: Sequence, placed: readonly Placed[]): Calls {
+function callsOf(b: OneDnnBuilder, { count, length }: Sequence, placed: readonly Placed[]): Calls {
   const d = b.dnnl;
   const pieces = Math.ceil(count / ROWS);
   const regions = new Set<Region>();

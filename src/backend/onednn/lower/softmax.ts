@@ -1,13 +1,13 @@
 import type { Cluster } from '../../plan/fusion.js';
 import { alongOf, logSoftmax } from '../../simd/norm/softmax.js';
 import { Arg } from '../api/dnnl.js';
-import type { Builder } from '../builder.js';
+import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { overwrite } from './elementwise.js';
 import { emitInto } from './emit.js';
 import { emitVectors } from './vectors.js';
 
-export function lowerSoftmax(b: Builder, i: number): boolean {
+export function lowerSoftmax(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   // Values of more than 12 dimensions are one vector for the library.
   if (shape.includes(0) || shape.length > 12) return false;
@@ -17,7 +17,7 @@ export function lowerSoftmax(b: Builder, i: number): boolean {
 }
 
 /** The library's logarithm of 1 is 1.4e-6: ours is exact, so a probability of 1 has the logarithm 0. */
-export const lowerLogSoftmax = (b: Builder, i: number): boolean =>
+export const lowerLogSoftmax = (b: OneDnnBuilder, i: number): boolean =>
   emitVectors(b, i, (pool) => logSoftmax(pool, alongOf(b.node(i).shape, b.node(i).attrs.axis as number)));
 
 /** Nodes of softmax's gradient: w = dy · y, s = Σ w, p = y · s and w − p, of which the last is the result. */
@@ -28,7 +28,7 @@ interface Gradient {
 }
 
 /** The gradient of softmax that begins with a cluster of one product; one primitive computes all of it. */
-export function lowerSoftmaxGrad(b: Builder, { nodes }: Cluster): boolean {
+export function lowerSoftmaxGrad(b: OneDnnBuilder, { nodes }: Cluster): boolean {
   const [weighted, ...others] = nodes as readonly [number, ...number[]];
   const found = others.length === 0 ? gradientFrom(b, weighted) : undefined;
   if (!found) return false;
@@ -53,7 +53,7 @@ export function lowerSoftmaxGrad(b: Builder, { nodes }: Cluster): boolean {
   return true;
 }
 
-function gradientFrom(b: Builder, weighted: number): Gradient | undefined {
+function gradientFrom(b: OneDnnBuilder, weighted: number): Gradient | undefined {
   const { op, inputs } = b.node(weighted);
   if (op !== 'mul' || b.wanted.has(weighted)) return undefined;
   const y = inputs.find((input) => b.node(input).op === 'softmax');
@@ -84,7 +84,7 @@ function gradientFrom(b: Builder, weighted: number): Gradient | undefined {
     : undefined;
 }
 
-function onlyReader(b: Builder, i: number): number | undefined {
+function onlyReader(b: OneDnnBuilder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
   return others.length === 0 && !b.wanted.has(i) ? only : undefined;
 }

@@ -1,6 +1,6 @@
 import { sizeOf } from '../../../graph/types.js';
 import type { AvgPoolAttrs, MaxPoolAttrs } from '../../../ops/pool.js';
-import type { Builder } from '../builder.js';
+import type { WebGpuBuilder } from '../builder.js';
 import { numbers } from '../kernels/product.js';
 import { emitElements, emitScratch } from './emit.js';
 

@@ -1,6 +1,6 @@
 import { type Formula, f, substitute } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
-import type { Builder, Value } from '../builder.js';
+import type { Value, WebGpuBuilder } from '../builder.js';
 import { directGroups } from '../kernels/direct.js';
 import type { Product } from '../kernels/product.js';
 import { param } from '../kernels/program.js';
@@ -53,7 +53,7 @@ function partsFor(
 }
 
 /** Adds the steps of a product, and of what follows it. */
-export function emitProduct(b: Builder, i: number, inputs: readonly Value[], task: Task): void {
+export function emitProduct(b: WebGpuBuilder, i: number, inputs: readonly Value[], task: Task): void {
   const { rows, columns, layers, bias, sums, along = false } = task;
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
