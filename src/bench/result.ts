@@ -209,7 +209,7 @@ export const peerPrecision = (mode: string): string => (mode.includes('bf16') ? 
 /** Whether a result is one of the rows for onednn and the usual network, which do not name them. */
 export const ofUsual = ({ device }: StepResult): boolean => device.engine === 'onednn';
 
-/** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json`; of other devices than onednn `train-32-resnet-resnet-20-wasm-2t-…` */
+/** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json`; of other devices than onednn `train-32-PAPER-PRESET-wasm-2t-…` */
 export function resultFile(result: Result): string {
   const parts: (string | number | undefined)[] = [result.what];
   if (result.what === 'train' || result.what === 'infer')

@@ -7,7 +7,7 @@ import { measureOverhead } from '../../bench/overhead.js';
 import { MissingPeerError, PEERS, peerFolder } from '../../bench/peers.js';
 import { traceEvents } from '../../bench/profile.js';
 import { type Result, saveResult } from '../../bench/result.js';
-import { measureStart } from '../../bench/start.js';
+import { measureStart } from '../../bench/start/start.js';
 import { measureSuite } from '../../bench/suite/suite.js';
 import { UsageError } from '../../errors/errors.js';
 import { writeFileAtomic } from '../../files/atomic.js';

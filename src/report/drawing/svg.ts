@@ -9,7 +9,7 @@ const colours = (c: Palette): string =>
 .acc{stroke:${c['line-2']};fill:${c['line-2']}}.acc-t{fill:${c['line-2']}}.halo{stroke:${c.sheet}}
 .box{fill:${c.well};stroke:${c['rule-2']}}.side{fill:${c.rule};stroke:${c['rule-2']}}.top{fill:${c.paper};stroke:${c['rule-2']}}
 .bar,.heat{fill:${c['line-1']}}.good{fill:${c.good}}.bad{fill:${c.bad}}.empty{fill:${c.well}}.frame{stroke:${c.rule}}.on,.gap{fill:${c.sheet}}
-${Array.from({ length: COLOURS }, (_, i) => `.s${i}{stroke:${c[`run-${i + 1}` as keyof Palette]}}`).join('')}`;
+${Array.from({ length: SERIES_COLOURS }, (_, i) => `.s${i}{stroke:${c[`run-${i + 1}` as keyof Palette]}}`).join('')}`;
 
 /** One style for all figures, with light and dark themes and fonts for both languages, so that figures can share a page. */
 const STYLE = `

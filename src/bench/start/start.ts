@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import type { DeviceName } from '../backend/device-names.js';
-import { resultHead } from './machine.js';
-import type { StartResult } from './result.js';
-import { Side } from './side.js';
-import { median } from './stats.js';
+import type { DeviceName } from '../../backend/device-names.js';
+import { resultHead } from '../machine.js';
+import type { StartResult } from '../result.js';
+import { Side } from '../side.js';
+import { median } from '../stats.js';
 
 const run = promisify(execFile);
 

@@ -1,9 +1,9 @@
-import { openDevice } from '../backend/open.js';
-import { sizeOf } from '../graph/types.js';
-import { CrossEntropyLoss } from '../nn/index.js';
-import { SGD } from '../optim/index.js';
-import { tensor } from '../tensor/tensor.js';
-import { buildNetwork, CLASSES, usualNetwork } from './network.js';
+import { openDevice } from '../../backend/open.js';
+import { sizeOf } from '../../graph/types.js';
+import { CrossEntropyLoss } from '../../nn/index.js';
+import { SGD } from '../../optim/index.js';
+import { tensor } from '../../tensor/tensor.js';
+import { buildNetwork, CLASSES, usualNetwork } from '../network.js';
 
 /*
  * Opens a device and runs two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints when each was done,
