@@ -14,7 +14,7 @@ import { Client, cpuSeconds } from './event-clients.js';
  * How much a training is slowed by many clients that follow it, measured by processor time, which other work on the
  * machine hardly changes: in turns with and without clients, the processor time of a step of the training, and that of the
  * server, which takes it from a training that uses all cores.
- *   npm run build && node dist/bench/daily/serve-training.js --clients 50 --seconds 20 --rounds 4
+ *   npm run build && node dist/bench/daily/serve-training.js --clients 50 --seconds 20 --rounds 4 --preset notes
  * Prints one JSON object.
  */
 const { values } = parseArgs({
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '50' },
     seconds: { type: 'string', default: '20' },
     rounds: { type: 'string', default: '4' },
+    preset: { type: 'string', default: 'notes' },
   },
 });
 const [count, seconds, rounds] = [Number(values.clients), Number(values.seconds), Number(values.rounds)];
@@ -29,7 +30,7 @@ const RUN = 'training';
 
 const root = mkdtempSync(join(tmpdir(), 'paperweight-bench-'));
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-const flags = ['--preset', 'notes', '--dataset', 'shapes10', '--epochs', '1000', '--eval-limit', '1'];
+const flags = ['--preset', values.preset, '--dataset', 'shapes10', '--epochs', '1000', '--eval-limit', '1'];
 const training = spawn(process.execPath, [main, 'train', ...flags, '--run', join(root, RUN)], {
   stdio: ['ignore', 'ignore', 'inherit'],
 });
@@ -47,6 +48,7 @@ interface Turn {
   readonly steps: number;
   readonly trainingSeconds: number;
   readonly serverSeconds: number;
+  readonly seconds: number;
   readonly lines: number;
 }
 
@@ -66,6 +68,7 @@ async function turn(clients: number, address: string, serverPid: number): Promis
   };
   const first = await next();
   const before = { training: cpuSeconds(training.pid)!, server: cpuSeconds(serverPid)!, lines: received() };
+  const began = performance.now();
   await sleep(1000 * seconds);
   const last = await next();
   const result = {
@@ -73,6 +76,7 @@ async function turn(clients: number, address: string, serverPid: number): Promis
     trainingSeconds: cpuSeconds(training.pid)! - before.training,
     serverSeconds: cpuSeconds(serverPid)! - before.server,
     lines: received() - before.lines,
+    seconds: (performance.now() - began) / 1000,
   };
   for (const client of all) client.end();
   await Promise.all(running);
@@ -99,18 +103,23 @@ try {
     without: aStep(without, (t) => t.serverSeconds),
     with: aStep(with_, (t) => t.serverSeconds),
   };
+  const aSecond = (turns: readonly Turn[]) =>
+    sum(turns, (t) => t.serverSeconds) / sum(turns, (t) => t.seconds) / availableParallelism();
   const percent = (part: number) => Number(((100 * part) / step.without).toFixed(2));
   console.log(
     JSON.stringify({
+      preset: values.preset,
       clients: count,
       cores: availableParallelism(),
       steps: sum([...without, ...with_], ({ steps }) => steps),
       linesReceived: sum(with_, ({ lines }) => lines),
       processorSecondsOfStep: step,
       processorSecondsOfServerForStep: server_,
-      // What the training itself takes more, and what the server takes from it.
+      // What the training itself takes more, what the server takes for each step, and of the whole machine: it looks for
+      // new lines at fixed times, so with fast steps it does not take more.
       trainingPercent: percent(step.with - step.without),
-      serverPercent: percent(server_.with - server_.without),
+      serverPercentOfStep: percent(server_.with - server_.without),
+      serverPercentOfMachine: Number((100 * (aSecond(with_) - aSecond(without))).toFixed(2)),
     }),
   );
 } finally {
