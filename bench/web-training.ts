@@ -46,7 +46,15 @@ try {
       await page.locator('#devices', { hasText: /./ }).waitFor();
       await page.click('#start');
       await page.locator('#status', { hasText: /^Step ([3-9]|\d\d+) / }).waitFor({ timeout: 120_000 });
+      const session = await page.context().newCDPSession(page);
+      await session.send('Performance.enable');
+      const busy = async (): Promise<number> => {
+        const { metrics } = await session.send('Performance.getMetrics');
+        return metrics.find(({ name }) => name === 'TaskDuration')!.value;
+      };
+      const before = await busy();
       const gaps = await page.evaluate<number[]>(COUNT);
+      const tasks = (await busy()) - before;
       const sorted = gaps.toSorted((a, b) => a - b);
       const status = (await page.textContent('#status')) ?? '';
       rows.push({
@@ -54,6 +62,8 @@ try {
         network,
         imagesPerSecond: Number(/(\d+) images a second/.exec(status)?.[1]),
         framesPerSecond: Math.round((1000 * gaps.length) / gaps.reduce((a, b) => a + b, 0)),
+        /** Of the page's own thread: its tasks, such as drawing the charts. */
+        busyPercent: Math.round((100 * tasks) / seconds),
         p95Ms: Math.round(sorted[Math.floor(0.95 * sorted.length)]!),
         worstMs: Math.round(sorted.at(-1)!),
       });

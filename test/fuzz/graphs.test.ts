@@ -196,6 +196,30 @@ test('a result that is off by 1 % is a difference, and is shrunk to one statemen
   await device.close();
 });
 
+test('a mean may be rounded, which moves all elements in one direction', async () => {
+  const { device, bfloat16 } = await open({ device: 'reference', precision: 'float32', threads: 1 });
+  // The gradient of a bias before a batch norm is 0: a sum over 2,352 elements that all have the mean's error.
+  const program: Program = {
+    ...chain,
+    leaves: [leaf(12, 3, 14, 14), leaf(3, 1, 1), { ...leaf(3), fill: { values: [1, 1, 1] } }, leaf(3)],
+    body: [
+      { kind: 'add', inputs: [0, 1], attrs: {} },
+      { kind: 'batchNormTrain', inputs: [4, 2, 3], attrs: { eps: 1e-5 } },
+    ],
+    outputs: [],
+    loss: [{ value: 5, as: 'sum' }],
+  };
+  const verdict = (error: number) => {
+    const spoil = (values: TypedArray): void => {
+      if (values.length === 3) values[0]! += error;
+    };
+    return check({ device: wrong(device, 'batchNormTrainGrad', spoil), bfloat16 }, program);
+  };
+  assert.equal((await verdict(0.01)).kind, 'same');
+  assert.equal((await verdict(1)).kind, 'different');
+  await device.close();
+});
+
 test('a program too close to a kink is not compared', async () => {
   const { device, bfloat16 } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   const program: Program = {
