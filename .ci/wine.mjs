@@ -59,7 +59,7 @@ async function commands() {
       code === 0 && expected.test(output) ? undefined : `expected ${expected}`,
     );
   const small = '--dataset shapes10 --batch-size 8 --eval-limit 20';
-  const first = `start -- ${small} --max-steps 2 --run runs/first`;
+  const first = `start -- ${small} --hidden 256 --max-steps 2 --run runs/first`;
   await run('npm start', /The run is in runs\\first;/, first, npm);
   await run('npm test', /^ℹ fail 0$/m, 'test -- files/rename', npm);
   await run('doctor finds the DLL', /^engine +onednn 2\.6\.0 \(.*\\dnnl\.dll\)$/m, 'doctor');
