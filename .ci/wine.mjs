@@ -33,7 +33,7 @@ const TESTS = [
   'train/resume',
   'train/lost-device',
   'serve/runs',
-  'cli/signals',
+  'cli/terminal/interrupt',
   'cli/weights',
   'cli/paths',
   // What computes.
