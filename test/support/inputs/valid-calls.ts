@@ -97,8 +97,10 @@ add('rand', core.rand, [2, 3]);
 add('randn', core.randn, [2, 3]);
 add('randint', core.randint, 0, 5, [2, 3]);
 add('randperm', core.randperm, 4);
-for (const name of ['zerosLike', 'onesLike', 'randLike', 'randnLike'] as const)
-  add(name, core[name], f(2, 3));
+add('zerosLike', core.zerosLike, f(2, 3));
+add('onesLike', core.onesLike, f(2, 3));
+add('randLike', core.randLike, f(2, 3));
+add('randnLike', core.randnLike, f(2, 3));
 add('fullLike', core.fullLike, f(2, 3), 1);
 add('tensor', core.tensor, [1, 2, 3, 4], { shape: [2, 2], dtype: 'float32' });
 const wanted = f(2, 3);
