@@ -15,7 +15,8 @@ const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
 export const defaultDataset = (
   { datasets = {}, recipes }: Pick<Paper, 'datasets' | 'recipes'>,
   recipe: string,
-): string | undefined => recipes[recipe]?.dataset ?? Object.keys(datasets)[0];
+): string | undefined =>
+  recipes[recipe]?.dataset ?? Object.keys(datasets).find((name) => !datasets[name]!.byNameOnly);
 
 /** A data set of the paper's own; undefined for a built-in one. @throws UsageError for a name that is neither */
 export function ownDataset(paper: Pick<Paper, 'name' | 'datasets'>, name: string): PaperDataset | undefined {

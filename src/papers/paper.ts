@@ -100,6 +100,8 @@ export interface ForeignWeights {
 export interface PaperDataset {
   /** A few words for `--help`. */
   readonly about: string;
+  /** Used only where it is named, never as the default. */
+  readonly byNameOnly?: boolean;
   /** @param options.data the folder that `--data` names */
   open(options: { readonly train: boolean; readonly data?: string | undefined }): AnySet | Promise<AnySet>;
 }
@@ -141,7 +143,7 @@ export interface Paper<M extends Module = Module> {
   readonly recipes: Readonly<Record<string, Recipe>>;
   /** Builds the network with newly initialised weights. Preset, init and options have been validated. */
   build(config: ModelConfig): M;
-  /** Data sets of its own by name, besides the built-in ones; the first one is then the default. */
+  /** Data sets of its own by name, besides the built-in ones; the first one that is not `byNameOnly` is the default. */
   readonly datasets?: Readonly<Record<string, PaperDataset>>;
   /**
    * How it is trained and measured, if that is not by cross-entropy on labelled images: another loss, a whole step,

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { Subset } from '../../data/subset.js';
 import * as transforms from '../../data/transforms/index.js';
 import type { Module } from '../../nn/module.js';
-import { openDataset } from '../../train/datasets.js';
+import { cifar10Part } from '../cifar10-part.js';
 import { definePaper, option } from '../paper.js';
 import { charts } from './charts.js';
 import { claims } from './claims.js';
@@ -11,8 +10,6 @@ import { recipes } from './recipe.js';
 import { training } from './training.js';
 
 const count = z.number().int().positive();
-/** Of CIFAR-10's images: the first of its training files, which are in random order. */
-const PART = 5000;
 
 export default definePaper<Module>({
   id: 'adam',
@@ -41,20 +38,7 @@ export default definePaper<Module>({
     ),
   }),
   recipes,
-  datasets: {
-    'cifar10-part': {
-      about: `the first ${PART.toLocaleString('en-US')} training images of CIFAR-10`,
-      open: async ({ train, data }) => {
-        const all = await openDataset({ dataset: 'cifar10', data, train });
-        return train
-          ? new Subset(
-              all,
-              Int32Array.from({ length: PART }, (_, i) => i),
-            )
-          : all;
-      },
-    },
-  },
+  datasets: { 'cifar10-part': cifar10Part(5000) },
   build: ({ preset, classes, dropout, options = {} }) => {
     const net = { numClasses: classes.length, dropout };
     const builders: Readonly<Record<Network, () => Module>> = {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { Subset } from '../../data/subset.js';
 import * as transforms from '../../data/transforms/index.js';
 import type { Module } from '../../nn/module.js';
-import { openDataset } from '../../train/datasets.js';
+import { cifar10Part } from '../cifar10-part.js';
 import { definePaper, option } from '../paper.js';
 import { charts, samples } from './charts.js';
 import { claims } from './claims.js';
@@ -13,8 +12,6 @@ import { Residual } from './residual.js';
 import { SIZES, type Size } from './sizes.js';
 
 const count = z.number().int().positive();
-/** Of CIFAR-10's images: the first of its training files, which are in random order. */
-const PART = 5000;
 
 export default definePaper<Module>({
   id: 'vit',
@@ -37,20 +34,7 @@ export default definePaper<Module>({
     width: option(count, '<n>', 'features of a token (default: the preset’s)'),
   }),
   recipes,
-  datasets: {
-    'cifar10-part': {
-      about: `the first ${PART.toLocaleString('en-US')} training images of CIFAR-10`,
-      open: async ({ train, data }) => {
-        const all = await openDataset({ dataset: 'cifar10', data, train });
-        return train
-          ? new Subset(
-              all,
-              Int32Array.from({ length: PART }, (_, i) => i),
-            )
-          : all;
-      },
-    },
-  },
+  datasets: { 'cifar10-part': cifar10Part(5000) },
   build: ({ preset, classes, imageSize, dropout, options = {} }) => {
     const numClasses = classes.length;
     if (preset === 'residual') return new Residual(numClasses);
