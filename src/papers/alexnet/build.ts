@@ -8,7 +8,7 @@ import type { ModelConfig, TrainConfig } from '../../run/config.js';
 import { option, type PaperViews } from '../paper.js';
 import { FourLayerNet } from './four-layer.js';
 import { type Init, initialise } from './initialise.js';
-import { ACTIVATIONS, NORMS, POOLINGS } from './layers.js';
+import { ACTIVATIONS, NORMS, PIXELS, POOLINGS } from './layers.js';
 import { AlexNet, type AlexNetPreset, MIDDLE_LAYERS } from './model.js';
 
 /** The preset of the small network of Figure 1 and section 3.3. */
@@ -17,7 +17,11 @@ export const FOUR_LAYER = 'four-layer';
 const WHOLE = 'Invalid input: expected a whole number of at least 1';
 
 export const alexNetOptions = z.object({
-  activation: option(z.enum(ACTIVATIONS), '<name>', 'relu, leaky-relu, tanh or sigmoid (default: relu)'),
+  activation: option(
+    z.enum(ACTIVATIONS),
+    '<name>',
+    'relu, leaky-relu, tanh, scaled-tanh or sigmoid (default: relu)',
+  ),
   norm: option(z.enum(NORMS), '<name>', 'lrn, batch or none (default: set by the preset)'),
   pooling: option(z.enum(POOLINGS), '<name>', 'overlapping or plain (default: overlapping)'),
   towers: option(
@@ -30,55 +34,70 @@ export const alexNetOptions = z.object({
   hidden: option(
     z.int({ error: WHOLE }).min(1, { error: WHOLE }),
     '<n>',
-    'units of a hidden fully connected layer (default: 4096)',
+    'units of a hidden fully connected layer (default: 4096; four-layer: no such layer)',
+  ),
+  pixels: option(
+    z.enum(PIXELS),
+    '<name>',
+    'scale of the four-layer network’s images, minus their mean: standardised or bytes (default: standardised)',
   ),
 });
 
 /** Builds the network of a model configuration with newly initialised weights. */
 export function buildAlexNet({ preset, classes, dropout, init, options = {} }: ModelConfig): Module {
-  const { towers, without, hidden, ...shared } = alexNetOptions.parse(options);
+  const { towers, without, pixels, ...shared } = alexNetOptions.parse(options);
   const numClasses = classes.length;
   if (preset === FOUR_LAYER) {
-    const alien = Object.entries({ towers, without, hidden }).find(([, value]) => value !== undefined);
-    if (alien)
+    const third = without === undefined || without === 'conv3';
+    if (towers !== undefined || !third)
       throw new UsageError({
-        what: `The four-layer network has no option ${alien[0]}`,
-        expected: 'one of activation, norm, pooling, width',
-        got: alien.join(' '),
+        what: `The four-layer network has no ${third ? 'option towers' : without}`,
+        expected: third
+          ? 'one of activation, norm, pooling, width, without, hidden, pixels'
+          : 'conv3, the only one that can be removed',
+        got: third ? `towers ${towers}` : `without ${without}`,
       });
-    const model = new FourLayerNet({ numClasses, ...shared });
-    initialise(model, init as Init, shared.activation);
+    const model = new FourLayerNet({ numClasses, ...shared, ...(without ? { without } : {}) });
+    initialise(model, init as Init, shared.activation, { bytes: pixels === 'bytes' });
     return model;
   }
+  if (pixels !== undefined)
+    throw new UsageError({
+      what: 'AlexNet has no option pixels',
+      expected: 'the four-layer preset, to choose the scale of its images',
+      got: `pixels ${pixels}`,
+      next: 'leave it out, or choose --preset four-layer',
+    });
   const model = new AlexNet({
     numClasses,
     preset: preset as AlexNetPreset,
     dropout,
     towers,
     without,
-    hidden,
     ...shared,
   });
   const positive = ['conv2', 'conv4', 'conv5'].flatMap((name) => model.convolutions.get(name) ?? []);
-  initialise(model, init as Init, shared.activation, new Set(positive));
+  initialise(model, init as Init, shared.activation, { positive: new Set(positive) });
   return model;
 }
 
 const HALF = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 /** Mean and standard deviation per channel of CIFAR-10's 50,000 training images, scaled to [0, 1]. */
 const CIFAR10 = { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] };
+/** Minus the mean, as bytes. */
+const BYTES = { ...CIFAR10, std: [1 / 255, 1 / 255, 1 / 255] };
 
 /**
  * Transforms for training and test images. AlexNet: resize, scale to [0, 1], then to [−1, 1] as in the notes.
  * Four-layer network: subtract the per-channel mean of the training images and divide by their standard deviation
- * (the paper subtracts the mean image). `crop-mirror` is section 4.1 on small images: shift by up to an eighth of
+ * unless the option `pixels` says otherwise (the paper subtracts the mean image). `crop-mirror` is section 4.1 on small images: shift by up to an eighth of
  * the side and mirror half of the images. `crop-mirror-colour` is sections 2 and 4.1 unchanged, for images larger
  * than the network's input.
  *
  * @throws UsageError for `crop-mirror-colour` without statistics, or if the images are not larger than the input
  */
 export function alexNetTransforms(
-  { preset, imageSize }: Pick<ModelConfig, 'preset' | 'imageSize'>,
+  { preset, imageSize, options }: Pick<ModelConfig, 'preset' | 'imageSize' | 'options'>,
   augment: NonNullable<TrainConfig['augment']> = 'none',
   statistics?: ImageStatistics,
 ): PaperViews {
@@ -92,7 +111,8 @@ export function alexNetTransforms(
       next: 'train on an image folder with --dataset imagefolder, at its image size or below',
     });
   }
-  const { mean, std } = preset === FOUR_LAYER ? CIFAR10 : HALF;
+  const small = options?.pixels === 'bytes' ? BYTES : CIFAR10;
+  const { mean, std } = preset === FOUR_LAYER ? small : HALF;
   const resize = transforms.resize([imageSize, imageSize]);
   const finish = [transforms.toTensor(), transforms.normalize(mean, std)];
   const moved = [

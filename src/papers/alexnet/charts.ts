@@ -1,5 +1,6 @@
 import { type Chart, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
 import type { Results } from '../claims/result.js';
+import { CONDITIONS, FURTHER, ratiosOf } from './conditions.js';
 import { measuredCurve, type Start, TARGET } from './figure1.js';
 import { ACTIVATIONS, type Activation } from './layers.js';
 import * as variants from './variants.js';
@@ -10,6 +11,7 @@ const NAMES: Readonly<Record<Activation, string>> = {
   relu: 'ReLU',
   'leaky-relu': 'LeakyReLU',
   tanh: 'tanh',
+  'scaled-tanh': 'scaled tanh',
   sigmoid: 'sigmoid',
 };
 
@@ -36,6 +38,22 @@ export const charts = (results: Results): Chart[] => [
     en: 'Figure 1 reproduced from the small initial weights of cuda-convnet',
     zh: '复现图 1：采用 cuda-convnet 的小初始权重',
   }),
+  {
+    name: 'figure-1-conditions',
+    title: {
+      en: 'Figure 1 under other conditions: how much longer tanh takes than ReLU, and the paper’s factor',
+      zh: '其他条件下的图 1：tanh 所需轮数是 ReLU 的几倍，以及论文所述倍数',
+    },
+    xLabel: { en: 'condition', zh: '条件' },
+    yLabel: { en: 'epochs with tanh / epochs with ReLU', zh: 'tanh 轮数 / ReLU 轮数' },
+    unit: '',
+    dots: true,
+    mark: 6,
+    series: ratiosOf([...CONDITIONS, ...FURTHER], results).map(({ condition, bound }, i) => ({
+      label: `${i + 1} ${condition.id}`,
+      points: [{ step: i + 1, value: bound }],
+    })),
+  },
   {
     name: 'normalisation',
     title: {

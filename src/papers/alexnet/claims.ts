@@ -2,6 +2,7 @@ import type { Claim, Judgement, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
 import { compared, divergence, overfit, single, testError, trainError, unmeasured } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
+import { conditionsClaims } from './claims-conditions.js';
 import { countedClaims } from './claims-counted.js';
 import { figure1Claim } from './figure1.js';
 import type { Activation } from './layers.js';
@@ -117,6 +118,7 @@ const measured: readonly Claim[] = [
       };
     },
   ),
+  ...conditionsClaims,
   compared({
     id: 'lrn-four-layer',
     section: '3.3',

@@ -26,6 +26,7 @@ const MIDDLE: Readonly<Record<Activation, number>> = {
   relu: 0.01,
   'leaky-relu': 0.01,
   tanh: 0.01,
+  'scaled-tanh': 0.01,
   sigmoid: 0.1,
 };
 

@@ -10,6 +10,10 @@ export interface FourLayerOptions {
   pooling?: Pooling;
   /** `half`: half as many kernels in the first two convolutions. */
   width?: 'full' | 'half';
+  /** Removes the third convolution with its activation. */
+  without?: 'conv3';
+  /** Units of a hidden fully connected layer; default none. */
+  hidden?: number;
 }
 
 /**
@@ -17,6 +21,9 @@ export interface FourLayerOptions {
  * to images in bytes; here images are divided by their standard deviation of about 63, so Σ x² is smaller by 63².
  */
 const LRN = { size: 5, alpha: 1e-3 * 63 ** 2, beta: 0.75, k: 1 };
+
+/** Kernels of the third convolution. */
+const LAST = 64;
 
 /**
  * Four-layer convolutional network for CIFAR-10; Figure 1 and section 3.3 use one without specifying it. This is
@@ -32,18 +39,24 @@ export class FourLayerNet extends nn.Module {
   /** @throws UsageError for an unknown option */
   constructor(options: FourLayerOptions = {}) {
     super();
-    checkOptionNames('FourLayerNet', options, ['numClasses', 'activation', 'norm', 'pooling', 'width']);
+    checkOptionNames('FourLayerNet', options, [
+      ...['numClasses', 'activation', 'norm', 'pooling'],
+      ...['width', 'without', 'hidden'],
+    ]);
     const {
       numClasses = 10,
       activation = 'relu',
       norm = 'none',
       pooling = 'overlapping',
       width = 'full',
+      without,
+      hidden,
     } = options;
     const window = pooling === 'plain' ? 2 : 3;
     // 32 → 16 → 8 → 4 for any window, as in cuda-convnet.
     // A monotone activation commutes with max pooling and is cheaper after it, on a quarter of the values.
-    const pool = () => [new nn.MaxPool2d(window, { stride: 2, ceilMode: true }), makeActivation(activation)];
+    const down = () => new nn.MaxPool2d(window, { stride: 2, ceilMode: true });
+    const pool = () => [down(), makeActivation(activation)];
     const normal = (channels: number): nn.Module[] => {
       if (norm === 'batch') return [new nn.BatchNorm2d(channels)];
       const { size, ...constants } = LRN;
@@ -54,9 +67,13 @@ export class FourLayerNet extends nn.Module {
     this.features = new nn.Sequential(
       ...[conv(3, kernels), ...pool(), ...normal(kernels)],
       ...[conv(kernels, kernels), ...pool(), ...normal(kernels)],
-      ...[conv(kernels, 64), ...pool()],
+      ...(without ? [down()] : [conv(kernels, LAST), ...pool()]),
     );
-    this.classifier = new nn.Sequential(new nn.Linear(64 * 4 * 4, numClasses));
+    const features = (without ? kernels : LAST) * 4 * 4;
+    this.classifier = new nn.Sequential(
+      ...(hidden ? [new nn.Linear(features, hidden), makeActivation(activation)] : []),
+      new nn.Linear(hidden ?? features, numClasses),
+    );
   }
 
   forward(x: Tensor): Tensor {

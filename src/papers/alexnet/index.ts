@@ -1,7 +1,9 @@
+import { cifar10Part } from '../cifar10-part.js';
 import { definePaper } from '../paper.js';
 import { alexNetOptions, alexNetTransforms, buildAlexNet, FOUR_LAYER } from './build.js';
 import { charts } from './charts.js';
 import { claims } from './claims.js';
+import { PART, PART_NAME } from './conditions.js';
 import { INITS } from './initialise.js';
 import { namings, translate } from './names.js';
 import { recipes } from './recipe.js';
@@ -29,6 +31,8 @@ export default definePaper({
   inits: INITS,
   options: alexNetOptions,
   recipes,
+  // For a search over many short trainings.
+  datasets: { [PART_NAME]: { ...cifar10Part(PART), byNameOnly: true } },
   build: buildAlexNet,
   transforms: alexNetTransforms,
   lastBias: 'classifier.6.bias',

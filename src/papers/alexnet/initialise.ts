@@ -11,20 +11,24 @@ type Layer = Conv2d | Linear;
 /**
  * Overwrites the initial weights of a model that PyTorch's default initialised.
  *
- * @param positive convolutions whose biases start above 0 in the paper's and Caffe's initialisation
+ * @param options `positive`: convolutions whose biases start above 0 in the paper's and Caffe's initialisation; `bytes`:
+ *   images are not divided by their standard deviation
  */
 export function initialise(
   model: Module,
   init: Init,
   activation: Activation = 'relu',
-  positive: ReadonlySet<Module> = new Set(),
+  {
+    positive = new Set(),
+    bytes = false,
+  }: { readonly positive?: ReadonlySet<Module>; readonly bytes?: boolean } = {},
 ): void {
   const layers = model
     .namedModules()
     .flatMap(([, m]) => (m instanceof Conv2d || m instanceof Linear ? [m] : []));
   if (init === 'kaiming') kaiming(layers, activation);
   if (init === 'paper') gaussian(layers, positive, { bias: 1, hiddenStd: 0.01 });
-  if (init === 'cuda-convnet') small(layers);
+  if (init === 'cuda-convnet') small(layers, bytes ? 1 : 63);
   // models/bvlc_alexnet/train_val.prototxt uses 0.1: with biases of 1 its authors saw the loss stay flat at first.
   if (init === 'caffe') gaussian(layers, positive, { bias: 0.1, hiddenStd: 0.005 });
 }
@@ -33,6 +37,8 @@ const NONLINEARITY: Readonly<Record<Activation, Nonlinearity>> = {
   relu: 'relu',
   'leaky-relu': 'leakyRelu',
   tanh: 'tanh',
+  // It is made so that outputs have the variance of its inputs.
+  'scaled-tanh': 'linear',
   sigmoid: 'sigmoid',
 };
 
@@ -67,12 +73,12 @@ function gaussian(
 
 /**
  * The small initial weights of the author's cuda-convnet, layers-18pct.cfg: N(0, 0.0001²) in the first convolution,
- * N(0, 0.01²) elsewhere. There, images are bytes; here they are divided by about 63, so the first convolution's
- * weights are 63 times larger to give the same feature maps.
+ * N(0, 0.01²) elsewhere. There, images are bytes; where they are divided by about 63, the first convolution's weights
+ * are 63 times larger to give the same feature maps.
  */
-function small(layers: readonly Layer[]): void {
+function small(layers: readonly Layer[], scale: number): void {
   for (const [i, layer] of layers.entries()) {
-    normal(layer.weight, { std: i === 0 ? 1e-4 * 63 : 0.01 });
+    normal(layer.weight, { std: i === 0 ? 1e-4 * scale : 0.01 });
     if (layer.bias) constant(layer.bias, 0);
   }
 }

@@ -30,22 +30,29 @@ const sameShapes = (layers: readonly Layer[], shapes: readonly (readonly number[
   layers.length === shapes.length && layers.every(({ shape }, i) => String(shape) === String(shapes[i]));
 
 function fourLayer(conv: Layer[], fc: Layer[], norm: Layer[], classes: number): Recognised | undefined {
-  for (const width of ['full', 'half'] as const) {
-    const k = width === 'half' ? 16 : 32;
-    if (
-      !sameShapes(conv, [
+  const hidden = fc.length === 2 ? fc[0]!.shape[0]! : undefined;
+  for (const width of ['full', 'half'] as const)
+    for (const without of [undefined, 'conv3'] as const) {
+      const k = width === 'half' ? 16 : 32;
+      const first = [
         [k, 3, 5, 5],
         [k, k, 5, 5],
-        [64, k, 5, 5],
-      ])
-    )
-      continue;
-    if (!sameShapes(fc, [[classes, 64 * 4 * 4]])) continue;
-    const kind = normOf(conv, norm);
-    if (kind === undefined) return undefined;
-    const options = { ...(width === 'half' ? { width } : {}), ...(kind === 'none' ? {} : { norm: kind }) };
-    return { preset: FOUR_LAYER, classes, options, assumed: assumptions(kind) };
-  }
+      ];
+      if (!sameShapes(conv, without ? first : [...first, [64, k, 5, 5]])) continue;
+      const features = (without ? k : 64) * 4 * 4;
+      const units = hidden === undefined ? [features, classes] : [features, hidden, classes];
+      const last = units.slice(1).map((outputs, i) => [outputs, units[i]!]);
+      if (!sameShapes(fc, last)) continue;
+      const kind = normOf(conv, norm);
+      if (kind === undefined) return undefined;
+      const options = {
+        ...(width === 'half' ? { width } : {}),
+        ...(kind === 'none' ? {} : { norm: kind }),
+        ...(without ? { without } : {}),
+        ...(hidden === undefined ? {} : { hidden }),
+      };
+      return { preset: FOUR_LAYER, classes, options, assumed: assumptions(kind) };
+    }
   return undefined;
 }
 

@@ -144,7 +144,7 @@ describe('AlexNet’s options', () => {
       );
     refused(
       { options: { activation: 'gelu' } },
-      /cannot have activation gelu\. Expected one of relu, leaky-relu, tanh, sigmoid;/,
+      /cannot have activation gelu\. Expected one of relu, leaky-relu, tanh, scaled-tanh, sigmoid;/,
     );
     refused({ options: { towers: 3 } }, /towers 3\. Expected 1 or 2/);
     refused({ options: { depth: 9 } }, /no option depth.*activation/);

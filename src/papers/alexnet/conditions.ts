@@ -1,0 +1,213 @@
+import { resultsOf, type Text } from '../claims/claim.js';
+import type { Job, Variant } from '../claims/job.js';
+import { epochsTo } from '../claims/kinds.js';
+import type { Result, Results } from '../claims/result.js';
+import { type Search, searchRate } from '../claims/search.js';
+import { partsOf } from '../paper.js';
+import { TARGET } from './figure1.js';
+import type { Init } from './initialise.js';
+import { recipes } from './recipe.js';
+
+/*
+ * Figure 1 under other conditions than the paper may have had. Each network trains on few images, so that all conditions
+ * can be searched on two cores.
+ */
+
+/** Training images. */
+export const PART = 1000;
+export const PART_NAME = `cifar10-${PART}`;
+export const SEARCH_EPOCHS = 3;
+/** Smaller than the recipe's, since there are few images. */
+export const BATCH = 16;
+/** Training stops after this many epochs even if the target is not reached. */
+export const MOST_EPOCHS = 60;
+const SEARCH_SEED = 0;
+const SEED = 1;
+const EPOCH_SECONDS = 0.4;
+
+/** Candidate learning rates, about √10 apart. */
+const LADDER = [
+  1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1,
+];
+
+/** Where searches begin unless a condition says otherwise. */
+const MIDDLE = { relu: 0.001, tanh: 0.003 };
+
+type Options = NonNullable<Variant['model']['options']>;
+
+/** One setting of the comparison, which differs from the first one in what its name says. */
+export interface Condition {
+  /** Part of its files' names, and its label in the figure. */
+  readonly id: string;
+  readonly name: Text;
+  readonly init?: Init;
+  readonly options?: Options;
+  readonly training?: Partial<Variant['training']>;
+  /** LeCun's scaled function in the place of tanh. */
+  readonly scaled?: boolean;
+  /** Where the searches for the two rates begin. */
+  readonly middle?: { readonly relu: number; readonly tanh: number };
+}
+
+const bytes: Options = { pixels: 'bytes' };
+
+export const CONDITIONS: readonly Condition[] = [
+  { id: 'base', name: { en: 'as in the claims above', zh: '与前述论断相同' } },
+  {
+    id: 'bytes',
+    name: {
+      en: 'bytes minus the mean as input, with weights for inputs of variance 1',
+      zh: '输入为减均值的字节，初始权重按单位方差输入设定',
+    },
+    options: bytes,
+    middle: { relu: 3e-7, tanh: 3e-4 },
+  },
+  {
+    id: 'scaled-tanh',
+    name: { en: 'LeCun’s 1.7159 tanh(2x/3)', zh: 'LeCun 的 1.7159 tanh(2x/3)' },
+    scaled: true,
+  },
+];
+
+/** Conditions that take more time than the first ones had. */
+export const FURTHER: readonly Condition[] = [
+  {
+    id: 'small-start',
+    name: { en: 'small initial weights of cuda-convnet', zh: 'cuda-convnet 的小初始权重' },
+    init: 'cuda-convnet',
+  },
+  {
+    id: 'bytes-small-start',
+    name: { en: 'bytes, and the small weights of cuda-convnet', zh: '字节输入，cuda-convnet 的小初始权重' },
+    init: 'cuda-convnet',
+    options: bytes,
+    middle: { relu: 1e-4, tanh: 1e-4 },
+  },
+  {
+    id: 'no-momentum',
+    name: { en: 'no momentum', zh: '无动量' },
+    training: { momentum: 0 },
+    middle: { relu: 0.01, tanh: 0.03 },
+  },
+  {
+    id: 'bytes-paper-start',
+    name: { en: 'bytes, and weights from N(0, 0.01²)', zh: '字节输入，初始权重取 N(0, 0.01²)' },
+    init: 'paper',
+    options: bytes,
+    middle: { relu: 1e-5, tanh: 3e-4 },
+  },
+  { id: 'batch-64', name: { en: 'batches of 64', zh: '批大小 64' }, training: { batchSize: 64 } },
+  {
+    id: 'deeper',
+    name: { en: 'one more hidden layer of 64 units', zh: '多一个 64 单元的隐藏层' },
+    options: { hidden: 64 },
+  },
+  {
+    id: 'uniform-start',
+    name: { en: 'PyTorch’s initial weights', zh: 'PyTorch 的初始权重' },
+    init: 'pytorch',
+  },
+  {
+    id: 'bytes-uniform-start',
+    name: { en: 'bytes, and PyTorch’s weights', zh: '字节输入，PyTorch 的初始权重' },
+    init: 'pytorch',
+    options: bytes,
+    middle: { relu: 1e-6, tanh: 0.001 },
+  },
+  {
+    id: 'shallower',
+    name: { en: 'one convolution less', zh: '少一个卷积层' },
+    options: { without: 'conv3' },
+  },
+  { id: 'wider', name: { en: 'full width', zh: '完整宽度' }, options: { width: 'full' } },
+  { id: 'batch-4', name: { en: 'batches of 4', zh: '批大小 4' }, training: { batchSize: 4 } },
+];
+
+const SIDES = ['relu', 'tanh'] as const;
+type Side = (typeof SIDES)[number];
+
+const { model, training } = partsOf(recipes['four-layer']);
+
+function variant(of: Condition, side: Side, lr: number, epochs: number): Variant {
+  // Another tanh changes nothing for ReLU.
+  const condition = side === 'relu' && of.scaled ? CONDITIONS[0]! : of;
+  const activation = condition.scaled ? 'scaled-tanh' : side;
+  return {
+    id: `conditions-${condition.id}-${side}-lr${lr}${epochs === SEARCH_EPOCHS ? '-search' : ''}`,
+    dataset: PART_NAME,
+    model: {
+      ...model,
+      ...(condition.init ? { init: condition.init } : {}),
+      options: { width: 'half', activation, ...condition.options },
+    },
+    training: {
+      ...training,
+      batchSize: BATCH,
+      ...condition.training,
+      lr,
+      epochs,
+      schedule: { kind: 'constant' },
+      untilTrainError: TARGET,
+      evalLimit: 100,
+      insightEvery: 0,
+      checkpointEvery: 5000,
+    },
+    seconds: EPOCH_SECONDS * Math.min(epochs, 30),
+  };
+}
+
+/** Lower is better: epochs to the target, or else the last training error. The loss of large logits would mislead. */
+const score = ({ epochs, diverged }: Result): number =>
+  diverged ? 1e6 : (epochsTo({ epochs }, TARGET) ?? 1e3 * (epochs.at(-1)!.trainError ?? 100));
+
+const searchOf = (condition: Condition, side: Side, results: Results): Search =>
+  searchRate(
+    {
+      ladder: LADDER,
+      middle: (condition.middle ?? MIDDLE)[side],
+      seed: SEARCH_SEED,
+      variant: (lr) => variant(condition, side, lr, SEARCH_EPOCHS),
+      score,
+    },
+    results,
+  );
+
+function measuredOf(condition: Condition, side: Side, results: Results): Variant | undefined {
+  const { best } = searchOf(condition, side, results);
+  return best === undefined ? undefined : variant(condition, side, best, MOST_EPOCHS);
+}
+
+/** The searches of some conditions, and the trainings that they decide. */
+export const conditionJobs = (conditions: readonly Condition[], results: Results): Job[] =>
+  conditions.flatMap((condition) =>
+    SIDES.flatMap((side) => {
+      const chosen = measuredOf(condition, side, results);
+      return [
+        ...searchOf(condition, side, results).jobs,
+        ...(chosen ? [{ variant: chosen, seed: SEED }] : []),
+      ];
+    }),
+  );
+
+/** How many times as many epochs tanh takes as ReLU. */
+export interface Ratio {
+  readonly condition: Condition;
+  /** Infinite if tanh never reached the target, 0 if ReLU never did, NaN if neither. */
+  readonly ratio: number;
+  /** The ratio with the largest number of epochs where a side did not reach the target. */
+  readonly bound: number;
+}
+
+/** The ratios of those conditions that have been measured. */
+export const ratiosOf = (conditions: readonly Condition[], results: Results): Ratio[] =>
+  conditions.flatMap((condition) => {
+    const epochs = SIDES.map((side) => {
+      const chosen = measuredOf(condition, side, results);
+      const [result] = chosen ? resultsOf(results, chosen, [SEED]) : [];
+      return result && (epochsTo(result, TARGET) ?? Number.POSITIVE_INFINITY);
+    });
+    const [relu, tanh] = epochs;
+    if (relu === undefined || tanh === undefined) return [];
+    const most = (count: number): number => Math.min(count, MOST_EPOCHS);
+    return [{ condition, ratio: tanh / relu, bound: most(tanh) / most(relu) }];
+  });
