@@ -1,5 +1,6 @@
 import { faultOfNames } from '../data/class-order.js';
 import { listed } from '../data/images/class-list.js';
+import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { isRecord } from '../errors/is-record.js';
 
@@ -47,7 +48,7 @@ export function namesInFile(path: string, metadata: ReadonlyMap<string, string>,
       notes.push(`The metadata "${key}" of ${path} is not a list of class names, and is not used.`);
       continue;
     }
-    const fault = faultOfNames(names) ?? (names.length === count ? undefined : `${names.length} names`);
+    const fault = faultOfNames(names) ?? (names.length === count ? undefined : counted(names.length, 'name'));
     if (fault !== undefined)
       throw new CheckpointError({
         what: `The metadata "${key}" of ${path} does not name its classes`,
@@ -65,6 +66,8 @@ function listIn(text: string): string[] | undefined {
   const entries = inJson(text) ?? inPython(text);
   if (!entries || entries.length === 0) return undefined;
   if (!entries.some(([number]) => number !== undefined)) return entries.map(([, name]) => name);
+  // A dictionary of one number says something else.
+  if (entries.length === 1) return undefined;
   const names = new Map(entries);
   const first = Math.min(...entries.map(([number]) => number ?? Number.NaN));
   if (names.size !== entries.length || (first !== 0 && first !== 1)) return undefined;
