@@ -35,7 +35,6 @@ const TESTS = [
   'serve/runs',
   'cli/terminal/interrupt',
   'cli/weights',
-  'cli/paths',
   // What computes.
   'backend/onednn/dnnl',
   'backend/onednn/conformance',
