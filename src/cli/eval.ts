@@ -71,7 +71,7 @@ async function evaluateRun(path: string, flags: Flags): Promise<void> {
   ] = await Promise.all([
     import('./device.js'),
     import('./data/open.js'),
-    import('../papers/load.js'),
+    import('../papers/loading/load.js'),
     import('../papers/test-set.js'),
     import('../train/evaluate.js'),
     import('../train/ten-crop.js'),

@@ -4,7 +4,7 @@ import { classCount, counted } from '../errors/counted.js';
 import { UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import type { WeightDtype } from '../interop/model-weights.js';
-import type { LoadedModel } from '../papers/loaded-model.js';
+import type { LoadedModel } from '../papers/loading/loaded-model.js';
 import type { Paper } from '../papers/paper.js';
 import { examples, JSON_OUTPUT, oneOf, outputName, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
@@ -75,7 +75,7 @@ export function register(program: Command, paper?: Paper): void {
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
   const { format, out } = target(flags);
-  const { openModel, requireModel } = await import('../papers/load.js');
+  const { openModel, requireModel } = await import('../papers/loading/load.js');
   requireModel(path);
   checkOutput(out, {
     flag: '--out',
@@ -114,7 +114,7 @@ async function writeOnnx(
   { json }: Flags,
 ): Promise<void> {
   const [{ MODEL_KEY }, { isUnnamed }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
-    import('../papers/load-onnx.js'),
+    import('../papers/loading/load-onnx.js'),
     import('../papers/test-set.js'),
     import('../interop/onnx/index.js'),
     import('../files/atomic.js'),

@@ -56,7 +56,7 @@ async function predict(path: string, images: readonly string[], flags: Flags): P
     import('./device.js'),
     import('../papers/classifier.js'),
     import('./print-error.js'),
-    import('../papers/load.js'),
+    import('../papers/loading/load.js'),
   ]);
   requireModel(path);
   const failures: PaperweightError[] = [];

@@ -4,7 +4,7 @@ import { LANGUAGES, type Language } from '../display/languages.js';
 import { counted } from '../errors/counted.js';
 import { PaperweightError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
-import type { LoadedModel } from '../papers/loaded-model.js';
+import type { LoadedModel } from '../papers/loading/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
 import {
   addDeviceOptions,
@@ -117,7 +117,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
 async function look(run: string, flags: Flags) {
   const [{ withDevice }, { openModel }, { stagesOf }] = await Promise.all([
     import('./device.js'),
-    import('../papers/load.js'),
+    import('../papers/loading/load.js'),
     import('../report/architecture.js'),
   ]);
   return withDevice(flags, async (device) => {

@@ -13,8 +13,8 @@ import type { Module } from '../nn/module.js';
 import { Generator } from '../random.js';
 import type { ModelConfig } from '../run/config.js';
 import { tensor } from '../tensor/tensor.js';
-import { openModel } from './load.js';
-import type { LoadedModel } from './loaded-model.js';
+import { openModel } from './loading/load.js';
+import type { LoadedModel } from './loading/loaded-model.js';
 import type { ModelHints } from './recognise.js';
 
 /** A class and its probability, from 0 to 1. */

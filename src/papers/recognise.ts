@@ -6,7 +6,7 @@ import type { Weight, Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
-import { extraTensorsError, recogniseBesideExtras } from './extra-tensors.js';
+import { extraTensorsError, recogniseBesideExtras } from './loading/extra-tensors.js';
 import { buildModel, type Paper, type Recognised, type Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
 import { unnamedClasses } from './test-set.js';

@@ -9,7 +9,7 @@ import { Message } from '../../src/files/protobuf.js';
 import { manualSeed, tensor } from '../../src/index.js';
 import { exportOnnx } from '../../src/interop/onnx/index.js';
 import { FourLayerNet } from '../../src/papers/alexnet/four-layer.js';
-import { MODEL_KEY } from '../../src/papers/load-onnx.js';
+import { MODEL_KEY } from '../../src/papers/loading/load-onnx.js';
 import { asClassifier } from '../../src/papers/paper.js';
 import { openPaper } from '../../src/papers/registry.js';
 import { Generator } from '../../src/random.js';

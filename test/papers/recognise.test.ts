@@ -8,7 +8,7 @@ import type { Weights } from '../../src/interop/weights.js';
 import { withoutInit } from '../../src/nn/init.js';
 import type { Module } from '../../src/nn/module.js';
 import alexnet, { AlexNet, FourLayerNet } from '../../src/papers/alexnet/index.js';
-import { openModel } from '../../src/papers/load.js';
+import { openModel } from '../../src/papers/loading/load.js';
 import { describeModel, inOwnNames, partFor, recogniseModel } from '../../src/papers/recognise.js';
 import resnet, { ResNet } from '../../src/papers/resnet/index.js';
 import { tensor } from '../../src/tensor/tensor.js';

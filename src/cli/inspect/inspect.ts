@@ -147,7 +147,7 @@ async function networkOf(
 /** @throws UsageError for a path that is not a run folder, and for flags that would change the run's network */
 async function configOfRun(path: string, flags: Flags): Promise<ModelConfig> {
   const [{ requireModel }, { RunFolder }, { trainConfigSchema }] = await Promise.all([
-    import('../../papers/load.js'),
+    import('../../papers/loading/load.js'),
     import('../../run/run-folder.js'),
     import('../../run/config.js'),
   ]);
@@ -168,7 +168,7 @@ async function configOfRun(path: string, flags: Flags): Promise<ModelConfig> {
 async function inspectOnnx(file: string, flags: Flags): Promise<void> {
   const [{ readOnnx }, { imageSide }, { inspect }] = await Promise.all([
     import('../../interop/onnx/index.js'),
-    import('../../papers/load-onnx.js'),
+    import('../../papers/loading/load-onnx.js'),
     import('../../nn/inspect.js'),
   ]);
   if (flags.preset !== undefined || modelOptions(flags))

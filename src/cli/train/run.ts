@@ -13,7 +13,7 @@ import { undoLater } from '../../files/undo.js';
 import { withoutInit } from '../../nn/init.js';
 import { defaultDataset, ownDataset } from '../../papers/datasets.js';
 import { dryRun } from '../../papers/dry-run.js';
-import { requireModel } from '../../papers/load.js';
+import { requireModel } from '../../papers/loading/load.js';
 import { buildModel, type Paper } from '../../papers/paper.js';
 import { parallelOf } from '../../papers/parallel.js';
 import { defaultPaper, openPaper, openPaperNamed } from '../../papers/registry.js';

@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors/errors.js';
 import { exportOnnx } from '../../interop/onnx/index.js';
 import { Module } from '../../nn/module.js';
-import type { LoadedModel } from '../../papers/loaded-model.js';
+import type { LoadedModel } from '../../papers/loading/loaded-model.js';
 import { Generator } from '../../random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { version } from '../../version.js';

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { referenceDevice } from '../../backend/reference/index.js';
 import { Shapes10 } from '../../data/shapes10/shapes10.js';
-import { openModel } from '../../papers/load.js';
+import { openModel } from '../../papers/loading/load.js';
 import { pngUri } from '../../report/drawing/png.js';
 import { trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';

@@ -1,7 +1,7 @@
-import type { ImageRules } from '../data/images/rules.js';
-import type { Transform } from '../data/transforms/index.js';
-import type { Module } from '../nn/module.js';
-import type { ModelConfig } from '../run/config.js';
+import type { ImageRules } from '../../data/images/rules.js';
+import type { Transform } from '../../data/transforms/index.js';
+import type { Module } from '../../nn/module.js';
+import type { ModelConfig } from '../../run/config.js';
 
 /** A network with its weights on its device, and the preparation of its images. */
 export interface LoadedModel {

@@ -1,9 +1,9 @@
-import { UsageError } from '../errors/errors.js';
-import { showShape } from '../graph/types.js';
-import { withoutInit } from '../nn/init.js';
-import type { Module } from '../nn/module.js';
-import type { ModelConfig } from '../run/config.js';
-import { buildModel, type Paper } from './paper.js';
+import { UsageError } from '../../errors/errors.js';
+import { showShape } from '../../graph/types.js';
+import { withoutInit } from '../../nn/init.js';
+import type { Module } from '../../nn/module.js';
+import type { ModelConfig } from '../../run/config.js';
+import { buildModel, type Paper } from '../paper.js';
 
 /** No data set has a class of this name. */
 const ONE_MORE = '\u0000one more';

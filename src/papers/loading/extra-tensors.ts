@@ -1,6 +1,6 @@
-import { CheckpointError } from '../errors/errors.js';
-import { quoted } from '../errors/excerpt.js';
-import type { Shapes } from './paper.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { quoted } from '../../errors/excerpt.js';
+import type { Shapes } from '../paper.js';
 
 /** Maximum number of modules that are left out, one after another. */
 const MOST = 64;

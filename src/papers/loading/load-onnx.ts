@@ -1,20 +1,20 @@
 import { basename } from 'node:path';
-import type { Device } from '../backend/backend.js';
-import { showClasses } from '../data/class-order.js';
-import { imageRules } from '../data/images/rules.js';
-import { compose, normalize, resize, type Transform, toTensor } from '../data/transforms/index.js';
-import { classCount, counted } from '../errors/counted.js';
-import { CheckpointError, UsageError } from '../errors/errors.js';
-import { showOpen } from '../interop/onnx/import/model.js';
-import { type OnnxModel, readOnnx } from '../interop/onnx/index.js';
-import { type ModelConfig, modelConfigSchema } from '../run/config.js';
+import type { Device } from '../../backend/backend.js';
+import { showClasses } from '../../data/class-order.js';
+import { imageRules } from '../../data/images/rules.js';
+import { compose, normalize, resize, type Transform, toTensor } from '../../data/transforms/index.js';
+import { classCount, counted } from '../../errors/counted.js';
+import { CheckpointError, UsageError } from '../../errors/errors.js';
+import { showOpen } from '../../interop/onnx/import/model.js';
+import { type OnnxModel, readOnnx } from '../../interop/onnx/index.js';
+import { type ModelConfig, modelConfigSchema } from '../../run/config.js';
+import { asClassifier } from '../paper.js';
+import type { ModelHints } from '../recognise.js';
+import { openPaper } from '../registry.js';
+import { unnamedClasses } from '../test-set.js';
 import type { LoadedModel } from './loaded-model.js';
 import { namesInFile } from './onnx-names.js';
 import { scoringModel } from './onnx-outputs.js';
-import { asClassifier } from './paper.js';
-import type { ModelHints } from './recognise.js';
-import { openPaper } from './registry.js';
-import { unnamedClasses } from './test-set.js';
 
 /** Metadata key under which `paperweight export` stores the model's configuration as JSON. */
 export const MODEL_KEY = 'paperweight.model';

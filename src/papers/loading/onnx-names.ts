@@ -1,8 +1,8 @@
-import { faultOfNames } from '../data/class-order.js';
-import { listed } from '../data/images/class-list.js';
-import { counted } from '../errors/counted.js';
-import { CheckpointError } from '../errors/errors.js';
-import { isRecord } from '../errors/is-record.js';
+import { faultOfNames } from '../../data/class-order.js';
+import { listed } from '../../data/images/class-list.js';
+import { counted } from '../../errors/counted.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { isRecord } from '../../errors/is-record.js';
 
 /**
  * Keys of an ONNX file's metadata under which programs store class names, without capitals and separators; `names` is that

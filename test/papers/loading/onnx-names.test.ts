@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { CheckpointError } from '../../src/errors/errors.js';
-import { writeFileAtomic } from '../../src/files/atomic.js';
-import { manualSeed } from '../../src/index.js';
-import { exportOnnx } from '../../src/interop/onnx/index.js';
-import { AdaptiveAvgPool2d, Conv2d, Flatten, Sequential } from '../../src/nn/index.js';
-import { openModel } from '../../src/papers/load.js';
-import { namesInFile } from '../../src/papers/onnx-names.js';
-import { runCli } from '../support/cli.js';
-import { scratch } from '../support/toy.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { CheckpointError } from '../../../src/errors/errors.js';
+import { writeFileAtomic } from '../../../src/files/atomic.js';
+import { manualSeed } from '../../../src/index.js';
+import { exportOnnx } from '../../../src/interop/onnx/index.js';
+import { AdaptiveAvgPool2d, Conv2d, Flatten, Sequential } from '../../../src/nn/index.js';
+import { openModel } from '../../../src/papers/loading/load.js';
+import { namesInFile } from '../../../src/papers/loading/onnx-names.js';
+import { runCli } from '../../support/cli.js';
+import { scratch } from '../../support/toy.js';
 
 const NAMES = ['cat', "dog's", 'a "big" ship'];
 const TEXTS: Readonly<Record<string, string>> = {

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { Message } from '../../src/files/protobuf.js';
-import { Classifier } from '../../src/papers/classifier.js';
-import { openModel } from '../../src/papers/load.js';
-import { tensor } from '../../src/tensor/tensor.js';
-import { evaluateModel } from '../../src/train/evaluate.js';
-import { runCli } from '../support/cli.js';
-import { int, ints, numbers, type WrittenNode, writeOnnx } from '../support/onnx/writer.js';
-import { scratch, ToySet } from '../support/toy.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { Message } from '../../../src/files/protobuf.js';
+import { Classifier } from '../../../src/papers/classifier.js';
+import { openModel } from '../../../src/papers/loading/load.js';
+import { tensor } from '../../../src/tensor/tensor.js';
+import { evaluateModel } from '../../../src/train/evaluate.js';
+import { runCli } from '../../support/cli.js';
+import { int, ints, numbers, type WrittenNode, writeOnnx } from '../../support/onnx/writer.js';
+import { scratch, ToySet } from '../../support/toy.js';
 
 const floats = (name: string, shape: readonly number[], values: readonly number[]): Message =>
   shape

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CheckpointError } from '../../src/errors/errors.js';
-import { withoutInit } from '../../src/nn/init.js';
-import { buildModel } from '../../src/papers/paper.js';
-import { recogniseModel } from '../../src/papers/recognise.js';
-import { openPaper } from '../../src/papers/registry.js';
+import { CheckpointError } from '../../../src/errors/errors.js';
+import { withoutInit } from '../../../src/nn/init.js';
+import { buildModel } from '../../../src/papers/paper.js';
+import { recogniseModel } from '../../../src/papers/recognise.js';
+import { openPaper } from '../../../src/papers/registry.js';
 
 /** Shapes of a network's tensors by name. */
 async function tensorsOf(id: string, preset: string): Promise<Map<string, { shape: readonly number[] }>> {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nn, Parameter, type Tensor } from '../../src/core.js';
-import { withoutInit } from '../../src/nn/init.js';
-import { classAxes } from '../../src/papers/class-axes.js';
-import { buildModel, type Paper } from '../../src/papers/paper.js';
-import { openPaper, paperIds } from '../../src/papers/registry.js';
-import type { ModelConfig } from '../../src/run/config.js';
-import { toyConfig } from '../support/toy.js';
+import { nn, Parameter, type Tensor } from '../../../src/core.js';
+import { withoutInit } from '../../../src/nn/init.js';
+import { classAxes } from '../../../src/papers/loading/class-axes.js';
+import { buildModel, type Paper } from '../../../src/papers/paper.js';
+import { openPaper, paperIds } from '../../../src/papers/registry.js';
+import type { ModelConfig } from '../../../src/run/config.js';
+import { toyConfig } from '../../support/toy.js';
 
 const CLASSES = ['cat', 'dog', 'ship'];
 

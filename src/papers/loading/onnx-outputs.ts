@@ -1,12 +1,12 @@
-import { UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node } from '../graph/node.js';
-import type { Shape } from '../graph/types.js';
-import { sizeOf } from '../graph/types.js';
-import type { OnnxModel } from '../interop/onnx/index.js';
-import { Module } from '../nn/module.js';
-import * as ops from '../ops/index.js';
-import { Generator } from '../random.js';
-import { Tensor, tensor } from '../tensor/tensor.js';
+import { UsageError } from '../../errors/errors.js';
+import { hostLeaf, type Node } from '../../graph/node.js';
+import type { Shape } from '../../graph/types.js';
+import { sizeOf } from '../../graph/types.js';
+import type { OnnxModel } from '../../interop/onnx/index.js';
+import { Module } from '../../nn/module.js';
+import * as ops from '../../ops/index.js';
+import { Generator } from '../../random.js';
+import { Tensor, tensor } from '../../tensor/tensor.js';
 
 /** An ONNX model wrapped so that it returns a row of scores for each image. */
 export interface ScoringModel {

@@ -1,24 +1,24 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Device } from '../backend/backend.js';
-import type { ImageStatistics } from '../data/images/image-sums.js';
-import { type ImageRules, imageRules } from '../data/images/rules.js';
-import type { Transform } from '../data/transforms/index.js';
-import { counted } from '../errors/counted.js';
-import { CheckpointError, UsageError } from '../errors/errors.js';
-import { partOf } from '../interop/prefixes.js';
-import { readWeights, type Weights } from '../interop/weights.js';
-import { withoutInit } from '../nn/init.js';
-import type { Module } from '../nn/module.js';
-import { putWeights } from '../run/checkpoint.js';
-import { type ModelConfig, rulesOf, trainConfigSchema } from '../run/config.js';
-import { RunFolder } from '../run/run-folder.js';
-import { readStatistics, STATISTICS } from '../train/image-statistics.js';
+import type { Device } from '../../backend/backend.js';
+import type { ImageStatistics } from '../../data/images/image-sums.js';
+import { type ImageRules, imageRules } from '../../data/images/rules.js';
+import type { Transform } from '../../data/transforms/index.js';
+import { counted } from '../../errors/counted.js';
+import { CheckpointError, UsageError } from '../../errors/errors.js';
+import { partOf } from '../../interop/prefixes.js';
+import { readWeights, type Weights } from '../../interop/weights.js';
+import { withoutInit } from '../../nn/init.js';
+import type { Module } from '../../nn/module.js';
+import { putWeights } from '../../run/checkpoint.js';
+import { type ModelConfig, rulesOf, trainConfigSchema } from '../../run/config.js';
+import { RunFolder } from '../../run/run-folder.js';
+import { readStatistics, STATISTICS } from '../../train/image-statistics.js';
+import { asClassifier, buildModel, type Paper } from '../paper.js';
+import { configIn, describeModel, inOwnNames, type ModelHints, recogniseModel } from '../recognise.js';
+import { openPaper } from '../registry.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
 import type { LoadedModel } from './loaded-model.js';
-import { asClassifier, buildModel, type Paper } from './paper.js';
-import { configIn, describeModel, inOwnNames, type ModelHints, recogniseModel } from './recognise.js';
-import { openPaper } from './registry.js';
 
 /** A check before a device is opened or a data set is read. @throws UsageError if nothing is at the path */
 export function requireModel(path: string): void {

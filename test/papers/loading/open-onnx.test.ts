@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { UsageError } from '../../src/errors/errors.js';
-import '../../src/index.js';
-import { openModel } from '../../src/papers/load.js';
-import { writeOnnx } from '../support/onnx/writer.js';
-import { scratch } from '../support/toy.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { UsageError } from '../../../src/errors/errors.js';
+import '../../../src/index.js';
+import { openModel } from '../../../src/papers/loading/load.js';
+import { writeOnnx } from '../../support/onnx/writer.js';
+import { scratch } from '../../support/toy.js';
 
 test('a file for images of any size needs an image size, and the error says so', async (t) => {
   const file = join(await scratch(t), 'free.onnx');

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
-import { classCount, counted } from '../errors/counted.js';
-import { CheckpointError } from '../errors/errors.js';
-import { sizeOf } from '../graph/types.js';
-import type { Weight, Weights } from '../interop/weights.js';
-import { trainConfigSchema } from '../run/config.js';
-import { RunFolder } from '../run/run-folder.js';
-import { configIn } from './recognise.js';
+import { placesIn, sameClasses, showClasses } from '../../data/class-order.js';
+import { classCount, counted } from '../../errors/counted.js';
+import { CheckpointError } from '../../errors/errors.js';
+import { sizeOf } from '../../graph/types.js';
+import type { Weight, Weights } from '../../interop/weights.js';
+import { trainConfigSchema } from '../../run/config.js';
+import { RunFolder } from '../../run/run-folder.js';
+import { configIn } from '../recognise.js';
 
 export interface StartingWeights {
   readonly file: string;

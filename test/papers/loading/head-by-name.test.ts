@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Weight } from '../../src/interop/weights.js';
-import { fixedHeadNotes, headByName } from '../../src/papers/head-by-name.js';
-import { CONFIG_KEY } from '../../src/papers/recognise.js';
-import { scratch, toyConfig } from '../support/toy.js';
+import type { Weight } from '../../../src/interop/weights.js';
+import { fixedHeadNotes, headByName } from '../../../src/papers/loading/head-by-name.js';
+import { CONFIG_KEY } from '../../../src/papers/recognise.js';
+import { scratch, toyConfig } from '../../support/toy.js';
 
 const BIAS = 'fc.bias';
 const AXES = new Map([
