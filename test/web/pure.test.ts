@@ -6,7 +6,7 @@ import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
 import { accuracy, heat, worstPairs } from '../../src/web/lib/heat.js';
-import { applyEvent } from '../../src/web/lib/list.js';
+import { applyEvent, applyEvents } from '../../src/web/lib/list.js';
 import { renderMarkdown } from '../../src/web/lib/markdown.js';
 import { mosaic, squareOf } from '../../src/web/lib/mosaic.js';
 import { boxOf, stagesOf } from '../../src/web/lib/network.js';
@@ -270,6 +270,17 @@ describe('list of runs', () => {
     assert.equal(applyEvent(runs, { event: 'run', run })[2]?.name, 'new');
     assert.equal(applyEvent(runs, { event: 'run', run: { ...run, id: 'x' } })[0]?.id, 'x');
     assert.equal(applyEvent(runs, { event: 'gone', id: 'live' }).length, runs.length - 1);
+  });
+  test('events that change nothing leave the same list, and many are applied at once', () => {
+    const same = runs.map((run) => ({ event: 'run' as const, run: { ...run } }));
+    assert.equal(applyEvents(runs, same), runs);
+    const [first] = runs as [RunSummary];
+    const added = ['x', 'y'].map((id) => ({ event: 'run' as const, run: { ...first, id } }));
+    const list = applyEvents(runs, [...added, { event: 'gone', id: first.id }]);
+    assert.deepEqual(
+      list.map(({ id }) => id),
+      ['y', 'x', ...runs.slice(1).map(({ id }) => id)],
+    );
   });
 });
 

@@ -1,6 +1,6 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { matches, namesOf, parseFilter, sorted } from '../../../display/run-query.js';
-import type { RunSummary } from '../../../serve/api.js';
+import type { RunSummary, RunsEvent } from '../../../serve/api.js';
 import { get, send } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
 import { useEvents } from '../../app/events.js';
@@ -9,7 +9,7 @@ import { recall, remember } from '../../app/storage.js';
 import { failureOf, useLoad } from '../../app/use.js';
 import { useChartView } from '../../app/use-chart-view.js';
 import { queryOf, viewOf } from '../../lib/curves/chart-view.js';
-import { applyEvent } from '../../lib/list.js';
+import { applyEvent, applyEvents } from '../../lib/list.js';
 import { compareHref, parseRoute } from '../../lib/route.js';
 import { type ListView, listHref, listViewOf, usualColumns } from '../../lib/table/list-view.js';
 import { rowsOf } from '../../lib/table/rows.js';
@@ -24,6 +24,8 @@ import { RunsCurves } from './runs-curves.js';
 import { RunsTable } from './runs-table.js';
 import { TableMenu } from './table-menu.js';
 
+/** Changes of the list within this time are drawn together. */
+const TOGETHER_MS = 60;
 /** Columns that were chosen last. */
 const COLUMNS = 'columns';
 /** Settings of a parallel plot before any columns are chosen. */
@@ -71,9 +73,16 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   useEffect(() => {
     if (value) setRuns(value);
   }, [value]);
-  const connection = useEvents('GET /api/events', value && {}, ['run', 'gone'], (event) =>
-    setRuns((before) => applyEvent(before ?? [], event)),
-  );
+  const waiting = useRef<RunsEvent[]>([]);
+  const connection = useEvents('GET /api/events', value && {}, ['run', 'gone'], (event) => {
+    // Thousands of events come at once; drawing the list after each would keep the page busy for minutes.
+    if (waiting.current.push(event) > 1) return;
+    setTimeout(() => {
+      const events = waiting.current;
+      waiting.current = [];
+      setRuns((before) => applyEvents(before ?? [], events));
+    }, TOGETHER_MS);
+  });
   const settings = useLoad(
     runs && `settings ${runs.length}`,
     (signal) => get('GET /api/settings', {}, signal),
