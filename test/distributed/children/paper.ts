@@ -4,7 +4,9 @@
  */
 import { writeFileSync } from 'node:fs';
 import { openDevice } from '../../../src/backend/open.js';
+import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
 import { Shapes10 } from '../../../src/data/shapes10/shapes10.js';
+import { Subset } from '../../../src/data/subset.js';
 import { compose, type Transform } from '../../../src/data/transforms/index.js';
 import { open } from '../../../src/distributed/index.js';
 import { ReLU, SiLU } from '../../../src/nn/activation.js';
@@ -26,6 +28,8 @@ export interface PaperGiven {
   readonly recipe: string;
   readonly model?: object;
   readonly config?: Partial<TrainConfig>;
+  /** Folder of CIFAR-10; drawn images if left out. */
+  readonly cifar10?: string;
   readonly trainImages: number;
   readonly testImages: number;
   readonly resume?: boolean;
@@ -46,19 +50,25 @@ function silu(this: Tensor | ReLU, x?: Tensor): Tensor {
   return new SiLU().forward(x ?? (this as Tensor));
 }
 
+/** The first images of CIFAR-10. */
+async function openPart(root: string, train: boolean, length: number): Promise<Subset> {
+  const whole = await CIFAR10.open({ root, train });
+  return new Subset(whole, Array.from({ length }, (_, i) => i));
+}
+
 const given = JSON.parse(process.argv[2]!) as PaperGiven;
 const world = await open();
 const paper = await openPaper(given.paper);
-const [trainSet, testSet] = [
-  await Shapes10.open({ train: true, length: given.trainImages }),
-  await Shapes10.open({ train: false, length: given.testImages }),
-];
+const root = given.cifar10;
+const openSet = (train: boolean, length: number) =>
+  root === undefined ? Shapes10.open({ train, length }) : openPart(root, train, length);
+const [trainSet, testSet] = [await openSet(true, given.trainImages), await openSet(false, given.testImages)];
 const { model: base, training } = partsOf(paper.recipes[given.recipe]!);
 const config: TrainConfig = {
   version: 1,
   recipe: given.recipe,
   seed: 3,
-  dataset: 'shapes10',
+  dataset: root === undefined ? 'shapes10' : 'cifar10',
   insightEvery: 0,
   ...training,
   ...given.config,
