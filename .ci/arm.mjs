@@ -13,7 +13,7 @@ const LIBRARIES = ['libdnnl2', 'libgomp1', 'libc6', 'libstdc++6', 'libgcc-s1', '
 const TESTS = [
   'backend/onednn/library/memory',
   'backend/onednn/library/threads',
-  'backend/prefer',
+  'backend/faster-engine',
   'backend/simd/functions',
   'interop/safetensors/checked',
   'data/read-image',

@@ -15,7 +15,7 @@ const TESTS = [
   'backend/onednn/library/dll',
   'backend/onednn/library/threads',
   'backend/onednn/library/memory',
-  'backend/prefer',
+  'backend/faster-engine',
   // Files: whole ones, locks, renames, paths in messages.
   'files/atomic',
   'files/line-file',
