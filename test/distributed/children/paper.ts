@@ -53,7 +53,10 @@ function silu(this: Tensor | ReLU, x?: Tensor): Tensor {
 /** The first images of CIFAR-10. */
 async function openPart(root: string, train: boolean, length: number): Promise<Subset> {
   const whole = await CIFAR10.open({ root, train });
-  return new Subset(whole, Array.from({ length }, (_, i) => i));
+  return new Subset(
+    whole,
+    Array.from({ length }, (_, i) => i),
+  );
 }
 
 const given = JSON.parse(process.argv[2]!) as PaperGiven;
