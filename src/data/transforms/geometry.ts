@@ -19,6 +19,8 @@ import {
 
 /** The side of a square, or [height, width]. */
 export type ImageSize = number | Pair;
+/** @deprecated Use `ImageSize`. */
+export type PictureSize = ImageSize;
 
 const showSize = (size: ImageSize): string => (typeof size === 'number' ? String(size) : showShape(size));
 

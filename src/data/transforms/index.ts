@@ -2,6 +2,7 @@ export { type ColourShift, colourShift, subtractMean } from './colour.js';
 export {
   centerCrop,
   type ImageSize,
+  type PictureSize,
   pad,
   randomCrop,
   randomHorizontalFlip,

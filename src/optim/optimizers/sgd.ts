@@ -2,6 +2,7 @@ import { checkBooleans, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
+import type { OptimizerState } from '../state.js';
 import { COMMON, type CommonOptions, checkOptions, checkShares, type Rule, STARTED } from './rule.js';
 
 /** Options of {@link SGD}; all except `lr` have PyTorch's defaults. */
@@ -21,6 +22,8 @@ export interface SGDOptions extends Partial<CommonOptions> {
 }
 
 type Options = Required<SGDOptions>;
+/** @deprecated Use `OptimizerState`. */
+export type SGDState = OptimizerState<Options>;
 type Numbers = 'step' | 'undamped' | 'weightDecay' | 'carried';
 
 const RULE: Rule<Options, 'momentum', Numbers> = {
