@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bufferSource } from '../../src/files/byte-source.js';
 import { countOf, widthOf } from '../../src/interop/numbers.js';
-import { torchWorld } from '../../src/interop/pytorch/allow-list.js';
+import { torchAllowList } from '../../src/interop/pytorch/allow-list.js';
 import { unpickle } from '../../src/interop/pytorch/pickle.js';
 import { pickleProblem } from '../../src/interop/pytorch/read.js';
 import { findStateDict } from '../../src/interop/pytorch/state-dict.js';
@@ -63,20 +63,20 @@ export const pytorchTargets: readonly Target[] = [
       random.integer(2) === 0 ? anyDictionary(random) : patched(input, random, true),
     run(input) {
       const forbidden = new Set(FORBIDDEN.map(([module, attribute]) => `${module}.${attribute}`));
-      const world = torchWorld((key, dtype, count) => {
+      const allowed = torchAllowList((key, dtype, count) => {
         must(count <= 2 ** 53, 'a storage of no size');
         return { key, dtype, first: 0, count: Math.min(count, 6), bytes: async (into) => void into.fill(0) };
       });
       try {
         const { value, end } = unpickle(input, {
           global(module, attribute) {
-            const found = world.global(module, attribute);
+            const found = allowed.global(module, attribute);
             must(!forbidden.has(`${module}.${attribute}`), `${module}.${attribute} was resolved`);
             // Globals must resolve to our own objects, never to JavaScript functions.
             must(typeof found === 'object' && found !== null, 'a global that is not an object');
             return found;
           },
-          persistent: (id) => world.persistent(id),
+          persistent: (id) => allowed.persistent(id),
         });
         must(end <= input.length, 'a pickle that ends beyond its bytes');
         const { tensors } = findStateDict('w.pth', value);

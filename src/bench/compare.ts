@@ -6,13 +6,13 @@ import { resultHead } from './machine.js';
 import { countFlop } from './network.js';
 import { PeerSide, readySchema, secondsSchema } from './peer-side.js';
 import { largestBatch, PEERS, type PeerName, peerCommand } from './peers.js';
-import type { StepResult } from './result.js';
+import type { StepTiming } from './result.js';
 import { Side } from './side.js';
 import { median, percentile, spread } from './stats.js';
 import { type WorkOptions, writeWork } from './work.js';
 
 export interface Comparison {
-  readonly result: StepResult;
+  readonly result: StepTiming;
   /** Profile of one step, if requested. */
   readonly profile?: readonly ProfileRow[];
 }
@@ -94,7 +94,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
     };
     const own = speedOf(mine);
     const found = await theirs?.finish();
-    const result: StepResult = {
+    const result: StepTiming = {
       what,
       ...options.network,
       batch,

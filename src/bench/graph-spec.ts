@@ -20,7 +20,8 @@ export interface GraphSpec {
 }
 
 /**
- * Traces a forward pass in the model's mode. The model is used up: in training mode its statistics change.
+ * Traces a forward pass in the model's mode. Do not reuse the model: in training mode its
+ * statistics change.
  *
  * @param shape shape of a batch of images
  */

@@ -191,23 +191,23 @@ export const resultSchema = z.discriminatedUnion('what', [
   gpuSchema,
 ]);
 export type Result = z.infer<typeof resultSchema>;
-export type StepResult = z.infer<typeof stepSchema>;
+export type StepTiming = z.infer<typeof stepSchema>;
 export type DataResult = z.infer<typeof dataSchema>;
 export type StartResult = z.infer<typeof startSchema>;
 export type SuiteResult = z.infer<typeof suiteSchema>;
 export type GpuResult = z.infer<typeof gpuSchema>;
 export type OverheadResult = z.infer<typeof overheadSchema>;
-export type ResultHead = Pick<StepResult, 'date' | 'paperweight' | 'machine' | 'threads'>;
+export type ResultHead = Pick<StepTiming, 'date' | 'paperweight' | 'machine' | 'threads'>;
 
 /** Undefined without a peer, or if the peer could not be measured. */
-export const peerVersion = ({ peer }: StepResult): string | undefined =>
+export const peerVersion = ({ peer }: StepTiming): string | undefined =>
   peer && 'version' in peer ? peer.version : undefined;
 
 /** Number type that a peer multiplies in: all but the modes that say bf16 are float32. */
 export const peerPrecision = (mode: string): string => (mode.includes('bf16') ? 'bfloat16' : 'float32');
 
 /** Whether a result is one of the rows for onednn and the usual network, which do not name them. */
-export const ofUsual = ({ device }: StepResult): boolean => device.engine === 'onednn';
+export const ofUsual = ({ device }: StepTiming): boolean => device.engine === 'onednn';
 
 /** `train-128-lrn-2t-pytorch-2.15.0-eager-2026-11-24.json`; of other devices than onednn `train-32-PAPER-PRESET-wasm-2t-…` */
 export function resultFile(result: Result): string {

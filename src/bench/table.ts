@@ -1,5 +1,5 @@
 import type { Language } from '../display/languages.js';
-import { ofUsual, peerPrecision, peerVersion, type Result, type StepResult } from './result.js';
+import { ofUsual, peerPrecision, peerVersion, type Result, type StepTiming } from './result.js';
 
 const BEGIN = '<!-- speed: written by "paperweight bench table" -->';
 const END = '<!-- /speed -->';
@@ -7,9 +7,9 @@ const END = '<!-- /speed -->';
 const WORDS = {
   en: {
     head: ['What', 'Paperweight', 'Number type', 'Peer', 'Peer’s number type', 'Ratio'],
-    step: (r: StepResult) =>
+    step: (r: StepTiming) =>
       `${r.what === 'train' ? 'A training step' : 'A forward pass'}${ofUsual(r) ? '' : ` of ${r.paper} ${r.preset} on the ${r.device.engine} device`}, batch ${r.batch}${ofUsual(r) ? (r.norm === 'lrn' ? ', with LRN' : ', without LRN') : ''}${r.threads === 1 ? ', 1 thread' : ''}`,
-    rate: (r: StepResult) =>
+    rate: (r: StepTiming) =>
       `${r.imagesPerSecond.toFixed(0)} images/s, ${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : ` (sgemm: ${r.sgemmGflops.toFixed(0)})`}`,
     impossible: 'impossible',
     scaled: (from: number) => `, measured at batch ${from} and scaled`,
@@ -29,9 +29,9 @@ const WORDS = {
   },
   zh: {
     head: ['项目', 'Paperweight', '数值类型', '对照', '对照的数值类型', '倍数'],
-    step: (r: StepResult) =>
+    step: (r: StepTiming) =>
       `${ofUsual(r) ? '' : `${r.paper} ${r.preset} 在 ${r.device.engine} 设备上的`}${r.what === 'train' ? '一步训练' : '一次前向传播'}，批大小 ${r.batch}${ofUsual(r) ? (r.norm === 'lrn' ? '，含 LRN' : '，不含 LRN') : ''}${r.threads === 1 ? '，1 个线程' : ''}`,
-    rate: (r: StepResult) =>
+    rate: (r: StepTiming) =>
       `每秒 ${r.imagesPerSecond.toFixed(0)} 张图像，${r.gflops.toFixed(0)} GFLOP/s${r.sgemmGflops === null ? '' : `（sgemm：${r.sgemmGflops.toFixed(0)}）`}`,
     impossible: '无法运行',
     scaled: (from: number) => `，在批大小 ${from} 上测量后折算`,
@@ -90,7 +90,7 @@ const batchOf = (result: Result): number => ('batch' in result ? result.batch : 
 const nameOf = (result: Result): string =>
   'peer' in result && result.peer ? `${result.norm} ${result.peer.name} ${result.peer.mode}` : '';
 
-function stepRow(r: StepResult, language: Language): string[] {
+function stepRow(r: StepTiming, language: Language): string[] {
   const w = WORDS[language];
   const ours = `**${time(r.secondsPerStep)}** ${range(r.spread)}; ${w.rate(r)}`;
   const own = [w.step(r), ours, r.precision];

@@ -7,7 +7,7 @@ import { Parameter, queueUpdate } from '../tensor/parameter.js';
 import type { Change } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import { listOfParameters } from './parameters.js';
-import { zerosLike } from './zeros-like.js';
+import { zeroState } from './zero-state.js';
 
 interface Tracked {
   readonly name: string;
@@ -54,7 +54,7 @@ export class WeightAverage {
           expected: 'model.namedParameters()',
           got: shown(pair),
         });
-      return { name, parameter, mean: zerosLike(parameter) };
+      return { name, parameter, mean: zeroState(parameter) };
     });
   }
 
@@ -84,7 +84,7 @@ export class WeightAverage {
     this.#aside = new Map();
     // One at a time: a single run would need copies of all parameters.
     for (const { parameter, mean } of this.#tracked) {
-      const own = zerosLike(parameter);
+      const own = zeroState(parameter);
       this.#aside.set(parameter, own);
       queueUpdate([{ parameter: own, value: parameter.node }]);
       queueUpdate([{ parameter, value: mean.node }]);

@@ -3,7 +3,7 @@ import { makeArray } from '../graph/types.js';
 import { Parameter } from '../tensor/parameter.js';
 
 /** Zeros of a parameter's shape on its device, which steps can update. @throws UsageError if the parameter is on the host */
-export function zerosLike(parameter: Parameter): Parameter {
+export function zeroState(parameter: Parameter): Parameter {
   const device = parameter.storage?.device;
   if (!device)
     throw new UsageError({

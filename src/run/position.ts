@@ -13,7 +13,7 @@ export const START: Position = {
 };
 
 /** Result of a step. */
-export interface StepResult {
+export interface StepOutcome {
   /** Index of its last batch in the epoch, from 0. */
   readonly index: number;
   /** Mean loss over the images of the step. */
@@ -25,7 +25,7 @@ export interface StepResult {
 }
 
 /** The position after one more step. */
-export const afterStep = (p: Position, { index, loss, correct, images, metrics }: StepResult): Position => ({
+export const afterStep = (p: Position, { index, loss, correct, images, metrics }: StepOutcome): Position => ({
   epoch: p.epoch,
   batch: index + 1,
   step: p.step + 1,
@@ -39,7 +39,7 @@ export const afterStep = (p: Position, { index, loss, correct, images, metrics }
 
 const summed = (
   { epochMetrics: before = {} }: Position,
-  metrics: StepResult['metrics'],
+  metrics: StepOutcome['metrics'],
   images: number,
 ): Pick<Position, 'epochMetrics'> => {
   const sums = Object.entries(metrics).map(([name, mean]) => {

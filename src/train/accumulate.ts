@@ -1,7 +1,7 @@
 import { scalarLeaf } from '../graph/node.js';
 import * as ops from '../ops/index.js';
 import { replace } from '../optim/clip.js';
-import { zerosLike } from '../optim/zeros-like.js';
+import { zeroState } from '../optim/zero-state.js';
 import { type Parameter, queueUpdate } from '../tensor/parameter.js';
 import { takePending } from '../tensor/pending.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -49,7 +49,7 @@ export class Accumulator {
 
   #sum(parameter: Parameter): Parameter {
     let sum = this.#sums.get(parameter);
-    if (!sum) this.#sums.set(parameter, (sum = zerosLike(parameter)));
+    if (!sum) this.#sums.set(parameter, (sum = zeroState(parameter)));
     return sum;
   }
 }

@@ -44,7 +44,7 @@ function optionsOf({ lr, momentum, weightDecay, sgd, optimizer, optimizerOptions
 const kindOf = ({ optimizer = 'sgd' }: OptimizerConfig): OptimizerKind => OPTIMIZERS[optimizer];
 
 /** Checks a configuration before there is a model on a device. @throws UsageError */
-export function checkOptimizer(model: Module, config: OptimizerConfig): void {
+export function checkOptimizerConfig(model: Module, config: OptimizerConfig): void {
   lrScales(model, config);
   kindOf(config).check(optionsOf(config) as never);
 }

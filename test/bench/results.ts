@@ -3,7 +3,7 @@ import type {
   GpuResult,
   OverheadResult,
   StartResult,
-  StepResult,
+  StepTiming,
 } from '../../src/bench/result.js';
 import { spread } from '../../src/bench/stats.js';
 
@@ -21,7 +21,7 @@ const speed = {
   gflops: 420.9,
   peakRssMiB: 2500,
 };
-export const step: StepResult = {
+export const step: StepTiming = {
   what: 'train',
   paper: 'alexnet',
   preset: 'notes',
@@ -51,7 +51,7 @@ export const step: StepResult = {
   ratio: 2.5,
   roundRatio: spread([2, 2.5, 4]),
 };
-export const impossible: StepResult = {
+export const impossible: StepTiming = {
   ...step,
   peer: { name: 'tfjs', mode: 'wasm', impossible: 'no Conv2DBackpropFilter' },
 };

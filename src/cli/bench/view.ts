@@ -6,7 +6,7 @@ import type {
   OverheadResult,
   Result,
   StartResult,
-  StepResult,
+  StepTiming,
   SuiteResult,
 } from '../../bench/result.js';
 import type { Spread } from '../../bench/stats.js';
@@ -41,13 +41,13 @@ export function resultText(result: Result): string[] {
   }
 }
 
-function stepText(r: StepResult): string[] {
+function stepText(r: StepTiming): string[] {
   const kind = r.what === 'train' ? 'Training step' : 'Forward pass';
   const norm = r.norm === 'lrn' ? 'with LRN' : 'without LRN';
   const rows = [['', 'median', 'quartiles (range)', 'images/s', 'GFLOP/s', 'peak MiB']];
   const row = (
     name: string,
-    v: Pick<StepResult, 'secondsPerStep' | 'spread' | 'imagesPerSecond' | 'gflops' | 'peakRssMiB'>,
+    v: Pick<StepTiming, 'secondsPerStep' | 'spread' | 'imagesPerSecond' | 'gflops' | 'peakRssMiB'>,
   ) =>
     rows.push([
       name,

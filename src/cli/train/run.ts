@@ -30,7 +30,7 @@ import { latestRun, RunFolder } from '../../run/run-folder.js';
 import { type Choice, chooseDataset } from '../../train/datasets.js';
 import { freezeModules } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
-import { checkOptimizer } from '../../train/optimizer.js';
+import { checkOptimizerConfig } from '../../train/optimizer.js';
 import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openPaperSet } from '../data/open.js';
@@ -217,7 +217,7 @@ function checkSettings(
   const model = withoutInit(() => buildModel(paper, { ...settings.model, classes: ['any'] }));
   if (parallel !== undefined) parallelOf(paper, parallel, { model, config: settings, ranks });
   if (settings.startFrom) requireModel(settings.startFrom.file);
-  checkOptimizer(model, settings);
+  checkOptimizerConfig(model, settings);
   freezeModules(model, settings);
 }
 

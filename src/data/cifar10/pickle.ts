@@ -3,7 +3,7 @@ import path from 'node:path';
 import { counted } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
-import { PickleError, unpickle, type World } from '../../interop/pytorch/pickle.js';
+import { type AllowList, PickleError, unpickle } from '../../interop/pytorch/pickle.js';
 import { CLASSES, RECORD } from './format.js';
 
 /** Name of the folder inside the archive for Python. */
@@ -23,7 +23,7 @@ const bytesOf = (text: unknown) =>
   typeof text === 'string' ? Uint8Array.from(Buffer.from(text, 'latin1')) : text;
 
 /** The only globals that these pickles may name: NumPy arrays and their dtypes. No code runs. */
-const WORLD: World = {
+const ALLOWED: AllowList = {
   byteStrings: true,
   global(module, name) {
     const full = `${module}.${name}`;
@@ -96,7 +96,7 @@ export function recordsFrom(file: string, bytes: Uint8Array): Uint8Array {
 
 /** @throws PickleError */
 export function parsePickled(bytes: Uint8Array): Uint8Array {
-  const { value } = unpickle(bytes, WORLD);
+  const { value } = unpickle(bytes, ALLOWED);
   if (!(value instanceof Map)) throw new PickleError('it is not a dictionary');
   const entries = new Map(
     [...value].map(([key, item]) => [

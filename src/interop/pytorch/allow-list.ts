@@ -1,6 +1,6 @@
 import { isInteger } from '../../errors/arguments.js';
 import type { NumberFormat } from '../numbers.js';
-import { type Callable, OrderedDict, PickleError, type World } from './pickle.js';
+import { type AllowList, type Callable, OrderedDict, PickleError } from './pickle.js';
 import { type Storage, TensorView } from './view.js';
 
 /** Placeholder for values in a checkpoint that are not needed, such as the name of a device. */
@@ -86,7 +86,9 @@ const OLD_MODULES: Readonly<Record<string, string>> = { __builtin__: 'builtins' 
  * The environment for pickles of PyTorch files.
  * @param storage returns the storage of a key and checks that it has `count` elements
  */
-export function torchWorld(storage: (key: string, dtype: NumberFormat, count: number) => Storage): World {
+export function torchAllowList(
+  storage: (key: string, dtype: NumberFormat, count: number) => Storage,
+): AllowList {
   return {
     global(module, name) {
       const full = `${OLD_MODULES[module] ?? module}.${name}`;

@@ -2,8 +2,8 @@ import { CheckpointError } from '../../errors/errors.js';
 import type { ByteSource } from '../../files/byte-source.js';
 import { type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';
-import { torchWorld } from './allow-list.js';
-import { PickleError, unpickle, type World } from './pickle.js';
+import { torchAllowList } from './allow-list.js';
+import { type AllowList, PickleError, unpickle } from './pickle.js';
 import { MAX_PICKLE, pickleProblem, tensorFile } from './read.js';
 import type { Storage } from './view.js';
 
@@ -13,7 +13,7 @@ const PROTOCOL = 1001;
 /** Bytes of the first read; for a longer pickle the read is repeated with more. */
 const WINDOW = 2 ** 20;
 
-const NOTHING: World = {
+const NOTHING: AllowList = {
   global: (module, name) => {
     throw new PickleError(`it asks for ${module}.${name} where only numbers are expected`);
   },
@@ -30,7 +30,7 @@ const NOTHING: World = {
  */
 export async function openLegacyPytorch(source: ByteSource): Promise<TensorFile> {
   const storages = new Map<string, Storage & { begin: number }>();
-  const world = torchWorld((key, dtype, count) => {
+  const allowed = torchAllowList((key, dtype, count) => {
     const known = storages.get(key);
     if (known && (known.dtype !== dtype || known.count !== count))
       throw new PickleError(`its storage ${key} is described in two ways`);
@@ -47,7 +47,7 @@ export async function openLegacyPytorch(source: ByteSource): Promise<TensorFile>
     const machine = await reader.next(NOTHING);
     if (machine instanceof Map && machine.get('little_endian') === false)
       throw new PickleError('it comes from a big-endian machine');
-    const root = await reader.next(world);
+    const root = await reader.next(allowed);
     const keys = await reader.next(NOTHING);
     await place(source, keys, storages, reader.at);
     return tensorFile(source, 'a PyTorch file in the older format', root);
@@ -112,13 +112,13 @@ class Pickles {
 
   constructor(readonly source: ByteSource) {}
 
-  async next(world: World): Promise<unknown> {
+  async next(allowed: AllowList): Promise<unknown> {
     for (;;) {
       const left = this.source.size - this.at;
       const bytes = new Uint8Array(Math.min(this.#window, left));
       await this.source.read(bytes, this.at);
       try {
-        const { value, end } = unpickle(bytes, world);
+        const { value, end } = unpickle(bytes, allowed);
         this.at += end;
         return value;
       } catch (error) {

@@ -6,7 +6,7 @@ export interface Callable {
 }
 
 /** The environment of a pickle: everything that it can refer to. */
-export interface World {
+export interface AllowList {
   /** Resolves a global name to a class or function. @throws for any that is not on an allow-list */
   global(module: string, name: string): unknown;
   /** Resolves a persistent id, a reference to a storage in the file. @throws for anything else */
@@ -38,14 +38,14 @@ const MARK = Symbol('mark');
 
 /**
  * Reads one pickle of protocol 2 to 5 with a small stack machine for the opcodes that `torch.save` writes. A pickle
- * cannot run code, because names resolve only to what `world` returns.
+ * cannot run code, because names resolve only to what `allowed` returns.
  *
  * @param at offset of its first byte
  * @returns the value and the offset behind the pickle
  * @throws PickleError
  */
-export function unpickle(bytes: Uint8Array, world: World, at = 0): { value: unknown; end: number } {
-  const machine = new Machine(bytes, world, at);
+export function unpickle(bytes: Uint8Array, allowed: AllowList, at = 0): { value: unknown; end: number } {
+  const machine = new Machine(bytes, allowed, at);
   const value = machine.run();
   return { value, end: machine.at };
 }
@@ -58,7 +58,7 @@ class Machine {
 
   constructor(
     readonly bytes: Uint8Array,
-    readonly world: World,
+    readonly allowed: AllowList,
     public at: number,
   ) {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -128,7 +128,7 @@ class Machine {
   }
 
   byteString(length: number): string | Uint8Array {
-    if (!this.world.byteStrings) return this.text(length);
+    if (!this.allowed.byteStrings) return this.text(length);
     const at = this.at;
     try {
       return this.text(length);
@@ -216,7 +216,7 @@ class Machine {
   global(module: unknown, name: unknown): void {
     if (typeof module !== 'string' || typeof name !== 'string')
       throw new PickleError('it has a name that is not a string');
-    this.push(this.world.global(module, name));
+    this.push(this.allowed.global(module, name));
   }
 
   reduce(): void {
@@ -229,13 +229,13 @@ class Machine {
   /** Sets attributes of an object. Those of an OrderedDict, `_metadata`, are ignored; others are an error. */
   build(): void {
     const state = this.#pop();
-    if (this.world.build) this.world.build(this.top(), state);
+    if (this.allowed.build) this.allowed.build(this.top(), state);
     else if (!(this.top() instanceof OrderedDict))
       throw new PickleError('it sets attributes of something that is not an OrderedDict');
   }
 
   persistent(): void {
-    this.push(this.world.persistent(this.#pop()));
+    this.push(this.allowed.persistent(this.#pop()));
   }
 }
 

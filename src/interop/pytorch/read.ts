@@ -4,7 +4,7 @@ import { quoted } from '../../errors/excerpt.js';
 import { type ByteSource, checkEndianness } from '../../files/byte-source.js';
 import { countOf, type NumberFormat, widthOf } from '../numbers.js';
 import type { TensorFile } from '../tensor-file.js';
-import { RefusedName, torchWorld } from './allow-list.js';
+import { RefusedName, torchAllowList } from './allow-list.js';
 import { PickleError, unpickle } from './pickle.js';
 import { findStateDict } from './state-dict.js';
 import type { Storage } from './view.js';
@@ -122,10 +122,10 @@ export async function openPytorch(source: ByteSource): Promise<TensorFile> {
   }
   try {
     const storages = new Map<string, Storage>();
-    const world = torchWorld((key, dtype, count) =>
+    const allowed = torchAllowList((key, dtype, count) =>
       zipStorage(source, zip, `${root}data/${key}`, dtype, count, storages),
     );
-    const { value } = unpickle(await text(pickle), world);
+    const { value } = unpickle(await text(pickle), allowed);
     return tensorFile(source, 'a PyTorch file', value);
   } catch (error) {
     throw pickleProblem(source.name, error);

@@ -4,7 +4,7 @@ import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
 import type { TrainConfig } from '../../run/config.js';
 import { INSIGHT_EVERY } from '../../run/events.js';
-import type { StepResult } from '../../run/position.js';
+import type { StepOutcome } from '../../run/position.js';
 import { type RandomState, randomState, withRows } from '../../tensor/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { GradientSquares, Probe } from '../insight/probe.js';
@@ -54,7 +54,7 @@ export interface Queued {
 /** Outcome of a step: its result, or the batch with NaN or infinity. */
 export type Settled =
   | {
-      readonly result: StepResult;
+      readonly result: StepOutcome;
       readonly gradNorm: number | undefined;
       /** Metrics that were NaN or infinite. */
       readonly lost: readonly string[];
@@ -178,7 +178,7 @@ export class Stepper {
         for (const [name, metric] of Object.entries(update.metrics))
           metrics.set(name, (metrics.get(name) ?? 0) + (await metric.item()) * count);
     }
-    const result: StepResult = {
+    const result: StepOutcome = {
       index,
       loss: batches.length === 1 ? await batches[0]!.updates[0]!.loss.item() : loss / images,
       correct,
