@@ -1,6 +1,6 @@
 import { arange, cat, checkOptionNames, nn, Parameter, type Tensor, UsageError } from 'paperweight/core';
 
-/** How a patch knows its place (appendix D.4). */
+/** Kinds of position embeddings (appendix D.4). */
 export const POSITIONS = ['none', '1d', '2d'] as const;
 export type Positions = (typeof POSITIONS)[number];
 
@@ -44,7 +44,7 @@ export class ViT extends nn.Module {
   /** Equal to a linear layer on flattened patches. */
   readonly embed: nn.Conv2d;
   readonly classToken: Parameter;
-  readonly place: Place;
+  readonly place: PositionEmbedding;
   readonly drop: nn.Dropout;
   readonly layers: nn.Sequential;
   readonly norm: nn.LayerNorm;
@@ -64,7 +64,7 @@ export class ViT extends nn.Module {
       });
     this.embed = new nn.Conv2d(3, width, patch, { stride: patch });
     this.classToken = new Parameter(new Float32Array(width), [1, 1, width]);
-    this.place = new Place(side, width, positions);
+    this.place = new PositionEmbedding(side, width, positions);
     this.drop = new nn.Dropout(dropout);
     const layers = Array.from({ length: depth }, () => new Layer(width, heads, hidden, dropout));
     this.layers = new nn.Sequential(...layers);
@@ -76,7 +76,7 @@ export class ViT extends nn.Module {
     nn.init.zeros(this.head.weight);
   }
 
-  /** Patches with their places behind the class token (equation 1): [N, 1 + patches, width]. */
+  /** Patches with their position embeddings behind the class token (equation 1): [N, 1 + patches, width]. */
   tokens(x: Tensor): Tensor {
     const patches = this.embed.forward(x).flatten(2).transpose(1, 2);
     const [n, , width] = patches.shape as [number, number, number];
@@ -100,8 +100,8 @@ export class ViT extends nn.Module {
   }
 }
 
-/** Adds what tells a token its place; the class token has a place of its own. */
-class Place extends nn.Module {
+/** Adds a position embedding to each token, also to the class token. */
+class PositionEmbedding extends nn.Module {
   /** [1, 1 + patches, width] */
   readonly table: Parameter | null;
   /** Half of the features for each direction: [side, width / 2]. */
@@ -124,13 +124,13 @@ class Place extends nn.Module {
   forward(tokens: Tensor): Tensor {
     const [, count, width] = tokens.shape as [number, number, number];
     if (this.table) return tokens.add(this.table);
-    const places = this.ofPatches();
-    if (!places) return tokens;
-    const patches = tokens.narrow(1, 1, count - 1).add(places.reshape(1, count - 1, width));
+    const embeddings = this.ofPatches();
+    if (!embeddings) return tokens;
+    const patches = tokens.narrow(1, 1, count - 1).add(embeddings.reshape(1, count - 1, width));
     return cat([tokens.narrow(1, 0, 1), patches], 1);
   }
 
-  /** One vector for each patch, [patches, width]; null if patches have no places. */
+  /** One vector for each patch, [patches, width]; null without position embeddings. */
   ofPatches(): Tensor | null {
     const { side, table, rows, columns } = this;
     if (table) return table.reshape(1 + side * side, table.shape[2]!).narrow(0, 1, side * side);

@@ -8,7 +8,7 @@ export const NEAR = 'similarity of neighbours';
 export const LINE = 'similarity in a row or column';
 export const APART = 'similarity elsewhere';
 
-/** The attention distances of each head, and how similar the places of patches are. */
+/** The attention distances of each head, and how similar the position embeddings of patches are. */
 export function observe({ model }: TrainingSetup<nn.Module>): Observation {
   if (!(model instanceof ViT)) return {};
   const { side } = model.place;
@@ -27,7 +27,7 @@ function attended(layers: readonly Tensor[], apart: Tensor): Record<string, Tens
   const found: Record<string, Tensor> = {};
   for (const [l, all] of layers.entries()) {
     const [, heads, count] = all.shape as [number, number, number];
-    // The class token has no place.
+    // The class token has no position in the image.
     const weights = all.narrow(2, 1, count - 1).narrow(3, 1, count - 1);
     const shares = weights.div(weights.sum(3, true));
     const means = shares.mul(apart).sum(3).mean([0, 2]);
@@ -36,11 +36,11 @@ function attended(layers: readonly Tensor[], apart: Tensor): Record<string, Tens
   return found;
 }
 
-/** Cosines between the places of patches, [patches, patches]; null if they have none. */
+/** Cosines between the position embeddings of patches, [patches, patches]; null without embeddings. */
 function cosines(model: ViT): Tensor | null {
-  const places = model.place.ofPatches();
-  if (!places) return null;
-  const units = places.div(places.square().sum(1, true).sqrt());
+  const embeddings = model.place.ofPatches();
+  if (!embeddings) return null;
+  const units = embeddings.div(embeddings.square().sum(1, true).sqrt());
   return units.matmul(units.transpose(0, 1));
 }
 
@@ -85,7 +85,7 @@ async function filters(model: ViT): Promise<Tensor> {
   return tensor(stretched, { shape });
 }
 
-/** For each patch, the cosines of its place with all places: [patches, 1, side, side], 1 for the largest. */
+/** For each patch, the cosines of its position embedding with all others: [patches, 1, side, side], 1 for the largest. */
 async function maps(model: ViT, side: number): Promise<Record<string, Tensor>> {
   const all = cosines(model);
   if (!all) return {};
