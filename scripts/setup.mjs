@@ -51,7 +51,7 @@ function thisMachine() {
 
 /**
  * The first package of the lock file that is not installed as it should be. Optional packages count when they
- * are made for this very machine.
+ * are made for this machine.
  *
  * @param {Record<string, LockEntry>} locked "packages" of package-lock.json
  * @param {Record<string, LockEntry>} installed "packages" of node_modules/.package-lock.json

@@ -1,7 +1,7 @@
 // @ts-check
 /*
  * npm start: sets up what is lacking, then trains AlexNet with the quick schedule; `npm start -- --seed 1` passes
- * flags on. The command line runs in this very process, so that Ctrl-C reaches it once and its exit code is ours.
+ * flags on. The command line runs in this process, so that Ctrl-C reaches it once and its exit code is ours.
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -14,7 +14,7 @@ import { runCli } from '../support/cli.js';
 
 const fast = { name: 'fast', bandwidth: 1e9, latency: 0 };
 
-test('an exchange moves its bytes twice, less what a rank has itself', () => {
+test('in an exchange each rank sends and receives (N−1)/N of the bytes', () => {
   assert.equal(exchangeSeconds(1e9, 1, fast), 0);
   assert.ok(Math.abs(exchangeSeconds(1e9, 2, fast) - (1 + 0.1)) < 1e-12);
   assert.ok(exchangeSeconds(4, 1024, { ...fast, latency: 1e-5 }) > 1033e-5);

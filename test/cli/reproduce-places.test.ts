@@ -53,7 +53,7 @@ test('processes that start together copy the results of a package once', async (
   assert.deepEqual(await readdir(join(folder, 'results')), ['alexnet']);
 });
 
-test('a part of the trainings is named by a flag or by a Slurm array', () => {
+test('a part of the training runs is named by a flag or by a Slurm array', () => {
   assert.deepEqual(parseShard('2/8'), { index: 2, count: 8 });
   for (const text of ['0/2', '3/2', '1', '1/0', 'a/b', '1/2/3', '-1/2', '1/99999'])
     assert.throws(() => parseShard(text), /--shard .* cannot be used/, text);

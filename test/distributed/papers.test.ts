@@ -16,7 +16,7 @@ before(async () => {
 after(() => remove());
 
 describe('the papers’ networks on several ranks', { skip }, () => {
-  test('AlexNet with dropout, augmentation, momentum and decay is the one of a single rank', async () => {
+  test('AlexNet with dropout, augmentation, momentum and decay matches a single-rank run', async () => {
     const { apart, unshifted } = await equality(join(root, 'alexnet'), launchers.at(-1)!, alexNet(16, 4), {
       steps: 10,
       ranks: [2],

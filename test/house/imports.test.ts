@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { circle, type Import, importsOf, reachable, sourceFiles } from './imports.js';
+import { type Import, importCycle, importsOf, reachable, sourceFiles } from './imports.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -97,9 +97,9 @@ describe('imports', () => {
     assert.deepEqual(written(besides), []);
   });
 
-  it('form no circle, but for gradients, which are written in other operations', () => {
+  it('form no import cycle, except among gradient rules, which are written in other operations', () => {
     const ops = (file: string) => file.startsWith('src/ops/');
-    assert.equal(circle(between.filter(({ from, to }) => !(ops(from) && ops(to)))), undefined);
+    assert.equal(importCycle(between.filter(({ from, to }) => !(ops(from) && ops(to)))), undefined);
   });
 
   it('of the pages lead only to their own files and to types of the server’s answers', () => {

@@ -48,8 +48,8 @@ function byImporter(imports: readonly Import[]): Map<string, Import[]> {
   return groups;
 }
 
-/** A circle of imports, as a list of files that begins and ends with the same one; undefined if there is none. */
-export function circle(imports: readonly Import[]): string[] | undefined {
+/** An import cycle, as a list of files that begins and ends with the same one; undefined if there is none. */
+export function importCycle(imports: readonly Import[]): string[] | undefined {
   const next = byImporter(imports);
   const done = new Set<string>();
   const path: string[] = [];

@@ -22,7 +22,7 @@ const curve = async (dashboard: { port: number }, id: string, name: string) =>
   (await call(dashboard, 'GET /api/curves', { query: { runs: [encodeURIComponent(id)], name } })).body[0]!
     .curve;
 
-describe('a program of one’s own', () => {
+describe('a user program', () => {
   test('appears in the list and with all its curves, while it logs', async (t) => {
     const { root, dashboard } = await openDashboard(t);
     const logger = await Logger.open(join(root, 'mine'), {

@@ -106,7 +106,7 @@ function look(run: string): { steps: number; inCheckpoint: boolean } {
 }
 
 /**
- * Kills trainings (SIGKILL) at random instants, continues them, and compares each with one that was left alone, to
+ * Kills training runs (SIGKILL) at random instants, continues them, and compares each with one that was left alone, to
  * the last bit of weights, momentum and metrics.
  *
  * @param folder an empty one

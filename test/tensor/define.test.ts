@@ -5,7 +5,7 @@ import { define, PaperweightError, type Tensor, tensor } from '../../src/core.js
 const list = async (t: Tensor) => [...(await t.data())];
 const round = define({ name: 'round', forward: (x) => x.add(0.5).floor(), backward: (grad) => [grad] });
 
-describe('an operation of one’s own', () => {
+describe('a user-defined operation', () => {
   it('has the value of forward and the gradient of backward', async () => {
     const x = tensor([0.2, 1.7, -0.6], { requiresGrad: true });
     const y = round(x.mul(2));

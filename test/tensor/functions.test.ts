@@ -129,7 +129,7 @@ describe('random tensors', () => {
     assert.deepEqual((await list(randperm(9))).sort(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it('come from a generator of one’s own', async () => {
+  it('come from the given generator', async () => {
     const numbers = () => list(randn([3], { generator: new Generator(1) }));
     assert.deepEqual(await numbers(), await numbers());
   });

@@ -4,8 +4,10 @@ import { killAtRandom } from '../support/kill.js';
 import { scratch } from '../support/toy.js';
 
 // `node dist/bench/kill.js` does the same 200 times.
-test('a training that is killed at random times ends with the same bits', async (t) => {
-  const counts = await killAtRandom(await scratch(t), { kills: 6, perRun: 6, seed: Date.now() % 1e6 });
+test('a run that is killed at random times ends with the same bits', async (t) => {
+  const seed = Date.now() % 1e6;
+  t.diagnostic(`seed ${seed}`);
+  const counts = await killAtRandom(await scratch(t), { kills: 6, perRun: 6, seed });
   assert.equal(counts.kills, 6);
   t.diagnostic(JSON.stringify(counts));
 });

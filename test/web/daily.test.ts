@@ -185,7 +185,7 @@ describe('the page of a paper', { skip: NO_BROWSER }, () => {
 describe('notifications', { skip: NO_BROWSER }, () => {
   const web = pages({ each: true });
 
-  test('of the browser, once they are allowed, on every page', async () => {
+  test('browser notifications appear on every page once they are allowed', async () => {
     const { page, complaints, close } = await web.open('#/paper', WIDE);
     await page.evaluate(`globalThis.told = []; globalThis.Notification = class {
       static permission = 'granted';
@@ -212,7 +212,7 @@ describe('notifications', { skip: NO_BROWSER }, () => {
     await close();
   });
 
-  test('where they are not allowed, the page says so', async () => {
+  test('the page says where browser notifications are not allowed', async () => {
     const { page, close } = await web.open('', WIDE);
     await page.evaluate('delete globalThis.Notification');
     await page.getByRole('button', { name: 'Notify when a run ends' }).click();

@@ -53,11 +53,11 @@ describe('a comparison’s verdict', () => {
     assert.match(smaller.measured, /: −10\.00 ± /);
   });
 
-  it('is not given before all trainings are done', () => {
+  it('is not given before all training runs are done', () => {
     const { verdict, measured, reason } = judge(claim(), errors({ a: [1, 2, 3], b: [4] }));
     assert.equal(verdict, 'not measured');
     assert.equal(measured, '');
-    assert.match(reason!.en, /4 of 6 trainings/);
+    assert.match(reason!.en, /4 of 6 training runs/);
   });
 });
 

@@ -40,7 +40,7 @@ const variant = (id: string, lr: number): Variant => ({
 });
 const text = { en: 'words | and more', zh: '文字' };
 
-/** AlexNet with one claim that needs tiny trainings. */
+/** AlexNet with one claim that needs tiny training runs. */
 const paperWith = (lr = 0.01): Paper => ({
   ...alexnet,
   claims: [
@@ -99,7 +99,7 @@ describe('reproduce', () => {
     assert.ok((await readdir(join(root, 'shards', 'results'))).length > 2, 'no table');
   });
 
-  it('runs the missing trainings, writes results and tables, and then has nothing left to do', async () => {
+  it('runs the missing training runs, writes results and tables, and then has nothing left to do', async () => {
     const seen: string[] = [];
     const watcher: Watcher = {
       begin: (job, { jobs, seconds }) =>
