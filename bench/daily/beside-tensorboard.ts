@@ -14,8 +14,8 @@ import { Hand } from './hand.js';
 import { QUESTIONS } from './questions.js';
 
 /*
- * Ten daily questions to the dashboard and to TensorBoard, on the same runs, in one sitting: what the hand does until the
- * answer is on the page (clicks, drags, fields; looking and scrolling are free), and the time until the first chart of a
+ * Ten daily questions to the dashboard and to TensorBoard, on the same runs: the number of user actions until the answer
+ * is on the page (clicks, drags, fields; looking and scrolling do not count), and the time until the first chart of a
  * fresh page, in turns. Trains six small runs first, whose event files TensorBoard reads.
  *   npm run build && PAPERWEIGHT_TENSORBOARD_PYTHON=python node dist/bench/daily/beside-tensorboard.js
  *     [--runs DIR] keeps the runs, and uses those that are there   [--out FILE] writes the result   [--rounds 5]

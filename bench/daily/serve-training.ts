@@ -115,8 +115,8 @@ try {
       linesReceived: sum(with_, ({ lines }) => lines),
       processorSecondsOfStep: step,
       processorSecondsOfServerForStep: server_,
-      // What the training itself takes more, what the server takes for each step, and of the whole machine: it looks for
-      // new lines at fixed times, so with fast steps it does not take more.
+      // The extra processor time of training, the server's per step, and the server's share of the whole machine. The
+      // server polls for new lines at fixed intervals, so its cost does not grow when steps are fast.
       trainingPercent: percent(step.with - step.without),
       serverPercentOfStep: percent(server_.with - server_.without),
       serverPercentOfMachine: Number((100 * (aSecond(with_) - aSecond(without))).toFixed(2)),

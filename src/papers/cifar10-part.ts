@@ -4,8 +4,8 @@ import { openDataset } from '../train/datasets.js';
 import type { PaperDataset } from './paper.js';
 
 /**
- * The first training images of CIFAR-10, whose training files are in random order, with all test images: a paper's data
- * set for trainings that all of them would make too long.
+ * A subset of CIFAR-10, for runs that would take too long on all 50,000 images: the first training images (the files are
+ * in random order) and all test images.
  */
 export const cifar10Part = (images: number): PaperDataset => ({
   about: `the first ${grouped(images)} training images of CIFAR-10`,

@@ -106,7 +106,7 @@ export interface PaperDataset {
   open(options: { readonly train: boolean; readonly data?: string | undefined }): AnySet | Promise<AnySet>;
 }
 
-/** A paper's own way to divide its network over ranks, which then all compute the same batches. */
+/** How a paper divides its network over ranks, which then all compute the same batches. */
 export interface Parallel {
   /** A few words for messages. */
   readonly about: string;
@@ -171,14 +171,14 @@ export interface Paper<M extends Module = Module> {
   readonly claims: readonly Claim[];
   /** Learning curves drawn from its results. */
   readonly charts?: (results: Results) => readonly Chart[];
-  /** Images from its trainings that are kept as figures. */
+  /** Images from its training runs that are kept as figures. */
   readonly samples?: (results: Results) => readonly SampleFigure[];
 }
 
 /** Papers that this installation has validated. */
 const defined = new WeakSet<object>();
 
-/** Whether a paper was made by {@link definePaper} of this very installation, with whose modules it works. */
+/** Whether a paper was made by {@link definePaper} of this installation, whose modules it then uses. */
 export const isDefinedHere = (paper: object): boolean => defined.has(paper);
 
 /** A paper that is trained as a classifier. */

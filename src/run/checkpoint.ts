@@ -86,15 +86,15 @@ const progressSchema = z.object({
       spare: z.number().nullable(),
     }),
   }),
-  /** Of the optimizer that the configuration describes; a paper's own optimizers are in `optimizers`. */
+  /** Of the optimizer that the configuration describes; the paper's additional optimizers are in `optimizers`. */
   optimizer: optimizerSchema.optional(),
   optimizers: z.record(z.string(), optimizerSchema).optional(),
   schedule: scheduleSchema.nullable(),
-  /** Schedules of a paper's own, after the first. */
+  /** The paper's additional schedules, after the first. */
   schedules: z.array(scheduleSchema).optional(),
   /** State of the weight average; see WeightAverage. */
   average: averageSchema.optional(),
-  /** Of a paper's own optimizers. */
+  /** Of the paper's additional optimizers. */
   averages: z.record(z.string(), averageSchema).optional(),
 });
 export type Progress = z.infer<typeof progressSchema>;

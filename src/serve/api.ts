@@ -39,7 +39,7 @@ export interface Meta {
 }
 
 export interface RunSummary {
-  /** Of a program of one's own, or of another program's TensorBoard files; missing for trained papers. */
+  /** Of a user program (Logger), or of another program's TensorBoard files; missing for trained papers. */
   readonly kind?: 'program' | 'tensorboard';
   /** Name of the run's folder: one path segment. */
   readonly id: string;
@@ -120,7 +120,7 @@ export interface Series {
 
 /**
  * One metric of a run. `name` is a series such as `loss`, or a path: `epoch/testAccuracy`, `test/NAME` and `train/NAME`
- * (metrics of a paper's own), `gradient/PARAMETER`, `norm/PARAMETER`, `dead/LAYER`, `active/LAYER`.
+ * (the paper's additional metrics), `gradient/PARAMETER`, `norm/PARAMETER`, `dead/LAYER`, `active/LAYER`.
  */
 export interface Curve extends SeriesValues {
   /** Last step of each bucket. */

@@ -21,7 +21,7 @@ export interface Training {
 export interface SiteClaim extends ClaimRow {
   /** What is measured, and what would confirm or refute the claim. */
   readonly rule: Bilingual;
-  readonly trainings: readonly Training[];
+  readonly runs: readonly Training[];
 }
 
 /** A chart that can be hovered and zoomed. */
@@ -45,7 +45,7 @@ export interface SiteChart {
 export interface SiteSeries {
   readonly label: string;
   readonly x: readonly number[];
-  /** Null ends a line; several lines of one series are trainings with other seeds. */
+  /** Null ends a line; several lines of one series are training runs with other seeds. */
   readonly y: readonly (number | null)[];
 }
 
@@ -125,7 +125,7 @@ export interface SiteLive {
   readonly train?: { readonly network: string; readonly data: string };
 }
 
-/** Where a page computes: on the best device there is, or on the one that is named. */
+/** Device of a page: the best available one, or a named one. */
 export type LiveDevice = 'auto' | 'wasm' | 'webgpu';
 
 /** What `src/site/live/engine.ts` is in a page, as `paperweightLive`. */
@@ -186,6 +186,6 @@ export interface SiteFile {
 export interface Renderer {
   /** All pages in all languages, and the files that are made from their texts. */
   readonly renderSite: (content: SiteContent) => SiteFile[];
-  /** The names of all images of a text in Markdown, as they stand there. */
+  /** The source addresses of all images in a Markdown text, unchanged. */
   readonly imagesIn: (markdown: string) => string[];
 }

@@ -41,22 +41,22 @@ export async function gatherPaper(id: string): Promise<PaperPart> {
   const claims: SiteClaim[] = [];
   for (const row of page.claims) {
     const claim = paper.claims.find((each) => each.id === row.id)!;
-    const trainings: Training[] = [];
+    const runs: Training[] = [];
     for (const job of claim.needs ? [] : claim.jobs(results)) {
       const name = jobName(job);
       const { dataset } = job.variant;
       const result = results.get(job.variant, job.seed);
       if (!result) {
-        trainings.push({ name, dataset });
+        runs.push({ name, dataset });
         continue;
       }
       const { path } = await add(
         join(folder, 'results', `${name}.json`),
         `papers/${id}/results/${name}.json`,
       );
-      trainings.push({ name, dataset, file: path, epochs: result.epochs.length, seconds: result.seconds });
+      runs.push({ name, dataset, file: path, epochs: result.epochs.length, seconds: result.seconds });
     }
-    claims.push({ ...row, rule: claim.rule, trainings });
+    claims.push({ ...row, rule: claim.rule, runs });
   }
 
   return {

@@ -11,7 +11,7 @@ import { withScope } from '../ops/scope.js';
 export interface Pass {
   /** Values on a path to what is differentiated. */
   readonly needed: ReadonlySet<Node>;
-  /** Gradients of values whose turn has not come yet: complete for those whose users have all had theirs. */
+  /** Gradients not yet propagated; each is complete once all users of its value are processed. */
   readonly pending: ReadonlyMap<Node, Node>;
 }
 

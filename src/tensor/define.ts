@@ -5,7 +5,7 @@ import { sameShape, showShape } from '../graph/types.js';
 import { custom } from '../ops/custom.js';
 import { operand, Tensor } from './tensor.js';
 
-/** An operation of one's own: see {@link define}. */
+/** A user-defined operation: see {@link define}. */
 export interface OwnOperation {
   /** Name for messages. */
   name: string;

@@ -58,8 +58,8 @@ let rows: Rows | undefined;
 let rank: number | undefined;
 
 /**
- * From now on masks of a forward pass without {@link withRows} are those of this rank's part of a larger batch, of which
- * all ranks have parts of one size. Undefined for a process on its own.
+ * Sets the rank for the random masks of later forward passes without {@link withRows}: they are drawn for this rank's
+ * part of a batch that is divided equally over all ranks. Undefined: this process has the whole batch.
  */
 export function setMaskRank(number: number | undefined): void {
   rank = number;

@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .command('reproduce')
     .summary('measure a paper’s claims and compare them with the paper')
     .description(
-      'Runs the missing trainings of a paper’s claims, resumes interrupted ones, and rebuilds the table of claims after each. Ctrl-C saves a checkpoint first.',
+      'Starts the missing training runs of a paper’s claims, resumes interrupted ones, and rebuilds the table of claims after each. Ctrl-C saves a checkpoint first.',
     )
     .argument('[paper]', `paper (default: ${defaultPaper()})`, pathName('paper'))
     .option(
@@ -36,10 +36,10 @@ export function register(program: Command): void {
     .option('--budget <time>', 'stop after this time, such as 30m or 2h (default: no limit)', duration)
     .option(
       '--shard <i/n>',
-      'only part i of n, to divide the trainings among machines; run without it to merge (default: the task of a Slurm job array, else all)',
+      'only part i of n, to divide the training runs among machines; run without it to merge (default: the task of a Slurm job array, else all)',
       parseShard,
     )
-    .option('--list', 'print the claims and the remaining trainings, and train nothing (default: off)')
+    .option('--list', 'print the claims and the remaining training runs, and train nothing (default: off)')
     .option(
       '--data <dir>',
       'folder with the .bin files (default: PAPERWEIGHT_CIFAR10 if set, else ./data)',

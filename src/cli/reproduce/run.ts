@@ -26,7 +26,7 @@ import { copyResults, placesOf } from './places.js';
 /** Minimum time between two lines within an epoch. */
 const LINE_MS = 60_000;
 
-/** The `reproduce` command: prints the remaining trainings, their progress, and the final table. */
+/** The `reproduce` command: prints the remaining training runs, their progress, and the final table. */
 export async function reproducePaper(id: string | undefined, flags: ReproduceFlags): Promise<void> {
   const paper = await openPaperNamed(id);
   const claims = chooseClaims(paper, flags.claim);
@@ -105,7 +105,7 @@ function chooseClaims({ claims, name }: Paper, ids: readonly string[] | undefine
   });
 }
 
-/** Prints the claims with their verdicts, and the remaining trainings. */
+/** Prints the claims with their verdicts, and the remaining training runs. */
 async function list(paper: Paper, claims: readonly Claim[], path: string, json: boolean): Promise<void> {
   const results = await ResultFolder.open(path, paper.id);
   const rows = claimRows({ ...paper, claims }, results);
@@ -126,7 +126,7 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
   ]);
   for (const line of table([head, ...lines], 'lllll')) print(line);
   if (jobs.length === 0) return;
-  print('\nRemaining trainings, as far as known (on two cores):');
+  print('\nRemaining training runs, as far as known (on two cores):');
   for (const line of table(
     jobs.map((job) => [jobName(job), clock(job.variant.seconds)]),
     'lr',

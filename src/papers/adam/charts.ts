@@ -39,7 +39,7 @@ const comparison = (name: string, title: Text, experiment: Experiment, results: 
   }),
 });
 
-/** The costs of one panel of Figure 4 that are worth a place: those of trainings that did not diverge. */
+/** The costs of one panel of Figure 4 that are worth a place: those of training runs that did not diverge. */
 const panel = (beta2: number, results: Results): Chart => ({
   name: `figure-4-beta2-${String(beta2).replace('.', '-')}`,
   title: {

@@ -298,7 +298,7 @@ const bias: Claim[] = [
     },
     paperSays: '—',
     rule: {
-      en: `the lowest negated bound of all 18 trainings (${BIAS_LIMIT.en}); confirmed if it has the correction and β₂ of 0.999 or more`,
+      en: `the lowest negated bound of all 18 training runs (${BIAS_LIMIT.en}); confirmed if it has the correction and β₂ of 0.999 or more`,
       zh: `18 次训练中最低的下界取负值（${BIAS_LIMIT.zh}）；若带校正且 β₂ 不小于 0.999 即证实`,
     },
     jobs: biasJobs,

@@ -121,7 +121,7 @@ export function measuredVariant(
   return best === undefined ? undefined : variant(experiment, method, best, experiment.epochs);
 }
 
-/** The searches of some methods, and the trainings that they decide. */
+/** The searches of some methods, and the training runs that they decide. */
 export const comparisonJobs = (experiment: Experiment, methods: readonly Method[], results: Results): Job[] =>
   methods.flatMap((method) => {
     const chosen = measuredVariant(experiment, method, results);

@@ -177,7 +177,7 @@ function measuredOf(condition: Condition, side: Side, results: Results): Variant
   return best === undefined ? undefined : variant(condition, side, best, MOST_EPOCHS);
 }
 
-/** The searches of some conditions, and the trainings that they decide. */
+/** The searches of some conditions, and the training runs that they decide. */
 export const conditionJobs = (conditions: readonly Condition[], results: Results): Job[] =>
   conditions.flatMap((condition) =>
     SIDES.flatMap((side) => {

@@ -31,7 +31,7 @@ export default definePaper({
   inits: INITS,
   options: alexNetOptions,
   recipes,
-  // For a search over many short trainings.
+  // For a search over many short training runs.
   datasets: { [PART_NAME]: { ...cifar10Part(PART), byNameOnly: true } },
   build: buildAlexNet,
   transforms: alexNetTransforms,

@@ -3,7 +3,7 @@ import { partsOf } from '../paper.js';
 import { recipes } from './recipe.js';
 
 /*
- * The trainings behind the claims. Seconds are for two cores, extrapolated from short runs: about 20 s an epoch for
+ * The training runs behind the claims. Seconds are for two cores, extrapolated from short runs: about 20 s an epoch for
  * the four-layer network, 30 s with normalisation, 135 s for AlexNet at 63 × 63, and 3.1 s a step at 224 × 224.
  */
 

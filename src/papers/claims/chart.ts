@@ -61,7 +61,7 @@ export const curvesOf = (label: string, results: readonly Result[], measure: Mea
       step: epoch.epoch,
       value: (typeof measure === 'string' ? epoch[measure] : measure(epoch)) ?? Number.NaN,
     })),
-    // Separates the curves of two trainings.
+    // Separates the curves of two training runs.
     { step: 0, value: Number.NaN },
   ]),
 });

@@ -54,7 +54,7 @@ export function judge(claim: Claim, results: Results): Judgement {
       verdict: 'not measured',
       measured: '',
       reason: {
-        en: `incomplete: ${done} of ${jobs.length} trainings done`,
+        en: `incomplete: ${done} of ${jobs.length} training runs done`,
         zh: `尚未完成：${jobs.length} 次训练中已完成 ${done} 次`,
       },
     };

@@ -23,7 +23,7 @@ const epochSchema = z.object({
   testLoss: number.optional(),
   testError: number.optional(),
   testTop5Error: number.optional(),
-  /** Metrics of a paper's own, by name. */
+  /** The paper's additional metrics, by name. */
   trainMetrics: z.record(z.string(), number).optional(),
   testMetrics: z.record(z.string(), number).optional(),
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { UsageError } from '../../errors/errors.js';
 import { type Job, jobName } from './job.js';
 
-/** A part of a paper's trainings, for one of several machines. */
+/** A part of a paper's training runs, for one of several machines. */
 export interface Shard {
   /** From 1 to `count`. */
   readonly index: number;
@@ -20,7 +20,7 @@ export function parseShard(text: string): Shard {
     what: `--shard ${text} cannot be used`,
     expected: `the number of this part and the number of parts, such as 1/4 to 4/4; at most ${MOST} parts`,
     got: `"${text}"`,
-    next: 'give another value, or leave --shard out for all trainings',
+    next: 'give another value, or leave --shard out for all training runs',
   });
 }
 
@@ -43,7 +43,7 @@ export function slurmShard(
     what: 'The tasks of this Slurm array cannot be counted',
     expected: `an array without gaps, such as --array=1-8, of at most ${MOST} tasks`,
     got: `task ${id} of ${count}, the first of which is ${least}`,
-    next: 'give the part itself, such as --shard 1/8; --shard 1/1 runs all trainings',
+    next: 'give the part itself, such as --shard 1/8; --shard 1/1 starts all training runs',
   });
 }
 

@@ -26,7 +26,7 @@ const FIVE_DRAWS: Series = { ...FEW, draws: 5 };
 
 type Basics = Omit<Claim, 'jobs' | 'judge'>;
 
-/** A claim over series of trainings, whose step sizes are searched first. */
+/** A claim over series of training runs, whose step sizes are searched first. */
 const measured = (
   claim: Basics,
   series: readonly Series[],

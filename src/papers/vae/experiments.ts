@@ -75,7 +75,7 @@ export function variantOf({ algorithm, latent, draws }: Series, results: Results
   );
 }
 
-/** The search first, then the trainings that it decides. */
+/** The search first, then the training runs that it decides. */
 export function jobsOf(series: readonly Series[], results: Results): Job[] {
   const algorithms = [...new Set(series.map(({ algorithm }) => algorithm))];
   return [
@@ -87,7 +87,7 @@ export function jobsOf(series: readonly Series[], results: Results): Job[] {
   ];
 }
 
-/** The results of a series whose trainings are done. */
+/** The results of a series whose training runs are done. */
 export const resultsIn = (series: Series, results: Results): Result[] => {
   const found = variantOf(series, results);
   return found ? resultsOf(results, found, SEEDS) : [];

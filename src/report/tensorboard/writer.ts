@@ -158,6 +158,6 @@ export class EventFile implements Observer {
   }
 }
 
-/** Metrics of a paper's own. */
+/** The paper's additional metrics. */
 const scalars = (group: string, metrics: Readonly<Record<string, number>> = {}): Value[] =>
   Object.entries(metrics).map(([name, value]) => scalar(`${group}/${name}`, value));

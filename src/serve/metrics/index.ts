@@ -55,7 +55,7 @@ export interface Watcher {
  */
 export class MetricsIndex {
   readonly columns = new Columns(SERIES_KEYS);
-  /** Metrics of steps beyond SERIES_KEYS, such as those of a paper's own step. */
+  /** Metrics of steps beyond SERIES_KEYS, such as those of the paper's own step. */
   readonly own = new NamedColumns();
   epochs: { readonly line: number; readonly event: EpochEvent }[] = [];
   /** Whether the last line says that the run is done. */

@@ -10,7 +10,7 @@ const PIECE = 2 ** 18;
 /** Points of time that are kept. */
 const MOST_TIMES = 4096;
 
-/** Scalars of a program of one's own, or of another program's event files. */
+/** Scalars of a user program (Logger), or of another program's event files. */
 export interface ScalarSource {
   readonly columns: NamedColumns;
   /** When steps were logged: ascending steps, and milliseconds since 1970. */

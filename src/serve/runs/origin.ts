@@ -30,7 +30,7 @@ const OF_MODEL = new Set(['paper', 'preset', 'classes', 'images', 'options']);
 /** Where a run comes from: its command, its preset, its data. */
 export async function originOf(folder: string): Promise<RunOrigin> {
   const text = (await readSmall(folder, 'config.json')) ?? '';
-  // A program of one's own has no preset, and only it knows its command.
+  // A user program (Logger) has no preset, and only it knows its command.
   if (text === '' || programConfig(text)) return { recorded: false, beyond: [] };
   const parsed = configSchema.safeParse(parseJson(text));
   if (!parsed.success)

@@ -6,7 +6,7 @@ import { fileInside, readSmall } from './path-containment.js';
 import { type KnownStatus, statusOf } from './run-status.js';
 import { parseJson } from './tail.js';
 
-/** `config.json` of a program of one's own, which a `Logger` writes. */
+/** `config.json` of a user program, written by its `Logger`. */
 const programSchema = z.object({
   program: z.string(),
   steps: z.number().int().positive().optional(),

@@ -106,7 +106,7 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   };
 }
 
-/** Summary of a run of a program of one's own, or of another program's event files. */
+/** Summary of a run of a user program (Logger), or of another program's event files. */
 export async function summariseOwn(
   folder: string,
   id: string,

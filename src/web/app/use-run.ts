@@ -112,7 +112,7 @@ export function useRun(id: string): LiveRun {
     }, DRAW_MS);
     return () => clearInterval(timer);
   }, []);
-  // Programs of one's own have no stream of steps.
+  // User programs (Logger) have no stream of steps.
   const again = value?.reading || (value?.kind && value.status === 'training') ? value : undefined;
   useEffect(() => {
     if (!again) return;

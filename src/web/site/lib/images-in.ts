@@ -1,6 +1,6 @@
 import { Marked, type Tokens } from 'marked';
 
-/** The names of all images of a text in Markdown, as they stand there. */
+/** The source addresses of all images in a Markdown text, unchanged. */
 export function imagesIn(markdown: string): string[] {
   const found = new Set<string>();
   const marked = new Marked({ gfm: true });

@@ -136,11 +136,11 @@ function OwnNotes({ paper, place }: { paper: SitePaper; place: Place }) {
   );
 }
 
-/** How a claim is judged, and the trainings behind its numbers. */
+/** How a claim is judged, and the training runs behind its numbers. */
 function Evidence({ claim, place }: { claim: SiteClaim; place: Place }) {
   const { language } = place;
   const words = wordsOf(language);
-  if (claim.rule[language] === '' && claim.trainings.length === 0) return null;
+  if (claim.rule[language] === '' && claim.runs.length === 0) return null;
   return (
     <details class="evidence">
       <summary>{words.evidence}</summary>
@@ -151,7 +151,7 @@ function Evidence({ claim, place }: { claim: SiteClaim; place: Place }) {
           {claim.rule[language]}
         </p>
       )}
-      {claim.trainings.length > 0 && (
+      {claim.runs.length > 0 && (
         <div class="scroll">
           <table>
             <thead>
@@ -164,7 +164,7 @@ function Evidence({ claim, place }: { claim: SiteClaim; place: Place }) {
               </tr>
             </thead>
             <tbody>
-              {claim.trainings.map((training) => (
+              {claim.runs.map((training) => (
                 <TrainingRow key={training.name} training={training} place={place} />
               ))}
             </tbody>

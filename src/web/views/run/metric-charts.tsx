@@ -6,7 +6,7 @@ import { Chart } from '../../ui/chart/chart.js';
 import type { Line } from '../../ui/chart/line.js';
 import type { SharedAxis } from '../shared-axis.js';
 
-/** A metric of a paper's own after each epoch, in training and on the test set. */
+/** One of the paper's own metrics after each epoch, in training and on the test set. */
 interface Metric {
   readonly name: string;
   readonly lines: readonly Line[];

@@ -55,7 +55,7 @@ export function RunView({
 function Head({ run, tab }: { run: LiveRun; tab: RunTab }) {
   const { t, language } = useApp();
   const detail = run.detail!;
-  // Programs of one's own have no model here.
+  // User programs (Logger) have no model here.
   const tabs: readonly RunTab[] = detail.kind ? ['live'] : ['live', 'inside', 'try'];
   return (
     <>
@@ -70,7 +70,7 @@ function Head({ run, tab }: { run: LiveRun; tab: RunTab }) {
         <Status status={run.status} />
         <Tags tags={detail.tags} />
         <Connection state={run.connection} following={run.following} />
-        {/* Programs of one's own take no requests. */}
+        {/* User programs (Logger) take no requests. */}
         {!detail.kind && <RunControl id={detail.id} status={run.status} onStatus={run.setStatus} />}
       </div>
       <p class="facts">
