@@ -30,7 +30,7 @@ export interface Claim {
   readonly order: number;
   /** Resources needed to measure the claim, if it cannot be measured here. */
   readonly needs?: Text;
-  /** Trainings needed, as far as known from the results so far; empty if no training is needed. */
+  /** Training runs needed, as far as known from the results so far; empty if no training is needed. */
   readonly jobs: (results: Results) => readonly Job[];
   /** Called when every job has a result. */
   readonly judge: (results: Results) => Judgement;

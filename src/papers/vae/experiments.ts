@@ -54,7 +54,7 @@ export function chosenRate(algorithm: Algorithm, results: Results): number | und
   return RATES[losses.indexOf(Math.min(...losses))];
 }
 
-/** Trainings whose step size depends on the results of the search. */
+/** Training runs whose step size depends on the results of the search. */
 export interface Series {
   readonly algorithm: Algorithm;
   readonly latent: number;

@@ -21,7 +21,7 @@ setDefaultDevice(referenceDevice());
 
 const ALL = [...CONDITIONS, ...FURTHER];
 
-/** Trainings that reach the target after a number of epochs, which depends on condition and activation. */
+/** Training runs that reach the target after a number of epochs, which depends on condition and activation. */
 const reaching = (epochs: (condition: string, side: string) => number): Results => ({
   get: ({ id, training }) => {
     const [, condition, side] = /^conditions-(.+)-(relu|tanh)-lr/.exec(id)!;
