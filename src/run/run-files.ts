@@ -1,5 +1,7 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { CheckpointError } from '../errors/errors.js';
+import { CheckpointError, UsageError } from '../errors/errors.js';
 import { parseLine } from '../files/json-line.js';
 
 /** The best weights so far, by accuracy or by a metric of the paper's own. */
@@ -72,4 +74,48 @@ export function isBefore({ event, step, epoch }: Record<string, unknown>, place:
   if (event === 'epoch') return typeof epoch === 'number' && epoch <= place.epoch;
   // A resumed run has not ended, so its `done` line is dropped.
   return event !== 'done' && typeof step === 'number' && step <= place.step;
+}
+
+/** Names of entries of a folder; none if it cannot be read. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Whether a folder without `config.json`, or a folder in it, has TensorBoard's event files. */
+function hasEventFiles(folder: string): boolean {
+  const isEvents = (name: string): boolean => name.includes('tfevents');
+  const names = namesIn(folder);
+  return names.some(isEvents) || names.some((name) => namesIn(join(folder, name)).some(isEvents));
+}
+
+/** Whether a run was written by a `Logger`: its configuration has a program instead of a model. */
+function isLogged(config: string): boolean {
+  try {
+    const { program, model } = parseLine(readFileSync(config, 'utf8')) ?? {};
+    return typeof program === 'string' && model === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Refuses runs that the dashboard shows, but that have no model, checkpoints or epochs.
+ * @throws UsageError
+ */
+export function refuseForeign(path: string): void {
+  const config = join(path, 'config.json');
+  const got = existsSync(config)
+    ? isLogged(config) && 'values that a program of your own logged with Logger'
+    : hasEventFiles(path) && 'event files of TensorBoard';
+  if (!got) return;
+  throw new UsageError({
+    what: `${path} is not the run of a training by Paperweight`,
+    expected: 'a run folder as created by train, which has a model and its settings',
+    got,
+    next: 'the dashboard shows such a run with all its values: paperweight serve',
+  });
 }

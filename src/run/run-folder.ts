@@ -16,7 +16,15 @@ import { CheckpointFiles } from './checkpoint-files.js';
 import { insightSchema, metricsSchema } from './event-lines.js';
 import type { Insight, LogLine } from './events.js';
 import { rewindKernels } from './kernel-files.js';
-import { isBefore, type Place, parseLines, parseRunFile, type RunState, stateSchema } from './run-files.js';
+import {
+  isBefore,
+  type Place,
+  parseLines,
+  parseRunFile,
+  type RunState,
+  refuseForeign,
+  stateSchema,
+} from './run-files.js';
 import { rewindSamples } from './sample-files.js';
 
 export type { RunState } from './run-files.js';
@@ -73,8 +81,9 @@ export class RunFolder {
     return folder;
   }
 
-  /** @throws UsageError if the folder is not a run */
+  /** @throws UsageError if the folder is not a run, or that of another program */
   static open(path: string): RunFolder {
+    refuseForeign(path);
     if (existsSync(join(path, 'config.json'))) return new RunFolder(path);
     throw new UsageError({
       what: `${path} is not a run folder`,

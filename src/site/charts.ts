@@ -1,5 +1,5 @@
 import type { Chart } from '../papers/claims/chart.js';
-import type { SiteChart, SiteSeries } from './page-types.js';
+import type { Bilingual, SiteChart, SiteSeries } from './page-types.js';
 
 const EPOCHS = { en: 'epoch', zh: '轮' };
 
@@ -11,7 +11,7 @@ export interface Point {
 /** Five digits are more than a screen can show. */
 const short = (value: number): number => Number(value.toPrecision(5));
 
-export const seriesOf = (label: string, points: readonly Point[]): SiteSeries => ({
+export const seriesOf = (label: Bilingual, points: readonly Point[]): SiteSeries => ({
   label,
   x: points.map(({ step }) => short(step)),
   y: points.map(({ value }) => (Number.isFinite(value) ? short(value) : null)),
@@ -32,6 +32,6 @@ export function chartOf(chart: Chart): SiteChart {
     ...(mark === undefined ? {} : { mark }),
     series: series
       .filter(({ points }) => points.some(({ value }) => Number.isFinite(value)))
-      .map(({ label, points }) => seriesOf(label, points)),
+      .map(({ label, points }) => seriesOf({ en: label, zh: label }, points)),
   };
 }

@@ -43,7 +43,7 @@ export interface SiteChart {
 }
 
 export interface SiteSeries {
-  readonly label: string;
+  readonly label: Bilingual;
   readonly x: readonly number[];
   /** Null ends a line; several lines of one series are training runs with other seeds. */
   readonly y: readonly (number | null)[];

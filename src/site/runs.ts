@@ -7,7 +7,7 @@ import { flat } from '../report/page/parts.js';
 import { isClassified } from '../run/events.js';
 import { type Point, seriesOf } from './charts.js';
 import { type Piece, sizeOf } from './copies.js';
-import type { SiteChart, SiteImage, SiteRun } from './page-types.js';
+import type { Bilingual, SiteChart, SiteImage, SiteRun } from './page-types.js';
 
 /** A run's part of the site. */
 export interface RunPart {
@@ -19,6 +19,16 @@ export interface RunPart {
 const MOST_POINTS = 500;
 const STEP = { en: 'step', zh: '步' };
 const EPOCH = { en: 'epoch', zh: '轮' };
+const LOSS = { en: 'loss', zh: '损失' };
+
+/** The name of a metric, such as `train loss` or `test bound`, in both languages. */
+const metricName = (name: string): Bilingual => ({
+  en: name,
+  zh: name
+    .replace(/^train /, '训练 ')
+    .replace(/^test /, '测试 ')
+    .replace(/ loss$/, '损失'),
+});
 
 /**
  * Everything about a run that its page shows, from its files alone.
@@ -76,10 +86,10 @@ function chartsOf({ steps, epochs, config }: ReportData): SiteChart[] {
       name: 'loss',
       title: { en: 'Training loss', zh: '训练损失' },
       xLabel: STEP,
-      yLabel: { en: 'loss', zh: '损失' },
+      yLabel: LOSS,
       unit: '',
       ...(Number.isFinite(chance) && chance > 0 ? { mark: Number(chance.toFixed(3)) } : {}),
-      series: [seriesOf('loss', thinned(steps.map(({ step, loss }) => ({ step, value: loss }))))],
+      series: [seriesOf(LOSS, thinned(steps.map(({ step, loss }) => ({ step, value: loss }))))],
     });
   const classified = epochs.filter(isClassified);
   if (classified.length > 0)
@@ -91,11 +101,11 @@ function chartsOf({ steps, epochs, config }: ReportData): SiteChart[] {
       unit: ' %',
       series: [
         seriesOf(
-          'training',
+          { en: 'training', zh: '训练' },
           classified.map(({ epoch, trainAccuracy }) => ({ step: epoch, value: trainAccuracy })),
         ),
         seriesOf(
-          'test',
+          { en: 'test', zh: '测试' },
           classified.map(({ epoch, testAccuracy }) => ({ step: epoch, value: testAccuracy })),
         ),
       ],
@@ -104,13 +114,13 @@ function chartsOf({ steps, epochs, config }: ReportData): SiteChart[] {
     for (const [i, name] of [...new Set(epochs.flatMap((e) => metricsOf(e).map(([n]) => n)))].entries())
       charts.push({
         name: `metric-${i}`,
-        title: { en: name, zh: name },
+        title: metricName(name),
         xLabel: EPOCH,
-        yLabel: { en: name, zh: name },
+        yLabel: metricName(name),
         unit: '',
         series: [
           seriesOf(
-            name,
+            metricName(name),
             epochs.flatMap((event) => {
               const value = new Map(metricsOf(event)).get(name);
               return value === undefined ? [] : [{ step: event.epoch, value }];

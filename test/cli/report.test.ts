@@ -5,6 +5,7 @@ import test, { type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { Conv2d } from '../../src/nn/index.js';
 import { saveKernels } from '../../src/run/kernel-files.js';
+import { Logger } from '../../src/run/logger.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { jsonLines, runCli } from '../support/cli.js';
 import { scratch, toyConfig } from '../support/toy.js';
@@ -126,6 +127,18 @@ test('invalid input is refused, and nothing is written', async (t) => {
   const absent = await runCli(['report', join(await scratch(t), 'absent')]);
   assert.equal(absent.code, 2);
   assert.match(absent.stderr, /is not a run folder/);
+  const logged = join(await scratch(t), 'logged');
+  await (await Logger.open(logged)).close();
+  for (const args of [
+    ['report', logged],
+    ['report', await makeRun(t), logged],
+    ['site', logged],
+  ]) {
+    const { code, stderr } = await runCli(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /logged is not the run of a training.*logged with Logger/);
+    assert.doesNotMatch(stderr, /✖|Invalid input/);
+  }
   const run = await makeRun(t);
   const out = join(run, 'nowhere', 'x.html');
   const lost = await runCli(['report', run, '--out', out, '--device', 'reference']);

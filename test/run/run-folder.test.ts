@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { trainConfigSchema } from '../../src/run/config.js';
+import { Logger } from '../../src/run/logger.js';
 import { latestRun, RunFolder } from '../../src/run/run-folder.js';
 import { smallDisk, UNWRITABLE } from '../support/disk.js';
 import { scratch, toyConfig } from '../support/toy.js';
@@ -53,6 +54,20 @@ test('an existing run is not overwritten', async (t) => {
     complete(UsageError, /--resume --run/, new RegExp(path.replaceAll('\\', '\\\\'))),
   );
   assert.equal(await readFile(join(path, 'config.json'), 'utf8'), before);
+});
+
+test('a run of another program cannot be opened, and the error says what it is', async (t) => {
+  const folder = await scratch(t);
+  const logged = join(folder, 'logged');
+  await (await Logger.open(logged, { settings: { lr: 0.1 } })).close();
+  const [flat, parts] = [join(folder, 'flat'), join(folder, 'parts')];
+  await mkdir(flat);
+  await mkdir(join(parts, 'train'), { recursive: true });
+  for (const place of [flat, join(parts, 'train')])
+    await writeFile(join(place, 'events.out.tfevents.1.host'), '');
+  assert.throws(() => RunFolder.open(logged), complete(UsageError, /with Logger.*paperweight serve/));
+  for (const path of [flat, parts])
+    assert.throws(() => RunFolder.open(path), complete(UsageError, /event files of TensorBoard/));
 });
 
 test('a folder without a run cannot be opened', async (t) => {

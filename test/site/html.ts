@@ -54,6 +54,17 @@ export function parsePage(folder: string, path: string): Parsed {
       for (const inner of elementsOf(element).slice(1))
         if (BLOCKS.has(inner.tagName)) errors.push(`<${inner.tagName}> in <${element.tagName}>`);
   }
+  for (const element of elements) {
+    const seen = (each: Element) => textIn(each).trim() !== '' || each.tagName === 'img';
+    if (/^h[1-6]$/.test(element.tagName) && !elementsOf(element).some(seen))
+      errors.push(`an empty ${element.tagName}`);
+    const named = elements.some(
+      (each) =>
+        each.tagName === 'label' &&
+        (elementsOf(each).includes(element) || attribute(each, 'for') === (attribute(element, 'id') ?? '')),
+    );
+    if (element.tagName === 'input' && !named) errors.push('an input without a label');
+  }
   if (elements.filter(({ tagName }) => tagName === 'h1').length !== 1) errors.push('not one h1');
   if (elements.filter(({ tagName }) => tagName === 'title').length < 1) errors.push('no title');
   return { html, elements, errors };

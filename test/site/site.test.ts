@@ -6,10 +6,21 @@ import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parse } from 'parse5';
 import { paperIds } from '../../src/papers/registry.js';
+import { RunFolder } from '../../src/run/run-folder.js';
 import { buildSite, parseBase } from '../../src/site/build.js';
+import { openRenderer } from '../../src/site/renderer.js';
+import { gatherRun } from '../../src/site/runs.js';
 import { jsonLines, runCli } from '../support/cli.js';
-import { scratch } from '../support/toy.js';
-import { attribute, brokenLinks, filesOf, type Parsed, parsePage, unsafeParts } from './html.js';
+import { scratch, toyConfig } from '../support/toy.js';
+import {
+  attribute,
+  brokenLinks,
+  filesOf,
+  type Parsed,
+  parsePage,
+  referencesOf,
+  unsafeParts,
+} from './html.js';
 
 /** A first view may weigh this much, compressed. */
 const MOST_BYTES = 100_000;
@@ -136,13 +147,50 @@ describe('paperweight site', () => {
       readFileSync(join(out, 'sitemap.xml'), 'utf8'),
       /my%20papers\/zh\/papers\/resnet\.html<\/loc>/,
     );
-    const lost = readFileSync(join(out, '404.html'), 'utf8');
-    assert.match(lost, /href="\/my%20papers\/assets\/site\.css"/);
+    const lost = parsePage(out, '404.html');
+    assert.match(lost.html, /href="\/my%20papers\/assets\/site\.css"/);
+    for (const { url } of referencesOf(lost))
+      if (url.startsWith('/')) {
+        assert.ok(url.startsWith('/my%20papers/'), url);
+        assert.ok(existsSync(join(out, url.slice('/my%20papers/'.length))), url);
+      }
     // Dates stay while pages do: readers of the feed see a page again only if it has changed.
     const before = feed.match(/<updated>[^<]*/g);
     await buildSite({ out, runs: [], title: 'A & B <notes>', base: base! });
     assert.deepEqual(readFileSync(join(out, 'zh/feed.xml'), 'utf8').match(/<updated>[^<]*/g), before);
     assert.ok(parse(feed));
+  });
+
+  it('names the curves of a run in the language of the page', async (t) => {
+    const path = join(await scratch(t), 'run');
+    const folder = await RunFolder.create(path, toyConfig());
+    const step = { imagesPerSecond: 1, stepSeconds: 1, dataSeconds: 0, rssMiB: 1, lr: 0.1, epoch: 1 };
+    for (const n of [1, 2]) await folder.log({ event: 'step', step: n, loss: 2 / n, ...step });
+    const epoch = {
+      event: 'epoch',
+      epoch: 1,
+      step: 2,
+      trainLoss: 1,
+      testLoss: 1.5,
+      testImages: 9,
+      seconds: 1,
+    };
+    const legendOf = async (line: object): Promise<string[]> => {
+      await folder.log(line);
+      const { run } = await gatherRun(path, 'run');
+      const { renderSite } = await openRenderer();
+      const files = renderSite({ version: '0', papers: [], runs: [run], notes: [] });
+      const { text } = files.find((file) => file.path === 'zh/runs/run.html')!;
+      return [...text.matchAll(/<\/svg>([^<]*)<\/li>/g)].map(([, name]) => name!);
+    };
+    assert.deepEqual(await legendOf({ ...epoch, testMetrics: { bound: 3 } }), [
+      '损失',
+      '训练损失',
+      '测试损失',
+      '测试 bound',
+    ]);
+    const accuracy = { trainAccuracy: 50, testAccuracy: 40 };
+    assert.deepEqual(await legendOf({ ...epoch, ...accuracy }), ['损失', '训练', '测试']);
   });
 
   it('reads paths and addresses', () => {

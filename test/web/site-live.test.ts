@@ -85,6 +85,11 @@ describe('the live demo in Chromium', { skip: NO_BROWSER }, () => {
       buffer: Buffer.from('no image'),
     });
     await page.locator('[data-live-status]', { hasText: '无法把这个文件读成图像' }).waitFor();
+    const result = page.locator('[data-live-result]');
+    assert.ok(await result.isHidden(), 'nothing of the image before is shown');
+    assert.equal(await result.getAttribute('data-probabilities'), null);
+    await page.locator('[data-live-example]').nth(1).click();
+    await result.waitFor();
     assert.deepEqual(complaints, []);
     // Last, because it asks for style sheets, which the policy forbids.
     assert.deepEqual(await axe(page), []);

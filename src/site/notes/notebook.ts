@@ -1,3 +1,4 @@
+import { isVisible } from '../../display/visible.js';
 import { cleanPeriod, type FrontMatter } from './front-matter.js';
 
 /** A heading of a Markdown text. */
@@ -66,14 +67,15 @@ export function sectionsOf(text: string): Section[] {
       own.splice(at, 1);
       if (at >= own.length) at = -1;
     }
+    const name = plain(title ?? '');
     const body = own.join('\n').trim();
-    if (title === undefined && body === '') return [];
+    if (!isVisible(name) && body === '') return [];
     const { period, paper, authors, year, tags = '' } = fields;
     return [
       {
         body,
         fields: {
-          ...(title === undefined ? {} : { title: plain(title) }),
+          ...(isVisible(name) ? { title: name } : {}),
           ...(period === undefined ? {} : { period: cleanPeriod(period) }),
           ...(paper === undefined ? {} : { paper }),
           ...(authors === undefined ? {} : { authors }),

@@ -1,4 +1,5 @@
 import { Marked, type MarkedExtension, type Tokens } from 'marked';
+import { isVisible } from '../../display/visible.js';
 
 export const escapeHtml = (text: string): string =>
   text.replace(
@@ -43,8 +44,12 @@ export function renderMarkdown(
       html: ({ text }: Tokens.HTML | Tokens.Tag) => escapeHtml(text),
       heading({ tokens, depth, text }: Tokens.Heading) {
         const level = Math.min(depth + 1, 6);
-        return `<h${level} id="notes-${anchorOf(text)}">${this.parser.parseInline(tokens)}</h${level}>\n`;
+        const inner = this.parser.parseInline(tokens);
+        if (!isVisible(inner.replace(/<(?!img\b)[^>]*>/g, ''))) return '';
+        return `<h${level} id="notes-${anchorOf(text)}">${inner}</h${level}>\n`;
       },
+      // A checkbox that nobody can change, and that has no label, is text.
+      checkbox: ({ checked }: Tokens.Checkbox) => (checked ? '☑ ' : '☐ '),
       link({ href, tokens }: Tokens.Link) {
         const inner = this.parser.parseInline(tokens);
         const safe = safeLink(href);

@@ -58,6 +58,9 @@ def step(m, v):  # comment
 | $x$ | y |
 `;
 
+/** Two notes: without a heading that can be seen, and with one in the text. */
+const EMPTY = ['# \n- [ ] todo\n- [x] done\n\n## \n\n1. [X] also\n', '# One\n\n# \n\n# \u200b\n\ntext'];
+
 const HOSTILE = `<script>alert(1)</script>
 <img src=x onerror=alert(1)> <svg onload=alert(1)> <iframe src="https://evil.example"></iframe>
 
@@ -102,6 +105,7 @@ describe('notes on the site', () => {
     writeFileSync(join(notes, 'text.png'), 'no image');
     writeFileSync(join(notes, 'formulas.md'), FORMULAS);
     writeFileSync(join(notes, 'hostile.md'), HOSTILE);
+    for (const [i, text] of EMPTY.entries()) writeFileSync(join(notes, `empty-${i}.md`), text);
     symlinkSync('/etc/hostname', join(notes, 'linked.md'));
     out = join(folder, 'site');
     ({ problems } = await buildSite({ out, runs: [], notes }));
@@ -121,6 +125,15 @@ describe('notes on the site', () => {
     assert.ok(links.includes('notes/formulas-code.html'));
     const from = referencesOf(page('papers/adam.html')).map(({ url }) => url);
     assert.ok(from.includes('../notes/formulas-code.html'), 'the paper links to the note');
+  });
+
+  it('have no empty headings, and task lists as text', () => {
+    for (const path of ['notes/empty-0.html', 'zh/notes/empty-0.html', 'notes/empty-1.html'])
+      assert.deepEqual(page(path).errors, [], path);
+    const { html } = page('notes/empty-0.html');
+    assert.match(html, /<h1[^>]*>empty-0<\/h1>/);
+    assert.match(html, /☐ todo.*☑ done.*☑ also/s);
+    assert.doesNotMatch(html, /type="checkbox"/);
   });
 
   it('have formulas, code, images and tags', () => {

@@ -60,7 +60,11 @@ function start(place: HTMLElement): void {
       status.textContent = texts.done.replace('{ms}', ms).replace('{engine}', model.engine);
     } catch (error) {
       models.delete(wanted);
-      if (own === turn) status.textContent = error instanceof Error ? error.message : String(error);
+      if (own !== turn) return;
+      // What is shown belongs to the image before.
+      result.hidden = true;
+      delete result.dataset.probabilities;
+      status.textContent = error instanceof Error ? error.message : String(error);
     }
   };
 

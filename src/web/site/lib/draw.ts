@@ -6,9 +6,14 @@ import type { SiteChart, SiteSeries } from '../../../site/page-types.js';
 import { significant } from '../../lib/format.js';
 
 /** A chart in one language, without its name and title. */
-export interface Drawn extends Omit<SiteChart, 'name' | 'title' | 'xLabel' | 'yLabel'> {
+export interface Drawn extends Omit<SiteChart, 'name' | 'title' | 'xLabel' | 'yLabel' | 'series'> {
   readonly xLabel: string;
   readonly yLabel: string;
+  readonly series: readonly DrawnSeries[];
+}
+
+export interface DrawnSeries extends Omit<SiteSeries, 'label'> {
+  readonly label: string;
 }
 
 export interface Frame {
@@ -97,7 +102,7 @@ function valueTicks(chart: Drawn, view: View): readonly (readonly [value: number
 }
 
 /** The lines of one series: broken where a value is missing, and clipped to what is shown and one point beyond. */
-function pathOf({ x, y }: SiteSeries, chart: Drawn, scales: Scales, view: View): string {
+function pathOf({ x, y }: DrawnSeries, chart: Drawn, scales: Scales, view: View): string {
   let path = '';
   let pen = false;
   for (let i = 0; i < x.length; i++) {

@@ -81,13 +81,11 @@ export function paperProse(paper: SitePaper, place: Place): Prose {
   return { html, headings: headingsOf(html), figures: used };
 }
 
-/** Headings of the first two levels of rendered Markdown. */
+/** Headings with words of the first two levels of rendered Markdown. */
 export const headingsOf = (html: string): Heading[] =>
-  [...html.matchAll(/<h([23]) id="([^"]*)">(.*?)<\/h\1>/gs)].map(([, level, id, inner]) => ({
-    id: id!,
-    text: textOf(inner!),
-    deep: level === '3',
-  }));
+  [...html.matchAll(/<h([23]) id="([^"]*)">(.*?)<\/h\1>/gs)]
+    .map(([, level, id, inner]) => ({ id: id!, text: textOf(inner!), deep: level === '3' }))
+    .filter(({ text }) => text !== '');
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',

@@ -42,6 +42,8 @@ export function missingPageOf(_: SiteContent, place: Place): Page {
   const words = wordsOf(place.language);
   return {
     path: '404.html',
+    // A server shows this one page for all addresses.
+    languages: ['en'],
     title: words.missing,
     description: words.missing,
     body: (

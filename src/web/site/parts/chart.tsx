@@ -9,8 +9,13 @@ const WIDTH = 760;
 export const HEIGHT = 320;
 
 const inOneLanguage = (chart: SiteChart, language: Language): Drawn => {
-  const { name: _, title: __, xLabel, yLabel, ...rest } = chart;
-  return { ...rest, xLabel: xLabel[language], yLabel: yLabel[language] };
+  const { name: _, title: __, xLabel, yLabel, series, ...rest } = chart;
+  return {
+    ...rest,
+    xLabel: xLabel[language],
+    yLabel: yLabel[language],
+    series: series.map((each) => ({ ...each, label: each.label[language] })),
+  };
 };
 
 /** Text of a script element with data. */
@@ -20,7 +25,7 @@ const dataText = (value: unknown): string => JSON.stringify(value).replaceAll('<
 export function Chart({ chart, language }: { chart: SiteChart; language: Language }) {
   const words = wordsOf(language);
   const drawn = inOneLanguage(chart, language);
-  const names = chart.series.map(({ label }) => label);
+  const names = drawn.series.map(({ label }) => label);
   return (
     <figure class="site-chart" id={`chart-${chart.name}`} data-chart>
       <div class="chart-head">
