@@ -21,7 +21,6 @@ const TESTS = [
   'files/line-file',
   'files/lock',
   'files/rename',
-  'files/output-target',
   'interop/safetensors/checked',
   'data/untar',
   'data/read-image',

@@ -117,7 +117,7 @@ export function joinCopies(graph: Graph): Graph {
       if (!isMove(node) || skipped.has(i)) continue;
       const passed = node.inputs.flatMap(passedBy);
       if (passed.length === 0) continue;
-      const copy = copyOf(i);
+      const copy = joinsChannels(node) ? undefined : copyOf(i);
       if (copy) made.set(i, copy);
       else for (const other of passed) skipped.delete(other);
       changed ||= !copy;
@@ -136,6 +136,10 @@ export function joinCopies(graph: Graph): Graph {
 /** Whether a node cuts or permutes the channels of images [N, C, H, W]. */
 const isOfChannels = ({ op, attrs, shape }: GraphNode): boolean =>
   op === 'slice' && shape.length === 4 && attrs.axis === 1;
+
+/** Whether a node joins the channels of images. */
+const joinsChannels = ({ op, attrs, shape }: GraphNode): boolean =>
+  op === 'concat' && shape.length === 4 && attrs.axis === 1;
 
 /** The copy from a view to axes of the result; undefined if their dimensions do not fit, or are too many. */
 function partOf(view: View, target: readonly Axis[], toOffset: number): CopyPart | undefined {
