@@ -123,3 +123,10 @@ export function errorFromPlain(plain: PlainError): Error {
   error.name = plain.name;
   return error;
 }
+
+/** A loss, gradient or weight of a run is NaN or infinite. */
+export class DivergedError extends PaperweightError {
+  static {
+    DivergedError.prototype.name = 'DivergedError';
+  }
+}

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DivergedError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import type { RunStatus } from './events.js';
 
@@ -12,6 +13,8 @@ export const processSchema = z.object({
   status: z.enum(['training', 'paused', 'done', 'failed', 'interrupted'] satisfies RunStatus[]),
   /** Error message of a failed run. */
   error: z.string().optional(),
+  /** Whether it failed because its training diverged. */
+  diverged: z.literal(true).optional(),
 });
 export type ProcessFile = z.infer<typeof processSchema>;
 
@@ -29,6 +32,7 @@ export async function writeProcess(run: string, status: RunStatus, error?: unkno
     startTime: await startTimeOf(process.pid),
     status,
     ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
+    ...(error instanceof DivergedError ? { diverged: true } : {}),
   };
   await writeFileAtomic(join(run, 'process.json'), `${JSON.stringify(content)}\n`);
 }

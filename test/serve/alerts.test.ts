@@ -3,7 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { onEvent } from '../../src/cli/on-event.js';
-import { startTimeOf } from '../../src/run/process-file.js';
+import { DivergedError } from '../../src/errors/errors.js';
+import { startTimeOf, writeProcess } from '../../src/run/process-file.js';
 import type { RunAlert, RunSummary } from '../../src/serve/api.js';
 import { AlertWatch, isDiverged } from '../../src/serve/runs/alerts.js';
 import { scratch } from '../support/toy.js';
@@ -49,6 +50,9 @@ test('an end, a failure, a stall and a divergence are reported once each', () =>
   assert.deepEqual(kinds({ status: 'done' }), []);
   assert.deepEqual(kinds({ status: 'training' }), []);
   assert.deepEqual(kinds({ status: 'failed', error: 'NaN' }), ['failed']);
+  assert.deepEqual(kinds({ status: 'training' }), []);
+  assert.deepEqual(kinds({ status: 'failed', diverged: true }), ['diverged', 'failed']);
+  assert.deepEqual(kinds({ status: 'failed', diverged: true }), []);
   assert.deepEqual(watch.look([], NOW), []);
   assert.deepEqual(watch.look([run({ id: 'new', status: 'done' })], NOW), []);
 });
@@ -85,6 +89,22 @@ test('alerts reach the caller and the clients of the list', async (t) => {
     { event: 'alert', kind: 'failed', id: 'mine', name: 'mine', step: 10, error: 'full' },
   ]);
   assert.deepEqual(listener.of('alert')[0]?.data, alerts[0]);
+});
+
+test('a run that stops because it diverged is reported as diverged, and as failed', async (t) => {
+  const alerts: RunAlert[] = [];
+  const { root, dashboard } = await openDashboard(t, { onAlert: (alert) => alerts.push(alert) });
+  const folder = await makeRun(root, 'mine');
+  await writeProcess(folder, 'training');
+  const listener = new Listener(dashboard, 'GET /api/events', {});
+  t.after(() => listener.close());
+  await listener.until(() => listener.of('run').length > 0, 'the run');
+  await writeProcess(folder, 'failed', new DivergedError({ what: 'Training diverged at step 2' }));
+  await listener.until(() => alerts.length >= 2, 'the alerts');
+  assert.deepEqual(
+    alerts.map(({ kind }) => kind),
+    ['diverged', 'failed'],
+  );
 });
 
 test('the command of --on-event gets facts in variables, and cannot be changed by them', async (t) => {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Device } from '../../src/backend/backend.js';
 import { type DeviceName, openDevice } from '../../src/backend/open.js';
+import { DivergedError } from '../../src/errors/errors.js';
 import { readSafetensors } from '../../src/interop/safetensors/checked.js';
 import { BatchNorm2d, Conv2d, Flatten, Linear, Module, ReLU, Sequential } from '../../src/nn/index.js';
 import type { RunFolder } from '../../src/run/run-folder.js';
 import { full, type Tensor } from '../../src/tensor/tensor.js';
-import { DivergedError, MAX_SKIPS } from '../../src/train/trouble/divergence.js';
+import { MAX_SKIPS } from '../../src/train/trouble/divergence.js';
 import { withoutGpu } from '../backend/webgpu/open.js';
 import { plainMetrics, scratch, toyConfig, toyRun } from '../support/toy.js';
 

@@ -68,11 +68,10 @@ function endOf(before: RunSummary['status'], now: RunSummary['status']): RunAler
 }
 
 function troublesOf(run: RunSummary, now: number): RunAlert['kind'][] {
-  if (run.status !== 'training') return [];
+  // With --on-nan stop a run diverges and fails between two looks.
+  const diverged = run.diverged ? (['diverged'] as const) : [];
+  if (run.status !== 'training') return [...diverged];
   const quiet = now - Date.parse(run.updated);
   const patience = Math.max(STALLED_MS, STALLED_STEPS * 1000 * (run.figures?.stepSeconds ?? 0));
-  return [
-    ...(run.step > 0 && quiet > patience ? (['stalled'] as const) : []),
-    ...(run.diverged ? (['diverged'] as const) : []),
-  ];
+  return [...(run.step > 0 && quiet > patience ? (['stalled'] as const) : []), ...diverged];
 }

@@ -9,6 +9,7 @@ const FRESH_MS = 60_000;
 export interface KnownStatus {
   readonly status: RunStatus;
   readonly error?: string;
+  readonly diverged?: true;
 }
 
 /**
@@ -24,8 +25,9 @@ export async function statusOf(
     if (metrics.done) return { status: 'done' };
     return { status: Date.now() - metrics.mtimeMs < FRESH_MS ? 'training' : 'interrupted' };
   }
-  const { status, error } = owner;
-  if (status === 'failed') return { status, ...(error === undefined ? {} : { error }) };
+  const { status, error, diverged } = owner;
+  if (status === 'failed')
+    return { status, ...(error === undefined ? {} : { error }), ...(diverged ? { diverged } : {}) };
   if ((status === 'training' || status === 'paused') && !(await isAlive(owner)))
     return { status: metrics.done ? 'done' : 'interrupted' };
   return { status };

@@ -1,4 +1,4 @@
-import { PaperweightError } from '../../errors/errors.js';
+import { DivergedError } from '../../errors/errors.js';
 import type { Position } from '../../run/checkpoint.js';
 import type { TrainConfig } from '../../run/config.js';
 
@@ -13,13 +13,6 @@ export const ROLLBACK_FACTOR = 0.25;
 const FLAT = 0.005;
 /** Default number of steps at chance level after which a message is printed. */
 export const FLAT_STEPS = 100;
-
-/** A loss, gradient or weight of a run is NaN or infinite. */
-export class DivergedError extends PaperweightError {
-  static {
-    DivergedError.prototype.name = 'DivergedError';
-  }
-}
 
 /** A step with NaN or infinity, and where it first occurred. */
 export interface Bad {
