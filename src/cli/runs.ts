@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import {
+  faultOf,
   matches,
+  nameIn,
   namesOf,
   parseFilter,
   type Row,
@@ -22,7 +24,7 @@ const LONGEST = 40;
 interface Flags {
   readonly filter?: string;
   readonly sort: string;
-  readonly columns: string;
+  readonly columns?: string;
   readonly json?: boolean;
 }
 
@@ -39,7 +41,10 @@ export function register(program: Command): void {
       'words, and comparisons with =, !=, <, <=, >, >= or : (contains), such as "lr>=0.01 status:done" (default: all runs)',
     )
     .option('--sort <name>', 'order; a name after a minus sign for descending', '-started')
-    .option('--columns <names>', 'columns, separated by commas', COLUMNS)
+    .option(
+      '--columns <names>',
+      `columns, separated by commas; with --json the only fields (default: ${COLUMNS}; with --json all)`,
+    )
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',
@@ -66,35 +71,56 @@ async function list(root: string, flags: Flags): Promise<void> {
     for (const run of await runs.list()) rows.push({ run, settings: await settings.of(run.id) });
     if (rows.length === 0) return note(`There are no runs in ${printable(root)}.`);
     const names = namesOf(rows);
-    const known = (name: string): boolean =>
-      names.includes(name) || names.some((each) => each.endsWith(`.${name}`));
     const descending = flags.sort.startsWith('-');
-    const order = checked('--sort', flags.sort.replace(/^-/, ''), known, names);
-    const columns = flags.columns.split(',').map((name) => checked('--columns', name.trim(), known, names));
-    const terms = parseFilter(flags.filter ?? '', known);
-    for (const term of terms)
-      if ('word' in term && /^[\w./-]+(!=|<=|>=|=|<|>)/.test(term.word))
-        checked('--filter', term.word.replace(/[!=<>].*$/s, ''), known, names);
+    const order = checked('--sort', flags.sort.replace(/^-/, ''), names);
+    const columns = (flags.columns ?? COLUMNS)
+      .split(',')
+      .map((name) => checked('--columns', name.trim(), names));
+    checkFilter(flags.filter ?? '', rows, names);
+    const terms = parseFilter(flags.filter ?? '', names);
     const shown = sorted(
       rows.filter((row) => matches(row, terms)),
       order,
       descending,
     );
-    if (flags.json) for (const { run, settings } of shown) printJson({ ...run, settings });
+    if (flags.json && flags.columns !== undefined)
+      for (const row of shown)
+        printJson(Object.fromEntries(columns.map((name) => [name, valueIn(row, name) ?? null])));
+    else if (flags.json) for (const { run, settings } of shown) printJson({ ...run, settings });
     else for (const line of table(columns, shown)) print(line);
   } finally {
     runs.close();
   }
 }
 
+/** @throws UsageError for a filter that cannot mean what was typed */
+function checkFilter(text: string, rows: readonly Row[], names: readonly string[]): void {
+  const fault = faultOf(text, rows);
+  if (!fault) return;
+  if (fault.kind === 'unknown') checked('--filter', fault.name, names);
+  const [expected, next] =
+    fault.kind === 'quote'
+      ? ['a quotation mark at both ends of a text', 'add the missing ", such as in tags:"long run"']
+      : fault.kind === 'number'
+        ? [`a number to compare ${fault.name} with`, `write a number, such as ${fault.name}>=0.1`]
+        : [
+            'a name, an operator and a value, without spaces between them',
+            'write it like lr>=0.01; a value with spaces is put between quotation marks',
+          ];
+  throw new UsageError({
+    what: '--filter is not valid',
+    expected,
+    got: JSON.stringify(
+      fault.kind === 'incomplete' ? fault.term : fault.kind === 'number' ? fault.value : text,
+    ),
+    next,
+  });
+}
+
 /** @throws UsageError for a name that no run has */
-function checked(
-  flag: string,
-  name: string,
-  known: (name: string) => boolean,
-  names: readonly string[],
-): string {
-  if (known(name)) return name;
+function checked(flag: string, name: string, names: readonly string[]): string {
+  const found = nameIn(names, name);
+  if (found !== undefined) return found;
   throw new UsageError({
     what: `${flag} names ${JSON.stringify(name)}, which no run has`,
     expected: 'a setting or a result of a run',

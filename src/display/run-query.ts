@@ -74,6 +74,39 @@ export function namesOf(rows: readonly Row[]): string[] {
   return [...new Set([...FACT_NAMES, ...figures, ...settings])];
 }
 
+/** Settings of a program of one's own are below this name. */
+const PROGRAM = 'settings.';
+
+/**
+ * Names of the settings in which runs differ. A run without a setting does not differ by it. A program's `settings.lr`
+ * shares the name `lr` with the runs that have one, unless that is the name of a fact or a figure.
+ */
+export function differingSettings(rows: readonly Row[]): string[] {
+  const figures = new Set(rows.flatMap(({ run }) => Object.keys(run.figures ?? {})));
+  const values = new Map<string, Set<Value>>();
+  for (const { settings } of rows)
+    for (const [path, value] of Object.entries(settings)) {
+      const short = path.startsWith(PROGRAM) ? path.slice(PROGRAM.length) : path;
+      const name = Object.hasOwn(FACTS, short) || figures.has(short) ? path : short;
+      const known = values.get(name);
+      if (known) known.add(value);
+      else values.set(name, new Set([value]));
+    }
+  return [...values].flatMap(([name, { size }]) => (size > 1 ? [name] : []));
+}
+
+/**
+ * The name of a value as it is known: by its path or the end of its path; otherwise in another case (`Status`).
+ *
+ * @returns undefined for a name that no run has
+ */
+export function nameIn(names: readonly string[], name: string): string | undefined {
+  if (names.includes(name) || names.some((each) => each.endsWith(`.${name}`))) return name;
+  const lower = name.toLowerCase();
+  const equal = (each: string): boolean => each.toLowerCase() === lower;
+  return names.find(equal) ?? names.map((each) => each.split('.').at(-1)!).find(equal);
+}
+
 /** Longer texts of settings, such as lists of classes, are cut. */
 const LONGEST = 200;
 
@@ -102,19 +135,54 @@ export type Term =
   | { readonly name: string; readonly operator: Operator; readonly value: string }
   | { readonly word: string };
 
+const COMPARISON = /^([^\s"=<>!:]+)(!=|<=|>=|=|<|>|:)(.*)$/s;
+const tokensOf = (text: string): readonly string[] => text.match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
+
+/** Why a filter cannot mean what was typed. */
+export type FilterFault =
+  | { readonly kind: 'quote' }
+  /** An operator with a space before or after it, or with nothing to compare. */
+  | { readonly kind: 'incomplete'; readonly term: string }
+  | { readonly kind: 'unknown'; readonly name: string }
+  /** A text where all values are numbers. */
+  | { readonly kind: 'number'; readonly name: string; readonly value: string };
+
+/** The first fault of a filter; {@link parseFilter} takes such parts as words, for texts that are still being typed. */
+export function faultOf(text: string, rows: readonly Row[]): FilterFault | undefined {
+  if ((text.match(/"/g)?.length ?? 0) % 2 === 1) return { kind: 'quote' };
+  const names = namesOf(rows);
+  for (const token of tokensOf(text)) {
+    if (/^[=<>!:]/.test(token)) return { kind: 'incomplete', term: token };
+    const match = COMPARISON.exec(token);
+    if (!match) continue;
+    const [, typed, operator, value] = match as unknown as [string, string, Operator, string];
+    const name = nameIn(names, typed);
+    // A word may have a colon or an address inside.
+    if (name === undefined && (operator === ':' || /[^\w./-]/.test(typed))) continue;
+    if (name === undefined) return { kind: 'unknown', name: typed };
+    const wanted = value.replaceAll('"', '').trim();
+    if (value === '' || /^[=<>!]/.test(value)) return { kind: 'incomplete', term: token };
+    const values = rows.flatMap((row) => valueIn(row, name) ?? []);
+    const numeric = values.length > 0 && values.every((each) => typeof each === 'number');
+    if (operator !== ':' && numeric && (wanted === '' || Number.isNaN(Number(wanted))))
+      return { kind: 'number', name, value: wanted };
+  }
+  return undefined;
+}
+
 /**
  * Parses a filter: words, and comparisons such as `lr>=0.01`, `status:done`, `tags:"long run"`. A comparison with an
  * unknown name is a word.
  *
- * @param known whether a name has values
+ * @param names all names that have values
  */
-export function parseFilter(text: string, known: (name: string) => boolean): Term[] {
-  const tokens = text.match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
+export function parseFilter(text: string, names: readonly string[]): Term[] {
+  const tokens = tokensOf(text);
   return tokens.map((token): Term => {
-    const match = /^([^\s"=<>!:]+)(!=|<=|>=|=|<|>|:)(.*)$/s.exec(token);
+    const match = COMPARISON.exec(token);
     const plain = (part: string): string => part.replaceAll('"', '');
-    if (match && known(match[1]!))
-      return { name: match[1]!, operator: match[2] as Operator, value: plain(match[3]!) };
+    const name = match ? nameIn(names, match[1]!) : undefined;
+    if (match && name !== undefined) return { name, operator: match[2] as Operator, value: plain(match[3]!) };
     return { word: plain(token).toLowerCase() };
   });
 }

@@ -61,6 +61,26 @@ test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
     assert.equal(wrong.code, 2);
     assert.match(wrong.stderr, words);
   }
+  for (const [filter, words] of [
+    ['lr>=abc', /a number to compare lr with.*"abc"/s],
+    ['>=', /a name, an operator and a value/],
+    ['lr < 0.1', /without spaces between them/],
+    ['"unclosed', /quotation mark/],
+  ] as const) {
+    const wrong = await runCli(['runs', root, '--filter', filter]);
+    assert.deepEqual([wrong.code, wrong.stdout], [2, ''], filter);
+    assert.match(wrong.stderr, words);
+  }
+  const upper = await runCli([
+    'runs',
+    root,
+    '--filter',
+    'LR=0.1 STATUS:training',
+    '--columns',
+    'Name,LR',
+    '--json',
+  ]);
+  assert.deepEqual(jsonLines(upper.stdout), [{ name: 'fast', lr: 0.1 }]);
   const none = await runCli(['runs', join(root, 'none')]);
   assert.deepEqual([none.code, none.stdout], [0, '']);
   assert.match(none.stderr, /There are no runs in/);

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
+  differingSettings,
+  faultOf,
   flatSettings,
   matches,
+  nameIn,
   namesOf,
   parseFilter,
   type Row,
@@ -43,11 +46,9 @@ const rows: readonly Row[] = [
   ),
   row('c', { figures: { 'test/fid': 12 } }, { lr: 1e-5, nesterov: true }),
 ];
-const known = (name: string): boolean =>
-  namesOf(rows).some((each) => each === name || each.endsWith(`.${name}`));
 const found = (text: string): string =>
   rows
-    .filter((each) => matches(each, parseFilter(text, known)))
+    .filter((each) => matches(each, parseFilter(text, namesOf(rows))))
     .map(({ run }) => run.id)
     .join('');
 
@@ -70,6 +71,9 @@ describe('filters', () => {
       ['nesterov=true', 'c'],
       ['tags="long run"', 'a'],
       ['tags:long', 'a'],
+      ['STATUS:training', 'a'],
+      ['Model.Dropout=0', 'b'],
+      ['LR<1e-3', 'c'],
       ['tags!=baseline', 'bc'],
       ['note:"the <old>"', 'b'],
       ['"<old> data"', 'b'],
@@ -85,6 +89,59 @@ describe('filters', () => {
     assert.equal(valueIn(rows[0]!, 'constructor'), undefined);
     assert.equal(valueIn(rows[0]!, '__proto__'), undefined);
   });
+});
+
+test('faults of filters are found; words, times and addresses are none', () => {
+  const kind = (text: string) => faultOf(text, rows)?.kind;
+  for (const text of ['lr>=', '>=', 'lr < 0.1', 'lr <0.1', 'lr< 0.1', 'lr>=<3', 'lr==1', ':done', 'lr:'])
+    assert.equal(kind(text), 'incomplete', text);
+  for (const text of ['"unclosed', 'tags:"long', 'a"']) assert.equal(kind(text), 'quote', text);
+  for (const text of ['lr>=abc', 'accuracy<high', 'test/fid=x', 'LR="0.1 0.2"', 'lr=""'])
+    assert.equal(kind(text), 'number', text);
+  assert.deepEqual(faultOf('nothing>3', rows), { kind: 'unknown', name: 'nothing' });
+  for (const text of [
+    '',
+    'word',
+    'a:b',
+    'http://a.b/?c=d',
+    'note:"the <old>"',
+    'lr:0.',
+    'started>2026-11-20',
+    'Status=done',
+    'a-b',
+  ])
+    assert.equal(kind(text), undefined, text);
+});
+
+test('runs differ by the settings that they have', () => {
+  assert.deepEqual(differingSettings([]), []);
+  assert.deepEqual(differingSettings(rows), ['lr', 'model.dropout'], 'nesterov is in one run only');
+  const broken = row('broken');
+  const program = row('program', { figures: { width: 3 } }, { program: 'x.js', 'settings.lr': 0.5 });
+  assert.deepEqual(differingSettings([rows[0]!, broken, program]), ['lr']);
+  assert.equal(valueIn(program, 'lr'), 0.5);
+  const own = (id: string, value: number) =>
+    row(id, { figures: { width: 3 } }, { 'settings.seed': value, 'settings.width': value });
+  assert.deepEqual(
+    differingSettings([own('x', 1), own('y', 2)]),
+    ['settings.seed', 'settings.width'],
+    'facts and figures keep their names',
+  );
+});
+
+test('names are known by their path, its end, and in another case', () => {
+  const names = ['status', 'model.dropout', 'batchSize', 'Status.Code'];
+  for (const [typed, name] of [
+    ['status', 'status'],
+    ['dropout', 'dropout'],
+    ['STATUS', 'status'],
+    ['batchsize', 'batchSize'],
+    ['DROPOUT', 'dropout'],
+    ['code', 'Code'],
+    ['out', undefined],
+    ['', undefined],
+  ] as const)
+    assert.equal(nameIn(names, typed), name, typed);
 });
 
 test('order: numbers by size, runs without a value last in both directions', () => {

@@ -235,7 +235,10 @@ export const settingsOf = (runs: readonly RunSummary[]): SettingsTable => ({
   equal: { batchSize: 16, epochs: 4, 'model.dropout': 0.5, recipe: 'quick' },
   names: ['lr', 'schedule.kind'],
   runs: Object.fromEntries(
-    runs.map(({ id }) => [id, [id === 'quick-7' ? 0.02 : 0.01, id === 'paused' ? 'step' : null]]),
+    runs.map(({ id }) => [
+      id,
+      [id === 'quick-7' ? 0.02 : 0.01, id === 'paused' ? 'step' : id === 'old' ? null : 'constant'],
+    ]),
   ),
 });
 

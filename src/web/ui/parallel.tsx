@@ -1,7 +1,7 @@
 import { type Value, valueIn } from '../../display/run-query.js';
 import { useApp } from '../app/context.js';
 import { runHref } from '../lib/route.js';
-import { cellText, type RunRow } from '../lib/table/rows.js';
+import { cellText, columnTitle, type RunRow } from '../lib/table/rows.js';
 import { Scroll } from './scroll.js';
 
 const WIDTH = 1100;
@@ -105,7 +105,7 @@ export function Parallel({ rows, names }: { rows: readonly RunRow[]; names: read
           <g key={name} class="parallel-axis">
             <line x1={x(i)} x2={x(i)} y1={TOP} y2={HEIGHT - BOTTOM} />
             <text class="parallel-name" x={x(i)} y={12} text-anchor="middle">
-              {name.split('.').at(-1)}
+              {columnTitle(name)}
             </text>
             <text x={x(i)} y={TOP - 6} text-anchor="middle">
               {high}

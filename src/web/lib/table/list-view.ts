@@ -57,7 +57,7 @@ export function listHref(
 
 /** Settings that say little about the result, or are in a column anyway. */
 const MINOR =
-  /^(machine|data|recipe|dataset|maxSteps|model\.(paper|preset|classes|images))(\.|$)|(Every|Limit)$/;
+  /^(machine|data|recipe|dataset|program|steps|maxSteps|model\.(paper|preset|classes|images))(\.|$)|(Every|Limit)$/;
 const MOST_USUAL = 3;
 
 /** The columns of a list before any are chosen: the first settings in which the runs differ, the seed last. */

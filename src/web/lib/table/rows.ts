@@ -19,6 +19,10 @@ function settingsOf(id: string, table: SettingsTable | undefined): Values {
   return own;
 }
 
+/** The title of a column: the end of a setting's path, but all of it where a program's setting has a fact's name. */
+export const columnTitle = (name: string): string =>
+  name.startsWith('settings.') ? name : name.split('.').at(-1)!;
+
 /** A value as text in the table. */
 export function cellText(name: string, value: Value | undefined): string {
   if (value === undefined) return '–';

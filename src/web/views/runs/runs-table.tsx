@@ -6,7 +6,7 @@ import { useNow } from '../../app/use.js';
 import { ago, integer, moment, percent, significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';
 import type { ListView } from '../../lib/table/list-view.js';
-import { cellText, differenceText, type RunRow } from '../../lib/table/rows.js';
+import { cellText, columnTitle, differenceText, type RunRow } from '../../lib/table/rows.js';
 import { Spark } from '../../ui/chart/spark.js';
 import { Icon } from '../../ui/icon.js';
 import { Status } from '../../ui/status.js';
@@ -64,7 +64,7 @@ export function RunsTable({
     onView({ sort, descending: view.sort === sort ? !view.descending : DESCENDING.includes(sort) });
   const columns: readonly (readonly [string, string, string])[] = [
     ...FIRST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
-    ...own.map((name) => [name, name.split('.').at(-1)!, 'col-own'] as const),
+    ...own.map((name) => [name, columnTitle(name), 'col-own'] as const),
     ...LAST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
   ];
   const all = rows.length > 0 && rows.every(({ run }) => selected.has(run.id));

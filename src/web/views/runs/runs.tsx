@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { matches, namesOf, parseFilter, sorted } from '../../../display/run-query.js';
+import { differingSettings, matches, namesOf, parseFilter, sorted } from '../../../display/run-query.js';
 import type { RunSummary, RunsEvent } from '../../../serve/api.js';
 import { get, send } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
@@ -90,18 +90,18 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   );
   const rows = useMemo(() => rowsOf(runs ?? [], settings.value), [runs, settings.value]);
   const names = useMemo(() => namesOf(rows), [rows]);
-  const columns = useMemo(
-    () => view.columns ?? usualColumns(settings.value?.names ?? []),
-    [view.columns?.join(), settings.value],
-  );
   const shown = useMemo(() => {
-    const known = (name: string) => names.includes(name) || names.some((each) => each.endsWith(`.${name}`));
-    const terms = parseFilter(filter, known);
+    const terms = parseFilter(filter, names);
     const found = rows.filter((row) => matches(row, terms, t(`status.${row.run.status}`)));
     const ordered = sorted(found, view.sort, view.descending);
     const base = ordered.findIndex(({ run }) => run.id === view.baseline);
     return base <= 0 ? ordered : [ordered[base]!, ...ordered.filter((_, i) => i !== base)];
   }, [rows, names, filter, view.sort, view.descending, view.baseline, t]);
+  const differing = useMemo(() => differingSettings(shown), [shown]);
+  const columns = useMemo(
+    () => view.columns ?? usualColumns(differing),
+    [view.columns?.join(), differing.join()],
+  );
   const baseline = rows.find(({ run }) => run.id === view.baseline);
   const known = (runs ?? []).filter((run) => selected.has(run.id));
   const change = (run: RunSummary) => setRuns((before) => applyEvent(before ?? [], { event: 'run', run }));
@@ -141,11 +141,11 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
   };
   const ended = known.filter(({ status }) => status !== 'training' && status !== 'paused');
   const axes = useMemo(() => {
-    const own = view.columns?.length ? view.columns : (settings.value?.names ?? []);
+    const own = view.columns?.length ? view.columns : differing;
     const some = own.filter((name) => !NOT_AN_AXIS.test(name)).slice(0, MOST_AXES);
-    const result = rows.some(({ run }) => run.bestAccuracy !== undefined) ? ['loss', 'accuracy'] : ['loss'];
+    const result = shown.some(({ run }) => run.bestAccuracy !== undefined) ? ['loss', 'accuracy'] : ['loss'];
     return [...some.filter((name) => !result.includes(name)), ...result];
-  }, [view.columns?.join(), settings.value, rows]);
+  }, [view.columns?.join(), differing.join(), shown]);
   return (
     <div class="page">
       <div class="page-head">
