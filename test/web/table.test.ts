@@ -169,7 +169,12 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     await lines.first().waitFor();
     // All but the one that has neither loss nor accuracy.
     assert.equal(await lines.count(), 5);
-    assert.deepEqual(await page.locator('.parallel-name').allTextContents(), ['lr', 'loss', 'accuracy']);
+    assert.deepEqual(await page.locator('.parallel-name').allTextContents(), [
+      'lr',
+      'kind',
+      'loss',
+      'accuracy',
+    ]);
     assert.deepEqual(await axe(page), []);
     assert.deepEqual(complaints, []);
     await close();
