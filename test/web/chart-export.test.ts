@@ -38,6 +38,37 @@ test('CSV has each step of the range once, and no name becomes a formula', () =>
   ]);
 });
 
+test('CSV has logged values under the name of a smoothed line, and names the band of a mean', () => {
+  const line = { label: 'a', color: '--run-1', step: [1, 2], value: [2, 1.5] };
+  const mean = { ...line, label: 'g', mean: 'smoothed', band: { min: [1, 1], max: [3, 2] } } as const;
+  const csv = csvOf({ ...chart, lines: [{ ...line, logged: [9, Number.NaN] }, mean] });
+  assert.deepEqual(csv.split('\r\n'), [
+    'Step,a,a (smoothed),g (mean of smoothed),g (mean − sd),g (mean + sd)',
+    '1,9,2,2,1,3',
+    '2,,1.5,1.5,1,2',
+    '',
+  ]);
+  assert.match(csvOf({ ...chart, lines: [{ ...mean, mean: 'logged' }] }), /^Step,g \(mean\),/);
+});
+
+test('SVG has several names in a row, whole, and dots for single values', () => {
+  const lines = Array.from({ length: 12 }, (_, i) => ({
+    label: `run ${i}`,
+    color: '--run-1',
+    step: [1],
+    value: [i / 4],
+  }));
+  const long = { ...lines[0]!, label: `long ${'x'.repeat(100)}` };
+  const svg = svgOf({ ...chart, lines: [...lines, long] }, () => '#123456');
+  const place = (label: string) =>
+    new RegExp(`<text x="([\\d.]+)" y="([\\d.]+)"[^>]*>${label}</text>`).exec(svg)?.slice(1).map(Number);
+  const [first, second, last] = [place('run 0')!, place('run 1')!, place('run 11')!];
+  assert.ok(second[0]! > first[0]! && second[1] === first[1], 'beside each other');
+  assert.ok(last[1]! > first[1]! && last[0]! < 900);
+  assert.ok(place(long.label), 'not shortened');
+  assert.equal(svg.match(/<circle /g)?.length, 13);
+});
+
 test('SVG is valid for any names, with its curves, gaps and marks', async () => {
   for (const log of [false, true]) {
     const svg = svgOf({ ...chart, log, frame: log ? { min: 0.1, max: 4 } : chart.frame }, () => '#123456');

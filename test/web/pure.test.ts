@@ -6,6 +6,7 @@ import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
 import { accuracy, heat, worstPairs } from '../../src/web/lib/heat.js';
+import { isolated } from '../../src/web/lib/isolated.js';
 import { applyEvent, applyEvents } from '../../src/web/lib/list.js';
 import { renderMarkdown } from '../../src/web/lib/markdown.js';
 import { mosaic, squareOf } from '../../src/web/lib/mosaic.js';
@@ -24,6 +25,7 @@ import {
   splice,
 } from '../../src/web/lib/points.js';
 import { clamp, isWhole, pan, zoom } from '../../src/web/lib/range.js';
+import { linesAt } from '../../src/web/lib/readout.js';
 import { compareHref, parseRoute, runHref } from '../../src/web/lib/route.js';
 import { smooth, spanOf } from '../../src/web/lib/smooth.js';
 import { MODEL, RUNS } from './fixture-data.js';
@@ -33,6 +35,28 @@ const points = (...steps: number[]): Points => ({
   mean: steps.map((s) => s * 10),
   min: steps.map((s) => s * 10 - 1),
   max: steps.map((s) => s * 10 + 1),
+});
+
+test('values without a neighbour are found', () => {
+  const gap = Number.NaN;
+  assert.deepEqual(isolated([1], 0, 0), [0]);
+  assert.deepEqual(isolated([1, 2], 0, 1), []);
+  assert.deepEqual(isolated([1, null, 2, 3, gap, 4], 0, 5), [0, 5]);
+  assert.deepEqual(isolated([undefined, 1, undefined, 2], 0, 3), [], 'steps of other lines are no gaps');
+  assert.deepEqual(isolated([undefined, 1, undefined], 0, 2), [1]);
+  assert.deepEqual(isolated([], 0, -1), []);
+});
+
+test('of many lines those with a value at the cursor come first, and the others are counted', () => {
+  const line = (name: string, last: number, far: number) => ({ name, step: [0, last], far });
+  const lines = [line('ended', 5, 0), line('far', 10, 9), line('near', 10, 1), line('none', 10, Infinity)];
+  const at = (most: number) => {
+    const { shown, more } = linesAt(lines, 8, ({ far }) => far, most);
+    return [shown.map(({ name }) => name).join(' '), more];
+  };
+  assert.deepEqual(at(2), ['near far', 2]);
+  assert.deepEqual(at(3), ['near far ended', 1]);
+  assert.deepEqual(at(4), ['ended far near none', 0]);
 });
 
 describe('texts', () => {

@@ -162,6 +162,50 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     await close();
   });
 
+  test('menus close by Escape and by a click elsewhere; a dialog begins in its field', async () => {
+    const { page, complaints, close } = await web.open('', WIDE);
+    await page.getByText('Columns', { exact: true }).click();
+    const menu = page.locator('details.menu').first();
+    await page.getByLabel('Find a setting or result …').click();
+    await page.keyboard.press('Escape');
+    await page.locator('details.menu[open]').waitFor({ state: 'detached' });
+    assert.equal(await page.locator('summary:focus').textContent(), 'Columns');
+    await page.getByText('Columns', { exact: true }).click();
+    await page.getByLabel('lr', { exact: true }).uncheck();
+    assert.equal(await menu.getAttribute('open'), '');
+    await page.locator('h1').click();
+    await page.locator('details.menu[open]').waitFor({ state: 'detached' });
+    await page.getByLabel('Select live').check();
+    await page.getByRole('button', { name: 'Tag', exact: true }).click();
+    const field = page.getByLabel('Add tags');
+    assert.equal(await page.locator('dialog input:focus').count(), 1);
+    await field.fill(`short, ${'x'.repeat(200)}`);
+    assert.equal(
+      await field.evaluate((it) => (it as unknown as { validationMessage: string }).validationMessage),
+      'A tag has at most 50 characters.',
+    );
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    assert.equal(await page.getByRole('dialog').count(), 1);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
+  test('the buttons of a run stay in the window beside many columns; a phone has axes and smoothing', async () => {
+    const many = 'lr,schedule.kind,step,epoch,seed,paper,preset,recipe,batchSize,epochs,model.dropout,id';
+    const { page, complaints, close } = await web.open(`#/?cols=${many}`, WIDE);
+    const button = page.getByRole('button', { name: 'Rename or tag paused' });
+    await button.waitFor();
+    const box = (await button.boundingBox())!;
+    assert.ok(box.x + box.width <= 1440, String(box.x));
+    await page.setViewportSize({ width: 375, height: 800 });
+    assert.ok(await page.getByLabel('X axis').isVisible());
+    await page.getByRole('slider').fill('80');
+    assert.ok((await overflow(page)) <= 0);
+    assert.deepEqual(await axe(page), []);
+    assert.deepEqual(complaints, []);
+    await close();
+  });
+
   test('a parallel plot has a line for each run', async () => {
     const { page, complaints, close } = await web.open('', WIDE);
     await page.getByRole('button', { name: 'Parallel plot' }).click();

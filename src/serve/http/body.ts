@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { FORMATS, formatOf, kindOf } from '../../data/images/formats/format.js';
 import type { Body, Route } from '../route-table.js';
 import { RequestError } from './request-error.js';
@@ -32,6 +32,15 @@ async function readBody(request: IncomingMessage, most: number): Promise<Buffer>
   return Buffer.concat(pieces);
 }
 
+/** An issue as part of a sentence: `entry 4 of tags: Expected a length of 1 to 50; got 200`. */
+const described = ({ path, message }: z.core.$ZodIssue): string => {
+  const place = path.reduce<string>((before, key) => {
+    if (typeof key === 'number') return `entry ${key + 1} of ${before || 'the list'}`;
+    return before === '' ? String(key) : `${String(key)} of ${before}`;
+  }, '');
+  return place === '' ? message : `${place}: ${message}`;
+};
+
 /** The JSON body of a call. */
 export async function jsonBody<R extends Route>(
   { request }: Call<R>,
@@ -55,7 +64,7 @@ export async function jsonBody<R extends Route>(
   if (parsed.success) return parsed.data;
   throw new RequestError(400, {
     what: 'The body has the wrong form',
-    got: z.prettifyError(parsed.error),
+    got: parsed.error.issues.map(described).join('; '),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Limits } from '../../display/robust-limits.js';
 import { escapeXml, round, shorten } from '../../display/svg-text.js';
 import { ticks } from '../../display/ticks.js';
+import { isolated } from './isolated.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 
@@ -28,17 +29,40 @@ export function csvCell(text: string): string {
 const number = (value: number | null | undefined): string =>
   typeof value === 'number' && Number.isFinite(value) ? String(value) : '';
 
-/** The values in the visible range: a row for each step, and a column for each line and its extremes. */
+/** Names and values of a line's columns: those of a smoothed line have the logged values first. */
+function columnsOf({
+  label,
+  value,
+  band,
+  logged,
+  mean,
+}: ExportedLine): readonly (readonly [string, readonly (number | null)[]])[] {
+  if (mean && band)
+    return [
+      [mean === 'smoothed' ? `${label} (mean of smoothed)` : `${label} (mean)`, value],
+      [`${label} (mean − sd)`, band.min],
+      [`${label} (mean + sd)`, band.max],
+    ];
+  return [
+    [label, logged ?? value],
+    ...(logged ? ([[`${label} (smoothed)`, value]] as const) : []),
+    ...(band
+      ? ([
+          [`${label} (min)`, band.min],
+          [`${label} (max)`, band.max],
+        ] as const)
+      : []),
+  ];
+}
+
+/** The values in the visible range: a row for each step, and columns for each line. */
 export function csvOf({ xLabel, lines, range }: ExportedChart): string {
-  const columns = lines.flatMap(({ label, step, value, band }) => {
-    const at = new Map(step.map((each, i) => [each, i]));
-    const column = (name: string, values: readonly (number | null)[]) => ({
+  const columns = lines.flatMap((line) => {
+    const at = new Map(line.step.map((each, i) => [each, i]));
+    return columnsOf(line).map(([name, values]) => ({
       name,
       of: (wanted: number): string => number(values[at.get(wanted) ?? -1]),
-    });
-    return band
-      ? [column(label, value), column(`${label} (min)`, band.min), column(`${label} (max)`, band.max)]
-      : [column(label, value)];
+    }));
   });
   const steps = [...new Set(lines.flatMap(({ step }) => step))]
     .filter((step) => step >= range.from && step <= range.to)
@@ -52,9 +76,32 @@ export function csvOf({ xLabel, lines, range }: ExportedChart): string {
 
 const WIDTH = 900;
 const LEGEND_ROW = 20;
-/** Maximum length of a name beside its line. */
-const LONGEST = 90;
+/** Maximum length of a name beside its line, and the estimated width of a character. */
+const LONGEST = 118;
+const CHARACTER = 7;
+const SAMPLE = 32;
 const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
+
+interface LegendEntry {
+  readonly line: ExportedLine;
+  readonly left: number;
+  readonly row: number;
+}
+
+/** Names beside samples of their lines, as many in a row as fit. */
+function legendOf(lines: readonly ExportedLine[]): readonly LegendEntry[] {
+  let [left, row] = [PLOT.left, 0];
+  return lines.map((line) => {
+    const name = shorten(line.label, LONGEST);
+    // Chinese characters are twice as wide.
+    const characters = [...name].reduce((sum, each) => sum + (each > '\u2e7f' ? 2 : 1), 0);
+    const width = SAMPLE + CHARACTER * characters + 18;
+    if (left > PLOT.left && left + width > PLOT.right + 18) [left, row] = [PLOT.left, row + 1];
+    const entry = { line, left, row };
+    left += width;
+    return entry;
+  });
+}
 
 /**
  * The chart as a standalone SVG image with title, legend, axes and marks. Without style sheets, so that it looks the
@@ -64,7 +111,8 @@ const PLOT = { left: 70, right: WIDTH - 24, height: 340 };
  */
 export function svgOf(chart: ExportedChart, colorOf: (property: string) => string): string {
   const { title, lines, range, frame, log, format, xLabel, xText } = chart;
-  const top = 52 + LEGEND_ROW * lines.length;
+  const legend = legendOf(lines);
+  const top = 52 + LEGEND_ROW * ((legend.at(-1)?.row ?? -1) + 1);
   const bottom = top + PLOT.height;
   const height = bottom + 52;
   const scale = (v: number): number => (log ? Math.log10(v) : v);
@@ -92,12 +140,12 @@ export function svgOf(chart: ExportedChart, colorOf: (property: string) => strin
   for (const [at, words] of places.filter((_, i) => i % every === 0))
     parts.push(text([x(at), bottom + 20], words, '--ink-3', 'text-anchor="middle"'));
   parts.push(text([(PLOT.left + PLOT.right) / 2, bottom + 42], xLabel, '--ink-3', 'text-anchor="middle"'));
-  for (const [i, each] of lines.entries()) {
+  for (const { line: each, left, row: index } of legend) {
     const color = colorOf(each.color);
     const dash = each.dash ? `stroke-dasharray="${each.dash.join(' ')}"` : '';
-    const row = 50 + LEGEND_ROW * i;
-    parts.push(line(PLOT.left, row - 4, PLOT.left + 24, row - 4, color, `stroke-width="2" ${dash}`));
-    parts.push(text([PLOT.left + 32, row], shorten(each.label, LONGEST), '--ink-2'));
+    const row = 50 + LEGEND_ROW * index;
+    parts.push(line(left, row - 4, left + 24, row - 4, color, `stroke-width="2" ${dash}`));
+    parts.push(text([left + SAMPLE, row], shorten(each.label, LONGEST), '--ink-2'));
     let [d, pen] = ['', 'M'];
     each.value.forEach((v, at) => {
       const fits = typeof v === 'number' && Number.isFinite(v) && (!log || v > 0);
@@ -108,6 +156,13 @@ export function svgOf(chart: ExportedChart, colorOf: (property: string) => strin
       parts.push(
         `<path clip-path="url(#plot)" fill="none" stroke="${color}" stroke-width="1.75" ${dash} d="${d}"/>`,
       );
+    for (const at of isolated(each.value, 0, each.value.length - 1)) {
+      const v = each.value[at]!;
+      if (!log || v > 0)
+        parts.push(
+          `<circle clip-path="url(#plot)" cx="${round(x(each.step[at]!))}" cy="${round(y(v))}" r="3.5" fill="${color}"/>`,
+        );
+    }
     const found = outsideOf(each, frame);
     const inRange = ({ step }: { readonly step: number }) => step >= range.from && step <= range.to;
     const mark = (step: number, at: number, sign: string) =>

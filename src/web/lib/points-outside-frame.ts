@@ -5,7 +5,11 @@ export interface ExportedLine {
   readonly color: string;
   readonly step: readonly number[];
   readonly value: readonly (number | null)[];
-  /** Extremes, drawn as a band behind the line. */
+  /** The logged values at the same steps, if the line is smoothed. */
+  readonly logged?: readonly (number | null)[];
+  /** The mean of several lines: its band is one standard deviation to both sides. */
+  readonly mean?: 'logged' | 'smoothed';
+  /** Extremes, drawn as a band behind the line; of a mean see there. */
   readonly band?: { readonly min: readonly number[]; readonly max: readonly number[] };
   readonly dash?: readonly number[];
   /** Custom property for the colour of its marks, if the line's own colour is too pale. */

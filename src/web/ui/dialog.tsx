@@ -18,6 +18,8 @@ export function Dialog({
   const element = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     element.current?.showModal();
+    // The browser would choose the button that closes it.
+    element.current?.querySelector<HTMLElement>('form :is(input, textarea, select)')?.focus();
   }, []);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the dialog; the key for it is Escape.

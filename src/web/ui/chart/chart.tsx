@@ -10,6 +10,7 @@ import { integer } from '../../lib/format.js';
 import { nearest } from '../../lib/points.js';
 import { outsideOf } from '../../lib/points-outside-frame.js';
 import { clamp, isWhole, type Range, zoom } from '../../lib/range.js';
+import { linesAt } from '../../lib/readout.js';
 import { Icon } from '../icon.js';
 import { ChartSave } from './chart-save.js';
 import { attachGestures, keyGesture, type View } from './gestures.js';
@@ -115,7 +116,8 @@ export function Chart(props: ChartProps) {
   };
   /** The step, and each line's value at its nearest step, which is shown if it differs. */
   const valuesAt = (step: number, made: uPlot): Node[] => {
-    const all = nearestLines(drawnLines.current, step, made);
+    const named = drawnLines.current.filter(({ faint }) => !faint);
+    const { shown: all, more } = linesAt(named, step, (line) => distance(line, step, made), MOST_VALUES);
     const { format } = latest.current;
     const near = (shown.current.to - shown.current.from) / 100;
     const head = document.createElement('span');
@@ -135,7 +137,11 @@ export function Chart(props: ChartProps) {
       if (Math.abs(own - step) > near) item.append(` ${t('chart.atStep', { place: innerText(own) })}`);
       return [item];
     });
-    return values.length > 0 ? [head, ...values] : [];
+    if (values.length === 0) return [];
+    if (more === 0) return [head, ...values];
+    const rest = document.createElement('span');
+    rest.textContent = t('chart.more', { n: more });
+    return [head, ...values, rest];
   };
 
   const shape = lines
@@ -334,14 +340,6 @@ const distance = (line: Line, x: number, made: uPlot): number => {
   const value = valueNear(line, x);
   return value === undefined ? Infinity : Math.abs(made.valToPos(value, 'y') - (made.cursor.top ?? 0));
 };
-
-/** The lines whose values are shown at the cursor; of many, those that are nearest to it. */
-function nearestLines(lines: readonly Line[], x: number, made: uPlot): readonly Line[] {
-  const named = lines.filter(({ faint }) => !faint);
-  if (named.length <= MOST_VALUES) return named;
-  const order = named.map((line) => ({ line, far: distance(line, x, made) })).sort((a, b) => a.far - b.far);
-  return order.slice(0, MOST_VALUES).map(({ line }) => line);
-}
 
 /** Opens the run whose line was clicked. */
 function openNearest(lines: readonly Line[], made: uPlot): void {

@@ -3,6 +3,7 @@ import type { Language } from '../../../display/languages.js';
 import { type Limits, robustLimits, wholeLimits } from '../../../display/robust-limits.js';
 import { type AxisKind, marksOf, markText } from '../../lib/curves/axis.js';
 import { significant } from '../../lib/format.js';
+import { isolated } from '../../lib/isolated.js';
 import type { Range } from '../../lib/range.js';
 import { css } from '../css.js';
 import type { Line } from './line.js';
@@ -87,7 +88,10 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
       width: line.faint ? 1 : 1.75,
       alpha: line.faint ? 0.45 : 1,
       ...(line.dash ? { dash: [...line.dash] } : {}),
-      points: line.points && !line.faint ? { show: true, size: 7, fill: stroke } : { show: false },
+      points:
+        line.points && !line.faint
+          ? { show: true, size: 7, fill: stroke }
+          : { show: false, size: 7, fill: stroke, filter: dots },
     });
   }
   const axis = {
@@ -167,6 +171,13 @@ export function makePlot(root: HTMLElement, options: PlotOptions): uPlot {
     root,
   );
 }
+
+/** Of a line without points only those that no line leads to. */
+const dots: uPlot.Series.Points.Filter = (u, series) => {
+  const [from, to] = u.series[0]!.idxs ?? [0, u.data[0].length - 1];
+  const found = isolated(u.data[series] as Column, from, to);
+  return found.length > 0 ? found : null;
+};
 
 /** Limits with a margin. */
 function frameOf(limits: Limits | undefined, { log, zero }: PlotOptions): [number, number] {

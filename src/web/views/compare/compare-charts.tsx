@@ -177,8 +177,12 @@ function briefly(lines: readonly Line[], format: (value: number) => string, t: T
 /** Whether a metric has a value for each step, and is smoothed. */
 const isDense = (name: string): boolean => !/^(epoch|test|dead|active|norm|gradient)\//.test(name);
 
-const lineOf = (points: Points, span: number, { clip, log }: ChartView): Pick<Line, 'value' | 'outside'> =>
-  span > 0 ? smoothCurve(points, { span, clip, log }) : { value: points.mean };
+const lineOf = (
+  points: Points,
+  span: number,
+  { clip, log }: ChartView,
+): Pick<Line, 'value' | 'outside' | 'logged'> =>
+  span > 0 ? { ...smoothCurve(points, { span, clip, log }), logged: points.mean } : { value: points.mean };
 
 function boundsOf(
   curves: readonly { readonly id: string; readonly points: Points }[],
@@ -209,7 +213,15 @@ function grouped(lines: readonly Line[], groups: readonly Group[]): Line[] {
         ? line
         : { ...line, step: line.step.map((step) => axis.toStep(line.axis!.toX(step))) },
     );
-    return [{ label, color, ...meanOf(moved), axis }];
+    return [
+      {
+        label,
+        color,
+        ...meanOf(moved),
+        mean: own.some(({ logged }) => logged) ? 'smoothed' : 'logged',
+        axis,
+      },
+    ];
   });
   return [...members.flat(), ...means];
 }

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useApp } from '../../app/context.js';
 import { metricTitle } from '../../lib/curves/metric.js';
+import { Menu } from '../../ui/menu.js';
 
 /** With more names than this they can be searched. */
 const FEW = 14;
@@ -24,39 +25,34 @@ export function MetricPicker({
     return words.every((word) => text.includes(word));
   });
   return (
-    <details class="menu">
-      <summary>{t('compare.metrics', { n: chosen.length })}</summary>
-      <div class="menu-body">
-        {all.length > FEW && (
-          <input
-            type="search"
-            aria-label={t('compare.findMetric')}
-            placeholder={t('compare.findMetric')}
-            value={filter}
-            onInput={(event) => setFilter(event.currentTarget.value)}
-          />
-        )}
-        <ul>
-          {shown.map((name) => (
-            <li key={name}>
-              <label class="check">
-                <input
-                  type="checkbox"
-                  checked={chosen.includes(name)}
-                  onChange={(event) =>
-                    onChange(
-                      event.currentTarget.checked
-                        ? [...chosen, name]
-                        : chosen.filter((each) => each !== name),
-                    )
-                  }
-                />
-                {metricTitle(name, t)}
-              </label>
-            </li>
-          ))}
-        </ul>
-      </div>
-    </details>
+    <Menu title={t('compare.metrics', { n: chosen.length })}>
+      {all.length > FEW && (
+        <input
+          type="search"
+          aria-label={t('compare.findMetric')}
+          placeholder={t('compare.findMetric')}
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+      )}
+      <ul>
+        {shown.map((name) => (
+          <li key={name}>
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={chosen.includes(name)}
+                onChange={(event) =>
+                  onChange(
+                    event.currentTarget.checked ? [...chosen, name] : chosen.filter((each) => each !== name),
+                  )
+                }
+              />
+              {metricTitle(name, t)}
+            </label>
+          </li>
+        ))}
+      </ul>
+    </Menu>
   );
 }

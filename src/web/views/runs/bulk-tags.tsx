@@ -4,6 +4,7 @@ import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { tagsIn } from '../../lib/table/tags.js';
 import { FormDialog } from '../../ui/form-dialog.js';
+import { TagsField } from './tags-field.js';
 
 /** Adds tags to several runs and removes others. */
 export function BulkTags({
@@ -28,10 +29,7 @@ export function BulkTags({
   };
   return (
     <FormDialog title={t('bulk.tagTitle', { n: runs.length })} onSave={save} onClose={onClose}>
-      <label>
-        {t('bulk.add')}
-        <input value={add} onInput={(event) => setAdd(event.currentTarget.value)} />
-      </label>
+      <TagsField label={t('bulk.add')} value={add} onChange={setAdd} />
       {present.length > 0 && (
         <fieldset class="choices">
           <legend>{t('bulk.remove')}</legend>

@@ -5,6 +5,7 @@ import { send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { tagsIn } from '../../lib/table/tags.js';
 import { FormDialog } from '../../ui/form-dialog.js';
+import { TagsField } from './tags-field.js';
 
 /** Name, tags, note and colour of a run. */
 export function RunEditor({
@@ -41,10 +42,7 @@ export function RunEditor({
           onInput={(event) => setName(event.currentTarget.value)}
         />
       </label>
-      <label>
-        {t('edit.tags')}
-        <input value={tags} onInput={(event) => setTags(event.currentTarget.value)} />
-      </label>
+      <TagsField label={t('edit.tags')} value={tags} onChange={setTags} />
       <label>
         {t('edit.note')}
         <textarea

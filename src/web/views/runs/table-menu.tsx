@@ -4,6 +4,7 @@ import { useApp } from '../../app/context.js';
 import { csvCell } from '../../lib/chart-export.js';
 import { type RunRow, tableCsv, tableJson } from '../../lib/table/rows.js';
 import { download } from '../../ui/download.js';
+import { Menu } from '../../ui/menu.js';
 
 /** Values that the list always shows. */
 const ALWAYS = ['name', 'status', 'tags', 'dataset', 'accuracy', 'loss', 'started', 'updated', 'note'];
@@ -32,68 +33,59 @@ export function TableMenu({
   const saved = [...new Set([...SAVED, ...columns, ...RESULTS])];
   return (
     <>
-      <details class="menu menu-right">
-        <summary>{t('table.columns')}</summary>
-        <div class="menu-body">
-          <input
-            type="search"
-            aria-label={t('table.findColumn')}
-            placeholder={t('table.findColumn')}
-            value={filter}
-            onInput={(event) => setFilter(event.currentTarget.value)}
-          />
-          <ul>
-            {choices.map((name) => (
-              <li key={name}>
-                <label class="check">
-                  <input
-                    type="checkbox"
-                    checked={columns.includes(name)}
-                    onChange={(event) =>
-                      onColumns(
-                        event.currentTarget.checked
-                          ? [...columns, name]
-                          : columns.filter((each) => each !== name),
-                      )
-                    }
-                  />
-                  {FACT_NAMES.includes(name) ? name : <code>{name}</code>}
-                </label>
-              </li>
-            ))}
-          </ul>
+      <Menu title={t('table.columns')} right>
+        <input
+          type="search"
+          aria-label={t('table.findColumn')}
+          placeholder={t('table.findColumn')}
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+        <ul>
+          {choices.map((name) => (
+            <li key={name}>
+              <label class="check">
+                <input
+                  type="checkbox"
+                  checked={columns.includes(name)}
+                  onChange={(event) =>
+                    onColumns(
+                      event.currentTarget.checked
+                        ? [...columns, name]
+                        : columns.filter((each) => each !== name),
+                    )
+                  }
+                />
+                {FACT_NAMES.includes(name) ? name : <code>{name}</code>}
+              </label>
+            </li>
+          ))}
+        </ul>
+      </Menu>
+      <Menu title={t('table.save')} right>
+        <p class="hint">{t('table.saveWhy')}</p>
+        <div class="buttons">
+          <button
+            type="button"
+            aria-label={t('table.saveAs', { kind: 'CSV' })}
+            onClick={() =>
+              // The byte order mark tells spreadsheets that the file is UTF-8.
+              download(new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }), 'runs.csv')
+            }
+          >
+            CSV
+          </button>
+          <button
+            type="button"
+            aria-label={t('table.saveAs', { kind: 'JSON' })}
+            onClick={() =>
+              download(new Blob([tableJson(rows, saved)], { type: 'application/json' }), 'runs.json')
+            }
+          >
+            JSON
+          </button>
         </div>
-      </details>
-      <details class="menu menu-right">
-        <summary>{t('table.save')}</summary>
-        <div class="menu-body">
-          <p class="hint">{t('table.saveWhy')}</p>
-          <div class="buttons">
-            <button
-              type="button"
-              aria-label={t('table.saveAs', { kind: 'CSV' })}
-              onClick={() =>
-                // The byte order mark tells spreadsheets that the file is UTF-8.
-                download(
-                  new Blob(['\ufeff', tableCsv(rows, saved, csvCell)], { type: 'text/csv' }),
-                  'runs.csv',
-                )
-              }
-            >
-              CSV
-            </button>
-            <button
-              type="button"
-              aria-label={t('table.saveAs', { kind: 'JSON' })}
-              onClick={() =>
-                download(new Blob([tableJson(rows, saved)], { type: 'application/json' }), 'runs.json')
-              }
-            >
-              JSON
-            </button>
-          </div>
-        </div>
-      </details>
+      </Menu>
     </>
   );
 }
