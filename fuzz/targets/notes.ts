@@ -29,7 +29,7 @@ export const notesTarget: Target = {
   ],
   run: (input) => {
     const text = textOf(input);
-    const { fields, body, unknown } = parseFrontMatter(text, 'n.md');
+    const { fields, body, problems } = parseFrontMatter(text, 'n.md');
     const lines = body.split('\n');
     for (const { line, level } of headingsOf(lines)) must(line < lines.length && level <= 6, 'a heading');
     const sections = sectionsOf(body);
@@ -42,7 +42,7 @@ export const notesTarget: Target = {
     );
     return [
       Object.keys(fields).join(),
-      unknown.length > 0,
+      problems.length > 0,
       languageOf(body),
       Math.min(sections.length, 4),
       Math.min(draft.claims.length, 4),

@@ -113,7 +113,7 @@ export async function buildSite(options: SiteOptions): Promise<{
   return {
     pages: files.filter(({ path }) => path.endsWith('.html')).length,
     ...done,
-    problems: own.problems,
+    problems: [...own.problems, ...renderer.problemsIn(content)],
   };
 }
 

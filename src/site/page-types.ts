@@ -103,7 +103,7 @@ export interface SiteNote {
   readonly paper?: string;
   readonly period?: string;
   readonly tags: readonly string[];
-  /** Name of its file: other notes link to it. */
+  /** Its file, from the folder of the notes: other notes link to it. */
   readonly source: string;
   readonly markdown: string;
   /** Images that were found, by the name in the text. */
@@ -186,6 +186,8 @@ export interface SiteFile {
 export interface Renderer {
   /** All pages in all languages, and the files that are made from their texts. */
   readonly renderSite: (content: SiteContent) => SiteFile[];
+  /** What the notes have that cannot be shown as it stands there: links, formulas. */
+  readonly problemsIn: (content: SiteContent) => string[];
   /** The source addresses of all images in a Markdown text, unchanged. */
   readonly imagesIn: (markdown: string) => string[];
 }

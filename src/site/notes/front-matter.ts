@@ -17,8 +17,8 @@ export interface FrontMatter {
 export interface Parsed {
   readonly fields: FrontMatter;
   readonly body: string;
-  /** Keys that mean nothing here. */
-  readonly unknown: readonly string[];
+  /** What it says that has no meaning here. */
+  readonly problems: readonly string[];
 }
 
 const FENCE = /^---[ \t]*$/;
@@ -32,7 +32,7 @@ const KEYS = ['title', 'paper', 'period', 'tags', 'lang', 'language', 'authors',
  */
 export function parseFrontMatter(text: string, file: string): Parsed {
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/);
-  if (!FENCE.test(lines[0]!)) return { fields: { tags: [] }, body: lines.join('\n'), unknown: [] };
+  if (!FENCE.test(lines[0]!)) return { fields: { tags: [] }, body: lines.join('\n'), problems: [] };
   const end = lines.findIndex((line, i) => i > 0 && FENCE.test(line));
   if (end < 0)
     throw new DataError({
@@ -42,6 +42,7 @@ export function parseFrontMatter(text: string, file: string): Parsed {
       next: 'add it after the last key, or remove the first line of ---',
     });
   const values = new Map<string, string[]>();
+  const problems: string[] = [];
   let key: string | undefined;
   for (const [i, line] of lines.slice(1, end).entries()) {
     if (/^\s*(#|$)/.test(line)) continue;
@@ -50,6 +51,11 @@ export function parseFrontMatter(text: string, file: string): Parsed {
     if (item !== undefined && key !== undefined) values.get(key)!.push(unquoted(item));
     else if (pair) {
       key = pair[1]!.toLowerCase();
+      if (!KEYS.includes(key)) problems.push(`${file}: the key "${key}" of its front matter is not known`);
+      if (isUnclosed(pair[2] ?? ''))
+        problems.push(
+          `${file}: the value of "${key}" has a bracket or quotation mark without an end: ${pair[2]}`,
+        );
       values.set(key, pair[2] === undefined ? [] : listOf(key, pair[2]));
     } else
       throw new DataError({
@@ -73,7 +79,7 @@ export function parseFrontMatter(text: string, file: string): Parsed {
       tags: [...new Set((values.get('tags') ?? []).map((tag) => tag.trim()).filter(Boolean))],
     },
     body: lines.slice(end + 1).join('\n'),
-    unknown: [...values.keys()].filter((name) => !KEYS.includes(name)),
+    problems,
   };
 }
 
@@ -88,11 +94,22 @@ const unquoted = (text: string): string => text.trim().replace(/^(["'])(.*)\1$/,
 
 function listOf(key: string, text: string): string[] {
   if (key !== 'tags') return [unquoted(text)];
-  return text
-    .trim()
-    .replace(/^\[(.*)\]$/, '$1')
-    .split(/[,，、]/)
-    .map(unquoted);
+  return itemsOf(text.trim().replace(/^\[(.*)\](?:\s+#.*)?$/, '$1'));
+}
+
+/** Items of a list with commas; one in quotation marks may have commas itself. */
+export const itemsOf = (text: string): string[] =>
+  [...text.matchAll(/\s*("[^"]*"|'[^']*')\s*(?=[,，、]|$)|[^,，、]+/g)]
+    .map(([item, quoted]) => unquoted(quoted ?? item))
+    .filter((item) => item !== '');
+
+/** What ends a value that begins with it. */
+const CLOSING: Readonly<Record<string, string>> = { '[': ']', '"': '"', "'": "'" };
+
+/** Whether a value opens a list or a quotation that does not end. */
+function isUnclosed(text: string): boolean {
+  const closing = CLOSING[text.trim()[0] ?? ''];
+  return closing !== undefined && !text.trim().slice(1).includes(closing);
 }
 
 function languageNamed(text: string | undefined, file: string): 'en' | 'zh' | undefined {

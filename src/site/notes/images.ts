@@ -33,19 +33,20 @@ function decoded(href: string): string {
 }
 
 /**
- * An image that a note names: a file in the note's folder or below, no matter what the name or a link on the way says.
+ * An image that a note names: a file in the folder of the notes or below, no matter what the name or a link on the way says.
  * What is published is an image and nothing else: it is decoded, and drawings (SVG), which could contain scripts, become
  * pixels.
  *
- * @param root folder of the note
+ * @param root folder of the notes
  * @param place folder of its images in the site
+ * @param from folder of the note, from the root
  */
-export async function imageOf(root: string, href: string, place: string): Promise<Found> {
+export async function imageOf(root: string, href: string, place: string, from = '.'): Promise<Found> {
   const name = decoded(href);
   const problem = (what: string) => ({ problem: `${href} ${what}` });
   if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(name)) return problem('is not on this machine, and is left out');
-  const file = inside(root, name);
-  if (file === undefined) return problem('is not a file in the folder of the note');
+  const file = inside(root, join(from, name));
+  if (file === undefined) return problem('is not a file in the folder of the notes');
   if (statSync(file).size > MOST_BYTES) return problem(`has more than ${MOST_BYTES / 1e6} MB`);
   try {
     const bytes = await readFile(file);

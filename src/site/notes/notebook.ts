@@ -1,5 +1,5 @@
 import { isVisible } from '../../display/visible.js';
-import { cleanPeriod, type FrontMatter } from './front-matter.js';
+import { cleanPeriod, type FrontMatter, itemsOf } from './front-matter.js';
 
 /** A heading of a Markdown text. */
 export interface Heading {
@@ -80,10 +80,7 @@ export function sectionsOf(text: string): Section[] {
           ...(paper === undefined ? {} : { paper }),
           ...(authors === undefined ? {} : { authors }),
           ...(year === undefined ? {} : { year }),
-          tags: tags
-            .split(/[,，、]/)
-            .map((tag) => tag.trim())
-            .filter(Boolean),
+          tags: itemsOf(tags),
         },
       },
     ];

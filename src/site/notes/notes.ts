@@ -1,5 +1,5 @@
-import { lstatSync, statSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
@@ -8,6 +8,7 @@ import { uniqueNames } from '../names.js';
 import type { NoteImage, Renderer, SiteNote, SitePaper } from '../page-types.js';
 import { type FrontMatter, languageOf, parseFrontMatter } from './front-matter.js';
 import { imageOf } from './images.js';
+import { noteFiles } from './note-files.js';
 import { type Section, sectionsOf } from './notebook.js';
 
 /** Notes for the site, their images, and what could not be shown. */
@@ -24,12 +25,14 @@ const ENDINGS = ['.md', '.markdown', '.txt'];
 /** A note before its images are found. */
 interface Read extends Section {
   readonly file: string;
+  /** The file from the folder of the notes, with `/`. */
+  readonly source: string;
 }
 
 /**
  * A person's own notes.
  *
- * @param path a folder, in which each Markdown file is a note, or a notebook in one file, in which each top heading is one
+ * @param path a folder, in which each Markdown file, also in folders below, is a note, or a notebook in one file, in which each top heading is one
  * @param imagesIn finds the images of a text
  * @throws DataError if it cannot be read, or front matter is not valid
  */
@@ -46,18 +49,23 @@ export async function gatherNotes(
   );
   const pieces = new Map<string, Piece>();
   const notes: SiteNote[] = [];
-  for (const [i, { fields, body, file }] of read.entries()) {
+  const root = statSync(path).isDirectory() ? path : dirname(path);
+  for (const [i, each] of read.entries()) {
+    const { fields, body, file, source } = each;
     const id = names[i]!;
     const images: Record<string, NoteImage> = {};
     for (const href of imagesIn(body)) {
-      const found = await imageOf(dirname(file), href, `notes/${id}`);
+      const found = await imageOf(root, href, `notes/${id}`, dirname(source));
       if ('problem' in found) problems.push(`${file}: ${found.problem}`);
       else {
         images[href] = found.image;
         pieces.set(found.piece.path, found.piece);
       }
     }
-    notes.push(noteOf(id, { fields, body, file }, images, papers));
+    const note = noteOf(id, each, images, papers);
+    notes.push(note);
+    if (fields.paper !== undefined && !papers.some((paper) => paper.id === note.paper))
+      problems.push(`${file}: the site has no paper "${fields.paper}"; its name is shown without a link`);
   }
   return { notes: notes.sort(newestFirst), pieces: [...pieces.values()], problems };
 }
@@ -68,7 +76,7 @@ const newestFirst = (a: SiteNote, b: SiteNote): number =>
 
 function noteOf(
   id: string,
-  { fields, body, file }: Read,
+  { fields, body, file, source }: Read,
   images: SiteNote['images'],
   papers: readonly SitePaper[],
 ): SiteNote {
@@ -79,7 +87,7 @@ function noteOf(
     title,
     language,
     tags,
-    source: basename(file),
+    source,
     markdown: body,
     images,
     ...(period === undefined ? {} : { period }),
@@ -103,24 +111,19 @@ async function readNotes(path: string, problems: string[]): Promise<Read[]> {
       got: 'nothing',
       next: 'check the path of --notes',
     });
-  if (!found.isDirectory()) return readNotebook(path);
-  const names = (await readdir(path)).filter((name) => /\.(md|markdown)$/i.test(name)).sort();
+  if (!found.isDirectory()) return readNotebook(path, problems);
   const read: Read[] = [];
-  for (const name of names) {
-    const file = join(path, name);
-    // A link could lead to a file that nobody wants to publish.
-    if (!lstatSync(file).isFile()) {
-      problems.push(`${file} is not a regular file, and is left out`);
-      continue;
-    }
-    const { fields, body, unknown } = parseFrontMatter(await readText(file), file);
-    for (const key of unknown) problems.push(`${file}: the key "${key}" of its front matter is not known`);
+  for (const source of await noteFiles(path, problems)) {
+    const file = join(path, source);
+    const { fields, body, problems: odd } = parseFrontMatter(await readText(file), file);
+    problems.push(...odd);
     const sections = sectionsOf(body);
     const only = sections.length === 1 ? sections[0]! : undefined;
     // A note takes the title of its only section; several sections stay parts of it.
     const own = only?.fields.title !== undefined && fields.title === undefined ? only : undefined;
     read.push({
       file,
+      source,
       body: own?.body ?? body,
       fields: { ...own?.fields, ...fields, tags: joined(own, fields) },
     });
@@ -133,10 +136,12 @@ const joined = (section: Section | undefined, { tags }: FrontMatter): string[] =
 ];
 
 /** The notes of a notebook in one file. @throws DataError */
-async function readNotebook(file: string): Promise<Read[]> {
-  const { fields, body } = parseFrontMatter(await readNote(file), file);
+async function readNotebook(file: string, problems: string[]): Promise<Read[]> {
+  const { fields, body, problems: odd } = parseFrontMatter(await readNote(file), file);
+  problems.push(...odd);
   return sectionsOf(body).map((section) => ({
     file,
+    source: basename(file),
     body: section.body,
     fields: { ...fields, ...section.fields, tags: joined(section, fields) },
   }));

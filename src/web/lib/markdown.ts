@@ -12,7 +12,7 @@ const safeLink = (href: string): string | undefined =>
   /^https?:\/\//i.test(href) || /^#[\w\u4e00-\u9fff-]+$/.test(href) ? href : undefined;
 
 /** Anchor of a heading, derived from its text. */
-const anchor = (text: string): string =>
+export const anchor = (text: string): string =>
   text
     .toLowerCase()
     .replace(/<[^>]*>/g, '')

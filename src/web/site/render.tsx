@@ -4,6 +4,7 @@ import type { SiteContent, SiteFile } from '../../site/page-types.js';
 import { Frame, type Page, type Place, placeOf } from './frame.js';
 import { forgetFormulas, formulaStyles } from './lib/formulas.js';
 import { type Found, foundIn } from './lib/found.js';
+import { noteProse } from './lib/note-prose.js';
 import { notePath, paperPath, runPath } from './lib/paths.js';
 import { indexPageOf } from './pages/index-page.js';
 import { livePageOf } from './pages/live-page.js';
@@ -71,5 +72,14 @@ export function renderSite(site: SiteContent): SiteFile[] {
   }
   return files;
 }
+
+/** What the notes have that cannot be shown as it stands there. */
+export const problemsIn = (site: SiteContent): string[] =>
+  site.notes.flatMap((note) => {
+    const found = new Set<string>();
+    const place = placeOf(site, notePath(note.id), note.language);
+    noteProse(note, place, (problem) => found.add(`${note.source}: ${problem}`));
+    return [...found];
+  });
 
 export { imagesIn } from './lib/images-in.js';

@@ -5,7 +5,7 @@ import { headingsOf, sectionsOf } from '../../../src/site/notes/notebook.js';
 
 describe('front matter', () => {
   it('has keys with values and lists, in the forms that people write', () => {
-    const { fields, body, unknown } = parseFrontMatter(
+    const { fields, body, problems } = parseFrontMatter(
       '\uFEFF---\r\ntitle: "A: b"\r\n# a comment\r\nPeriod: 2024/07/28 -   \r\ntags: [cnn, relu, cnn]\r\npaper: some-net\r\nlang: zh-CN\r\nmood: fine\r\n---\r\ntext\r\n---\r\n',
       'n.md',
     );
@@ -17,9 +17,24 @@ describe('front matter', () => {
       language: 'zh',
     });
     assert.equal(body, 'text\n---\n');
-    assert.deepEqual(unknown, ['mood']);
+    assert.deepEqual(problems, ['n.md: the key "mood" of its front matter is not known']);
     for (const tags of ['tags: a, b', 'tags:\n- a\n-  "b"', 'tags: a，b'])
       assert.deepEqual(parseFrontMatter(`---\n${tags}\n---\n`, 'n.md').fields.tags, ['a', 'b'], tags);
+  });
+
+  it('has lists whose items may have commas, and reports a value without an end', () => {
+    const tagsOf = (text: string) => parseFrontMatter(`---\ntags: ${text}\n---\n`, 'n.md').fields.tags;
+    assert.deepEqual(tagsOf(`[cnn, "a,b", 'c、d' , e f]`), ['cnn', 'a,b', 'c、d', 'e f']);
+    assert.deepEqual(tagsOf('[a, b] # two'), ['a', 'b']);
+    assert.deepEqual(tagsOf('"a" b, c'), ['"a" b', 'c']);
+    assert.deepEqual(sectionsOf('# x\n> tags: a, "b, c"\n')[0]!.fields.tags, ['a', 'b, c']);
+    for (const value of ['[open', '"open', "'open"])
+      assert.match(
+        parseFrontMatter(`---\ntitle: ${value}\n---\n`, 'n.md').problems.join(),
+        /value of "title" has a bracket or quotation mark without an end/,
+      );
+    for (const value of ['[1] first', '"A" and b', 'plain ['])
+      assert.deepEqual(parseFrontMatter(`---\ntitle: ${value}\n---\n`, 'n.md').problems, []);
   });
 
   it('is not there in notes that begin with text', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it, type TestContext } from 'node:test';
 import sharp from 'sharp';
 import { buildSite } from '../../../src/site/build.js';
 import { imageOf } from '../../../src/site/notes/images.js';
@@ -188,6 +188,93 @@ describe('notes on the site', () => {
       assert.ok(!bytes.includes('root:x:'), `${path} has /etc/passwd`);
       assert.ok(!bytes.equals(secret), path);
     }
+  });
+});
+
+describe('notes that refer to each other', () => {
+  /** Pages in English, and what is reported. */
+  async function pagesOf(t: TestContext, texts: Readonly<Record<string, string>>, path = '') {
+    const folder = await scratch(t);
+    for (const [name, text] of Object.entries(texts)) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+    await image(8, 6).png().toFile(join(folder, 'x.png'));
+    const { imagesIn, problemsIn, renderSite } = await openRenderer();
+    const { notes, problems } = await gatherNotes(join(folder, path), [], imagesIn);
+    const content = { version: '0', papers: [], runs: [], notes };
+    const pages = new Map(renderSite(content).map((file) => [file.path, file.text]));
+    return { pages, problems: [...problems, ...problemsIn(content)] };
+  }
+
+  it('lead to pages and headings, from folder to folder', async (t) => {
+    const { pages, problems } = await pagesOf(t, {
+      'a.md':
+        '# First\n\n## Part one\n\n[b](sub/b.md) [two](./sub/b.md#two-words) [own](#Part-one) [up](#first)',
+      'sub/b.md': '## One\n\n## Two words!\n\n[a](../a.md#part-one) ![x](../x.png)',
+      '.hidden/c.md': 'hidden',
+    });
+    const links = (path: string) =>
+      [...pages.get(path)!.matchAll(/<a href="([^"]*)">(?:b|two|own|up|a)<\/a>/g)].map(([, to]) => to);
+    assert.deepEqual(links('notes/first.html'), [
+      '../notes/b.html',
+      '../notes/b.html#notes-two-words',
+      '#notes-part-one',
+      '../notes/first.html',
+    ]);
+    assert.deepEqual(links('notes/b.html'), ['../notes/first.html#notes-part-one']);
+    assert.match(pages.get('notes/b.html')!, /<img src="[^"]*\.png" alt="x" width="8"/);
+    assert.deepEqual(problems, []);
+    assert.ok(![...pages.keys()].some((path) => path.includes('hidden')));
+  });
+
+  it('lead to other parts of a notebook', async (t) => {
+    const { pages, problems } = await pagesOf(
+      t,
+      { 'book.md': '# One\n\n[x](#deep) [y](book.md#two)\n\n# Two\n\n## Deep\n\ntext\n' },
+      'book.md',
+    );
+    assert.match(pages.get('notes/one.html')!, /two\.html#notes-deep">x<.*two\.html">y</);
+    assert.deepEqual(problems, []);
+  });
+
+  it('say what cannot be shown as it stands there', async (t) => {
+    const { pages, problems } = await pagesOf(t, {
+      'a.md':
+        '---\npaper: nonet\ntitle: [open\n---\n[1](gone.md) [2](#nowhere) [3](b.md#nowhere) [4](javascript:alert(1)) [5](file.pdf) $\\frac{1}{$ $x$ [6](https://ok.example)',
+      'b.md': 'text',
+    });
+    const all = problems.join('\n');
+    for (const words of [
+      /no paper "nonet"/,
+      /value of "title" has a bracket/,
+      /a\.md: the link to gone\.md is shown as text: there is no such note/,
+      /there is no heading for the link to #nowhere/,
+      /there is no heading for the link to b\.md#nowhere/,
+      /link to javascript:alert\(1\) is shown as text/,
+      /link to file\.pdf is shown as text/,
+      /the formula \\frac\{1\}\{ is shown as its source: /,
+    ])
+      assert.match(all, words);
+    assert.equal(problems.length, 8, all);
+    assert.match(pages.get('notes/open.html')!, /<a href="\.\.\/notes\/b\.html">3<\/a>/);
+  });
+
+  it('have footnotes with links there and back', async (t) => {
+    const text =
+      'One[^a], two[^b], again[^a], none[^c].\n\n[^b]: Second *text*\n    goes on.\n[^a]: First <b> $x$ [l](javascript:alert(1))\n\n- item[^d]\n\n[^d]: word\n[^unused]: last\n';
+    const { pages } = await pagesOf(t, { 'a.md': text });
+    const html = pages.get('notes/a.html')!;
+    assert.match(
+      html,
+      /One<sup id="footnote-from-1"><a href="#footnote-1">1<\/a><\/sup>, two<sup id="footnote-from-2">.*again<sup><a href="#footnote-1">1<\/a><\/sup>, none\[\^c\]\./,
+    );
+    assert.match(
+      html,
+      /<ol>\n<li id="footnote-1">First &lt;b&gt; .*<li id="footnote-2">Second <em>text<\/em>\ngoes on\. <a href="#footnote-from-2" aria-label="Back to the text">↩<\/a><\/li>\n<li id="footnote-3">word .*<li id="footnote-4">last<\/li>/s,
+    );
+    assert.doesNotMatch(html, /\[\^a\]|href="javascript/);
+    assert.match(pages.get('zh/notes/a.html')!, /aria-label="返回正文"/);
   });
 });
 

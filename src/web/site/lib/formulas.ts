@@ -35,10 +35,13 @@ function withoutStyles(html: string): string {
   });
 }
 
+/** What happens with a formula that is not valid. */
+type Refused = (source: string, reason: string) => void;
+
 /** A formula as HTML and MathML; its source if it is not valid. */
-export function formula(source: string, displayMode: boolean): string {
+function formula(source: string, displayMode: boolean, refused: Refused): string {
   try {
-    if (source.length > MOST) throw new RangeError('too long');
+    if (source.length > MOST) throw new RangeError(`it has more than ${MOST} characters`);
     const html = katex.renderToString(source, {
       displayMode,
       throwOnError: true,
@@ -48,7 +51,8 @@ export function formula(source: string, displayMode: boolean): string {
       maxSize: 30,
     });
     return withoutStyles(html);
-  } catch {
+  } catch (error) {
+    refused(source, (error as Error).message.replace(/^KaTeX parse error: /, ''));
     return `<code class="no-formula">${escapeXml(source)}</code>`;
   }
 }
@@ -65,7 +69,13 @@ interface Math extends Tokens.Generic {
   readonly source: string;
 }
 
-const rule = (name: string, level: 'block' | 'inline', start: RegExp, whole: readonly RegExp[]) => ({
+const rule = (
+  name: string,
+  level: 'block' | 'inline',
+  start: RegExp,
+  whole: readonly RegExp[],
+  refused: Refused,
+) => ({
   name,
   level,
   start: (text: string) => {
@@ -81,21 +91,30 @@ const rule = (name: string, level: 'block' | 'inline', start: RegExp, whole: rea
   },
   renderer: (token: Tokens.Generic) =>
     level === 'block'
-      ? `<div class="formula" tabindex="0">${formula((token as Math).source, true)}</div>\n`
-      : formula((token as Math).source, false),
+      ? `<div class="formula" tabindex="0">${formula((token as Math).source, true, refused)}</div>\n`
+      : formula((token as Math).source, false, refused),
 });
 
 /** Formulas in Markdown: `$…$` and `\(…\)` in lines, `$$…$$` and `\[…\]` by themselves; not prices (`$5 or $6`) and code. */
-export const formulaRules: MarkedExtension = {
+export const formulaRules = (refused: Refused): MarkedExtension => ({
   extensions: [
-    rule('blockFormula', 'block', /\$\$|\\\[/, [
-      /^\$\$([^$]+)\$\$[ \t]*(?:\n|$)/,
-      /^\\\[([\s\S]{1,10000}?)\\\][ \t]*(?:\n|$)/,
-    ]),
-    rule('inlineFormula', 'inline', /\$|\\\(/, [
-      /^\$\$([^$\n]+)\$\$/,
-      /^\$(?![\s$])((?:\\.|[^\\$`\n])*?(?:\\.|[^\\$`\s]))\$(?![\p{L}\p{N}])/u,
-      /^\\\(([^\n]{1,2000}?)\\\)/,
-    ]),
+    rule(
+      'blockFormula',
+      'block',
+      /\$\$|\\\[/,
+      [/^\$\$([^$]+)\$\$[ \t]*(?:\n|$)/, /^\\\[([\s\S]{1,10000}?)\\\][ \t]*(?:\n|$)/],
+      refused,
+    ),
+    rule(
+      'inlineFormula',
+      'inline',
+      /\$|\\\(/,
+      [
+        /^\$\$([^$\n]+)\$\$/,
+        /^\$(?![\s$])((?:\\.|[^\\$`\n])*?(?:\\.|[^\\$`\s]))\$(?![\p{L}\p{N}])/u,
+        /^\\\(([^\n]{1,2000}?)\\\)/,
+      ],
+      refused,
+    ),
   ],
-};
+});
