@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ModelDetail, RunSummary } from '../../src/serve/api.js';
 import { type Key, TEXTS, translator } from '../../src/web/i18n.js';
+import { looksOf } from '../../src/web/lib/curves/run-looks.js';
 import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.js';
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
@@ -35,6 +36,22 @@ const points = (...steps: number[]): Points => ({
   mean: steps.map((s) => s * 10),
   min: steps.map((s) => s * 10 - 1),
   max: steps.map((s) => s * 10 + 1),
+});
+
+test('a run has one colour in every view, and runs of one colour have different dashes', () => {
+  const all = Array.from({ length: 20 }, (_, i) => ({ id: `r${i}`, started: `2026-01-${10 + i}` }));
+  const colors = (runs: readonly { id: string; color?: number }[], every?: number) =>
+    Object.fromEntries(looksOf(runs, all, every).map(({ color }, i) => [runs[i]!.id, color]));
+  const whole = colors(all);
+  assert.equal(new Set(Object.values(whole)).size, 8);
+  const few = [all[17]!, all[3]!, all[9]!];
+  for (const [id, color] of Object.entries(colors(few, 2))) assert.equal(color, whole[id]);
+  assert.deepEqual(looksOf(few, [...all].reverse()), looksOf(few, all), 'in any order of the list');
+  for (const every of [undefined, 1, 2]) {
+    const looks = looksOf(all, all, every).map((look) => JSON.stringify(look));
+    assert.equal(new Set(looks).size, all.length);
+  }
+  assert.equal(looksOf([{ id: 'r0', color: 5 }], all)[0]!.color, '--run-5');
 });
 
 test('values without a neighbour are found', () => {

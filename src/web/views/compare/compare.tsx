@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { seriesColour, seriesDash } from '../../../display/series-colours.js';
+import { seriesColour } from '../../../display/series-colours.js';
 import type { RunDetail } from '../../../serve/api.js';
 import { type ApiFailure, get } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
@@ -8,6 +8,7 @@ import { failureOf, useEvery, useLoad } from '../../app/use.js';
 import { useChartView } from '../../app/use-chart-view.js';
 import { BY_TAG, groupings, groupRuns } from '../../lib/curves/grouping.js';
 import { measuredMetric } from '../../lib/curves/metric.js';
+import { looksOf } from '../../lib/curves/run-looks.js';
 import { compareHref, listOf, runHref } from '../../lib/route.js';
 import { spanOf } from '../../lib/smooth.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
@@ -56,22 +57,15 @@ export function CompareView({
   before.current = runs.value ?? [];
   const [turn, setTurn] = useState(0);
   useEffect(() => setTurn((n) => n + 1), [runs.value]);
-  const good = useMemo(
-    () =>
-      (runs.value ?? []).flatMap((run, i): Compared[] =>
-        'failure' in run
-          ? []
-          : [
-              {
-                ...run,
-                name: run.detail.name,
-                color: `--run-${run.detail.color ?? seriesColour(i)}`,
-                dash: seriesDash(i, 2),
-              },
-            ],
-      ),
-    [runs.value],
-  );
+  const good = useMemo<readonly Compared[]>(() => {
+    const found = (runs.value ?? []).flatMap((run) => ('failure' in run ? [] : [run]));
+    const looks = looksOf(
+      found.map(({ id, detail }) => ({ id, color: detail.color })),
+      all.value ?? [],
+      2,
+    );
+    return found.map((run, i) => ({ ...run, name: run.detail.name, ...looks[i]! }));
+  }, [runs.value, all.value]);
   const few = useMemo(() => good.slice(0, MANY), [good]);
   const training = good.some(({ detail }) => detail.status === 'training' || detail.status === 'paused');
   useEvery(AGAIN_MS, training, runs.reload);

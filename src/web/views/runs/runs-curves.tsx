@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { seriesColour } from '../../../display/series-colours.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useEvery, useLoad } from '../../app/use.js';
 import type { ChartView } from '../../lib/curves/chart-view.js';
 import { measuredMetric, metricTitle } from '../../lib/curves/metric.js';
+import type { RunLook } from '../../lib/curves/run-looks.js';
 import { spanOf } from '../../lib/smooth.js';
 import { ChartControls } from '../../ui/chart/chart-controls.js';
 import { type Charted, MetricChart } from '../compare/compare-charts.js';
@@ -17,12 +17,10 @@ const SMOOTHING = 45;
 /** Time between two requests while runs are training. */
 const AGAIN_MS = 3000;
 
-/** Colour of a run by its choice, or by its position in the list. */
-export const colourOf = (run: RunSummary, position: number): string =>
-  `--run-${run.color ?? seriesColour(position)}`;
-
 interface Props {
   readonly runs: readonly RunSummary[];
+  /** Colours and dashes of the first runs. */
+  readonly looks: readonly RunLook[];
   /** Of the two charts; undefined for what was measured on the test set. */
   readonly metrics: readonly [first: string, second: string | undefined];
   readonly onMetric: (position: 0 | 1, metric: string) => void;
@@ -31,7 +29,7 @@ interface Props {
 }
 
 /** Two metrics of all listed runs, live. */
-export function RunsCurves({ runs, metrics: [first, chosen], onMetric, view, onView }: Props) {
+export function RunsCurves({ runs, looks, metrics: [first, chosen], onMetric, view, onView }: Props) {
   const { t } = useApp();
   const shown = runs.slice(0, MOST_CURVES);
   const key = shown.map(({ id }) => encodeURIComponent(id)).join();
@@ -42,10 +40,10 @@ export function RunsCurves({ runs, metrics: [first, chosen], onMetric, view, onV
       get('GET /api/metrics', { query: { runs: shown.map(({ id }) => encodeURIComponent(id)) } }, signal),
     { keep: true },
   );
-  const looks = shown.map((run, i) => `${run.name} ${colourOf(run, i)}`).join();
+  const look = shown.map((run, i) => `${run.name} ${looks[i]?.color} ${looks[i]?.dash}`).join();
   const charted = useMemo<readonly Charted[]>(
-    () => shown.map((run, i) => ({ id: run.id, name: run.name, color: colourOf(run, i) })),
-    [key, looks],
+    () => shown.map((run, i) => ({ id: run.id, name: run.name, ...looks[i]! })),
+    [key, look],
   );
   const second = chosen ?? measuredMetric(names.value ?? []);
   const slider = view.smooth ?? SMOOTHING;

@@ -3,6 +3,7 @@ import { valueIn } from '../../../display/run-query.js';
 import type { RunSummary } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import { useNow } from '../../app/use.js';
+import type { RunLook } from '../../lib/curves/run-looks.js';
 import { ago, integer, moment, percent, significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';
 import type { ListView } from '../../lib/table/list-view.js';
@@ -10,10 +11,11 @@ import { cellText, columnTitle, differenceText, type RunRow } from '../../lib/ta
 import { Spark } from '../../ui/chart/spark.js';
 import { Icon } from '../../ui/icon.js';
 import { Status } from '../../ui/status.js';
-import { colourOf, MOST_CURVES } from './runs-curves.js';
 
 interface Props {
   readonly rows: readonly RunRow[];
+  /** Colours of the first rows, which have a curve. */
+  readonly looks: readonly RunLook[];
   readonly view: ListView;
   /** Further columns. */
   readonly columns: readonly string[];
@@ -48,6 +50,7 @@ const lossText = (loss: number): string => (Math.abs(loss) < 1000 ? loss.toFixed
 /** Roles are explicit because the narrow layout changes the table's display, which removes the implicit roles. */
 export function RunsTable({
   rows,
+  looks,
   view,
   columns: own,
   onView,
@@ -121,7 +124,9 @@ export function RunsTable({
               <RunRowView
                 key={row.run.id}
                 row={row}
-                position={i}
+                color={
+                  looks[i]?.color ?? (row.run.color === undefined ? undefined : `--run-${row.run.color}`)
+                }
                 columns={own}
                 baseline={baseline}
                 selected={selected.has(row.run.id)}
@@ -162,7 +167,7 @@ function Difference({ name, row, baseline }: { name: string; row: RunRow; baseli
 
 function RunRowView({
   row,
-  position,
+  color,
   columns,
   baseline,
   selected,
@@ -171,8 +176,7 @@ function RunRowView({
   onDelete,
 }: {
   row: RunRow;
-  /** In the list, for its colour. */
-  position: number;
+  color: string | undefined;
   columns: readonly string[];
   baseline: RunRow | undefined;
   selected: boolean;
@@ -196,8 +200,8 @@ function RunRowView({
         />
       </td>
       <td role="cell" class="col-name">
-        {(run.color !== undefined || position < MOST_CURVES) && (
-          <span class="swatch" style={{ background: `var(${colourOf(run, position)})` }} aria-hidden="true" />
+        {color !== undefined && (
+          <span class="swatch" style={{ background: `var(${color})` }} aria-hidden="true" />
         )}
         <a href={runHref(run.id)}>{run.name}</a>
         {isBase && (

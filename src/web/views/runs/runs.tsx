@@ -9,6 +9,7 @@ import { recall, remember } from '../../app/storage.js';
 import { failureOf, useLoad } from '../../app/use.js';
 import { useChartView } from '../../app/use-chart-view.js';
 import { queryOf, viewOf } from '../../lib/curves/chart-view.js';
+import { looksOf } from '../../lib/curves/run-looks.js';
 import { applyEvent, applyEvents } from '../../lib/list.js';
 import { compareHref, parseRoute } from '../../lib/route.js';
 import { type ListView, listHref, listViewOf, usualColumns } from '../../lib/table/list-view.js';
@@ -20,7 +21,7 @@ import { Loading, Problem } from '../../ui/problem.js';
 import { MOST } from '../compare/compare.js';
 import { BulkTags } from './bulk-tags.js';
 import { RunEditor } from './run-editor.js';
-import { RunsCurves } from './runs-curves.js';
+import { MOST_CURVES, RunsCurves } from './runs-curves.js';
 import { RunsTable } from './runs-table.js';
 import { TableMenu } from './table-menu.js';
 
@@ -97,6 +98,14 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
     const base = ordered.findIndex(({ run }) => run.id === view.baseline);
     return base <= 0 ? ordered : [ordered[base]!, ...ordered.filter((_, i) => i !== base)];
   }, [rows, names, filter, view.sort, view.descending, view.baseline, t]);
+  const looks = useMemo(
+    () =>
+      looksOf(
+        shown.slice(0, MOST_CURVES).map(({ run }) => run),
+        runs ?? [],
+      ),
+    [shown, runs],
+  );
   const differing = useMemo(() => differingSettings(shown), [shown]);
   const columns = useMemo(
     () => view.columns ?? usualColumns(differing),
@@ -159,6 +168,7 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
         <>
           <RunsCurves
             runs={shown.map(({ run }) => run)}
+            looks={looks}
             metrics={[view.metric, view.second]}
             onMetric={(position, metric) => show(position === 0 ? { metric } : { second: metric })}
             view={chartView}
@@ -232,6 +242,7 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
           ) : (
             <RunsTable
               rows={shown}
+              looks={looks}
               view={view}
               columns={columns}
               baseline={baseline}
