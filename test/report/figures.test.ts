@@ -87,6 +87,7 @@ test('text is escaped and shortened by characters', () => {
   assert.equal(escapeXml(`<a b="c">'&`), '&#60;a b=&#34;c&#34;&#62;&#39;&#38;');
   assert.equal(escapeXml('a\u0007b\ud83d'), 'a\ufffdb\ufffd');
   assert.equal(escapeXml('猫🐱'), '猫🐱');
+  assert.equal(escapeXml('a\u202eb\u2066'), 'a\\u202eb\\u2066');
   assert.equal(shorten('🐱🐱🐱🐱', 3), '🐱🐱…');
   assert.equal(shorten('abc', 3), 'abc');
 });

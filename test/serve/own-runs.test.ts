@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Message } from '../../src/files/protobuf.js';
@@ -105,6 +105,49 @@ const tensorEvent = (step: number, tag: string, value: number): Uint8Array =>
 
 describe('TensorBoard event files', () => {
   const events = (...all: readonly Uint8Array[]): Buffer => Buffer.concat(all.map(record));
+
+  test('in subfolders have a training loss under any of its names', async (t) => {
+    const { root, dashboard } = await openDashboard(t);
+    for (const [id, parts] of Object.entries({
+      parts: { train: 'loss', validation: 'loss' },
+      keras: { eval: 'epoch_loss', train: 'epoch_loss' },
+      held: { validation: 'loss' },
+    }))
+      for (const [i, [part, name]] of Object.entries(parts).entries()) {
+        await mkdir(join(root, id, part), { recursive: true });
+        const value = part === 'train' ? 1 : 5;
+        await writeFile(
+          join(root, id, part, `events.out.tfevents.0000002000.host.${i}`),
+          events(versionEvent(2000), summaryEvent(2001, 1, [scalar(name, value)])),
+        );
+      }
+    for (const id of ['parts', 'keras']) {
+      assert.deepEqual((await curve(dashboard, id, 'loss'))?.mean, [1], id);
+      assert.equal((await runOf(dashboard, id))?.lastLoss, 1, id);
+    }
+    assert.equal(await curve(dashboard, 'held', 'loss'), undefined, 'a validation loss is not one');
+    assert.equal((await runOf(dashboard, 'held'))?.lastLoss, undefined);
+  });
+
+  test('that are something else are a failed run with the time of the file', async (t) => {
+    const { root, dashboard } = await openDashboard(t);
+    for (const [id, bytes] of [
+      ['junk', Buffer.alloc(500, 0x37)],
+      ['short', Buffer.from('junk')],
+    ] as const) {
+      await mkdir(join(root, id));
+      const file = join(root, id, 'events.out.tfevents.1.host');
+      await writeFile(file, bytes);
+      const at = new Date('2026-03-04T05:06:07Z');
+      await utimes(file, at, at);
+      const run = await runOf(dashboard, id);
+      assert.equal(run?.status, 'failed', id);
+      assert.match(run?.error ?? '', /events\.out\.tfevents\.1\.host is not an event file of TensorBoard/);
+      assert.equal(run?.started, at.toISOString());
+      const { body } = await call(dashboard, 'GET /api/runs/:id', { params: { id } });
+      assert.equal(body.status, 'failed');
+    }
+  });
 
   test('are a run, with the parts of its subfolders, and grow live', async (t) => {
     const { root, dashboard } = await openDashboard(t);

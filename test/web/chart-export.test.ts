@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
-import { csvOf, type ExportedChart, svgOf } from '../../src/web/lib/chart-export.js';
+import { csvCell, csvOf, type ExportedChart, svgOf } from '../../src/web/lib/chart-export.js';
 import { NO_BROWSER } from './browser.js';
 import { pages } from './pages.js';
 
@@ -29,13 +29,18 @@ const chart: ExportedChart = {
 
 test('CSV has each step of the range once, and no name becomes a formula', () => {
   assert.deepEqual(csvOf(chart).split('\r\n'), [
-    `Step,"'=1+1,""a""","'=1+1,""a"" (min)","'=1+1,""a"" (max)",b\u0000\u001b[31m</svg>`,
+    `Step,"'=1+1,""a""","'=1+1,""a"" (min)","'=1+1,""a"" (max)",b\\x00\\x1b[31m</svg>`,
     '1,2,1,3,',
     '2,1.5,1,2,7',
     '3,,,,',
     '4,0.1,0,9,',
     '',
   ]);
+});
+
+test('CSV cells have control characters and marks of direction as escapes', () => {
+  assert.equal(csvCell('a\u001b[1m\u0000\u202eb'), 'a\\x1b[1m\\x00\\u202eb');
+  assert.equal(csvCell('a\nb'), '"a\nb"');
 });
 
 test('CSV has logged values under the name of a smoothed line, and names the band of a mean', () => {

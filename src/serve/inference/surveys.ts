@@ -1,4 +1,5 @@
 import { PaperweightError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
 import type { Confusion, Prediction, Working } from '../api.js';
 import type { Inference } from './client.js';
 import type { Predicted, SurveyPart, Weights } from './protocol.js';
@@ -94,7 +95,7 @@ function nearest(
   const order = Array.from(squares.keys()).sort((a, b) => squares[a]! - squares[b]!);
   return order.slice(0, NEIGHBOURS).map((i) => ({
     index: indices[i]!,
-    label: classes[labels[i]!] ?? '',
+    label: printable(classes[labels[i]!] ?? ''),
     distance: Math.sqrt(squares[i]!),
   }));
 }
@@ -112,5 +113,5 @@ function confusionOf(parts: readonly SurveyPart[], weights: string): Confusion {
       if (cells[label]![guess]!.length < CELL) cells[label]![guess]!.push(indices[i]!);
       images++;
     }
-  return { classes, counts, cells, images, weights };
+  return { classes: classes.map(printable), counts, cells, images, weights };
 }

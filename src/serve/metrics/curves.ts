@@ -5,7 +5,7 @@ import { insightsAtEvenDistances } from '../runs/sample-insights.js';
 import { lastLines } from '../runs/tail.js';
 import { SERIES_KEYS, type SeriesOf } from './columns.js';
 import { sampledSeries } from './sample.js';
-import type { ScalarSource } from './scalars.js';
+import { lossAmong, type ScalarSource } from './scalars.js';
 
 /** Points of a run's clock. */
 const CLOCK_POINTS = 200;
@@ -69,7 +69,10 @@ export async function curveOf(live: LiveRun, name: string, query: CurveQuery): P
     const { step, values } = await stepSeries(live, [name], query);
     if (step.length > 0) return { step, ...values[name]! };
   }
-  const logged = (await live.scalars()).columns.curve(name, query.from, query.to, query.points);
+  const { columns } = await live.scalars();
+  // Programs have their own names for the training loss.
+  const known = name === 'loss' ? lossAmong(columns.names) : name;
+  const logged = known && columns.curve(known, query.from, query.to, query.points);
   if (logged) return logged;
   await live.index.follow();
   const own = live.index.own.curve(name, query.from, query.to, query.points);

@@ -10,6 +10,8 @@ import { type ScalarSource, Times } from './scalars.js';
 
 const HEAD = 12;
 const FOOT = 4;
+/** A first record that is not whole after this time never will be. */
+const WRITTEN_MS = 60_000;
 /** Longest record that is read, such as an image; a longer one is skipped. */
 const MOST = 2 ** 24;
 /** Files of a run, and images and histograms that are kept of each name. */
@@ -50,11 +52,19 @@ export class EventFiles implements ScalarSource {
   histograms: readonly StoredHistogram[] = [];
   settings: Values = {};
   lastStep = 0;
+  modified = 0;
+  /** The first file whose beginning is not a record. */
+  #odd: string | undefined;
+  #records = 0;
   readonly #offsets = new Map<string, number>();
   #busy: Promise<void> = Promise.resolve();
 
   /** @param folder real path of the run */
   constructor(readonly folder: string) {}
+
+  get unreadable(): string | undefined {
+    return this.#records === 0 ? this.#odd : undefined;
+  }
 
   follow(): Promise<void> {
     const next = this.#busy.then(async () => {
@@ -68,16 +78,21 @@ export class EventFiles implements ScalarSource {
     const key = name.join('/');
     const file = await fileInside(this.folder, ...name);
     let offset = this.#offsets.get(key) ?? 0;
+    this.modified = Math.max(this.modified, file?.stats.mtimeMs ?? 0);
     if (!file || file.stats.size <= offset) return;
     const prefix = name.length > 1 ? `${name[0]}/` : '';
     const handle = await open(file.path, 'r');
     try {
       for (let n = 0; ; n++) {
         const head = await readFrom(handle, offset, HEAD);
-        if (head.length < HEAD) break;
+        if (head.length < HEAD) {
+          if (offset === 0 && Date.now() - file.stats.mtimeMs > WRITTEN_MS) this.#odd ??= key;
+          break;
+        }
         const length = Number(head.readBigUInt64LE(0));
         // After bytes that are not a record, the next record cannot be found, so the rest of the file is skipped.
         if (maskedCrc32c(head.subarray(0, 8)) !== head.readUInt32LE(8)) {
+          if (offset === 0) this.#odd ??= key;
           offset = Number.MAX_SAFE_INTEGER;
           break;
         }
@@ -87,6 +102,7 @@ export class EventFiles implements ScalarSource {
           if (data.length < length + FOOT) break;
           this.#take(data.subarray(0, length), data.readUInt32LE(length), prefix);
         }
+        this.#records++;
         offset += HEAD + length + FOOT;
         if (n % 64 === 63) await turn();
       }

@@ -16,10 +16,24 @@ export interface ScalarSource {
   /** When steps were logged: ascending steps, and milliseconds since 1970. */
   readonly times: Times;
   readonly lastStep: number;
+  /** When its files changed last, in milliseconds since 1970, if the program did not write a `config.json`. */
+  readonly modified?: number;
+  /** The first file that is not what its name says, if nothing could be read. */
+  readonly unreadable?: string;
   /** Settings that are not in `config.json`. */
   readonly settings?: Values;
   /** Reads what was appended. Concurrent calls share one read. */
   follow(): Promise<void>;
+}
+
+/** Names of losses, and of those that are not measured on the training set. */
+const LOSS = /(^|[/_ -])loss$/i;
+const HELD_OUT = /(^|[/_ -])(val|valid|validation|test|eval|evaluation|dev)([/_ -]|$)/i;
+
+/** The scalar of a run that is its training loss, such as `loss`, `train/loss` or `train/epoch_loss`. */
+export function lossAmong(names: readonly string[]): string | undefined {
+  const losses = names.filter((name) => LOSS.test(name) && !HELD_OUT.test(name));
+  return losses.find((name) => name === 'loss') ?? losses.find((name) => /train/i.test(name)) ?? losses[0];
 }
 
 /** Steps with their times, thinned out to a few thousand. */

@@ -1,3 +1,4 @@
+import { printable } from '../../errors/printable.js';
 import { imageBody } from '../http/body.js';
 import { FileAnswer } from '../http/file-answer.js';
 import { wholeParam } from '../http/query.js';
@@ -33,10 +34,10 @@ export function modelRoutes(runs: Runs, inference: Inference): Handlers<keyof Mo
       const image = await imageOf(call);
       const predicted = await inference.ask('predict', { weights, image });
       const { classes, probabilities, label } = predicted;
-      const top = classes.map((name, i) => ({ label: name, probability: probabilities[i]! }));
+      const top = classes.map((name, i) => ({ label: printable(name), probability: probabilities[i]! }));
       return {
         top: top.sort((a, b) => b.probability - a.probability).slice(0, TOP),
-        ...(label === undefined ? {} : { label: classes[label] ?? '' }),
+        ...(label === undefined ? {} : { label: printable(classes[label] ?? '') }),
         ...surveys.neighbours(weights, predicted),
         weights: weights.file,
       };

@@ -165,7 +165,11 @@ export class LiveRun implements Watcher {
     const { done, mtimeMs } = this.index;
     this.#kind ??= ownKind(this.folder);
     const own = mtimeMs === 0 ? await this.#kind : undefined;
-    if (own) return ownStatus(this.folder, own.kind, (await this.scalars()).times.time.at(-1) ?? 0);
+    if (own) {
+      const scalars = await this.scalars();
+      const updated = scalars.times.time.at(-1) ?? scalars.modified ?? 0;
+      return ownStatus(this.folder, own.kind, updated, scalars);
+    }
     return statusOf(this.folder, { done, mtimeMs });
   }
 

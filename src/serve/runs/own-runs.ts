@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { printable } from '../../errors/printable.js';
 import type { RunSummary } from '../api.js';
 import { EventFiles, eventFiles } from '../metrics/event-files.js';
-import { ScalarFile, type ScalarSource } from '../metrics/scalars.js';
+import { lossAmong, ScalarFile, type ScalarSource } from '../metrics/scalars.js';
 import { fileInside, readSmall } from './path-containment.js';
 import { type KnownStatus, statusOf } from './run-status.js';
 import { parseJson } from './tail.js';
@@ -45,16 +46,17 @@ export async function ownStatus(
   folder: string,
   kind: NonNullable<RunSummary['kind']>,
   updated: number,
+  { unreadable }: ScalarSource,
 ): Promise<KnownStatus> {
   if (kind === 'program') return statusOf(folder, { done: false, mtimeMs: updated });
+  if (unreadable !== undefined)
+    return { status: 'failed', error: `${printable(unreadable)} is not an event file of TensorBoard` };
   return { status: Date.now() - updated > QUIET_MS ? 'done' : 'training' };
 }
 
 /** Points of a sparkline, and figures in the list. */
 const SPARK = 60;
 const MOST_FIGURES = 40;
-/** Name of a loss. */
-const LOSS = /(^|[/_ -])loss$/i;
 
 /** What the list shows of a run's own scalars. */
 export function scalarSummary({
@@ -62,7 +64,7 @@ export function scalarSummary({
   lastStep,
 }: ScalarSource): Pick<RunSummary, 'step' | 'spark' | 'lastLoss' | 'figures'> {
   const names = columns.names;
-  const loss = ['loss', 'train/loss', ...names].find((name) => names.includes(name) && LOSS.test(name));
+  const loss = lossAmong(names);
   const shown = loss ?? names[0];
   const spark = shown === undefined ? undefined : columns.curve(shown, 0, 0xffff_fffe, SPARK);
   const last = loss === undefined ? undefined : columns.last(loss);

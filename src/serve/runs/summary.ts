@@ -122,7 +122,7 @@ export async function summariseOwn(
   const loss = shown.lastLoss === undefined ? [] : shown.spark;
   const begun =
     own.kind === 'program' ? Date.parse(own.config.machine?.started ?? '') : (first ?? Number.NaN);
-  const updated = lines?.stats.mtimeMs ?? last ?? file?.stats.mtimeMs ?? 0;
+  const updated = lines?.stats.mtimeMs ?? last ?? file?.stats.mtimeMs ?? scalars.modified ?? 0;
   return {
     kind: own.kind,
     id,
@@ -130,9 +130,9 @@ export async function summariseOwn(
     tags: label.tags ?? [],
     ...(label.note ? { note: label.note } : {}),
     ...(label.color ? { color: label.color } : {}),
-    started: new Date(begun || first || file?.stats.mtimeMs || 0).toISOString(),
+    started: new Date(begun || first || file?.stats.mtimeMs || scalars.modified || 0).toISOString(),
     updated: new Date(updated).toISOString(),
-    ...(await ownStatus(folder, own.kind, updated)),
+    ...(await ownStatus(folder, own.kind, updated, scalars)),
     ...shown,
     ...(isDiverged(loss, false) ? { diverged: true as const } : {}),
     paper: '',

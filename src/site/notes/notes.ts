@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { plainText } from '../../display/plain-text.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import type { Piece } from '../copies.js';
@@ -167,7 +168,8 @@ async function readText(file: string): Promise<string> {
         expected: `a text file of at most ${MOST_BYTES / 1e6} MB`,
         got: `${size} bytes`,
       });
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+    return plainText(text.replaceAll(/\r\n?/g, '\n'));
   } catch (error) {
     if (error instanceof TypeError)
       throw new DataError({

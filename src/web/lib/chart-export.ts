@@ -1,3 +1,4 @@
+import { plainText } from '../../display/plain-text.js';
 import type { Limits } from '../../display/robust-limits.js';
 import { escapeXml, round, shorten } from '../../display/svg-text.js';
 import { ticks } from '../../display/ticks.js';
@@ -21,7 +22,8 @@ export interface ExportedChart {
 }
 
 /** A CSV cell. Names that start like a formula are quoted, so that spreadsheets do not evaluate them. */
-export function csvCell(text: string): string {
+export function csvCell(value: string): string {
+  const text = plainText(value);
   const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }

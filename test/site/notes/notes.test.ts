@@ -260,6 +260,17 @@ describe('notes that refer to each other', () => {
     assert.match(pages.get('notes/open.html')!, /<a href="\.\.\/notes\/b\.html">3<\/a>/);
   });
 
+  it('show control characters and marks of direction as escapes', async (t) => {
+    const { pages } = await pagesOf(t, {
+      'a.md': '# Ab\u202ecd\r\n\r\ntext \u0001 \u2066x [li\u202enk](b.md)\r\n\r\n    code \u001b[1m\r\n',
+      'b.md': '---\ntitle: B\u202e\n---\n\u0000',
+    });
+    const all = [...pages.values()].join('');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be there
+    assert.doesNotMatch(all, /[\u0000-\u0008\u000b-\u001f\u202a-\u202e\u2066-\u2069]/);
+    assert.match(pages.get('notes/ab-u202ecd.html')!, /<h1[^>]*>Ab\\u202ecd<\/h1>.*text \\x01 \\u2066x/s);
+  });
+
   it('have footnotes with links there and back', async (t) => {
     const text =
       'One[^a], two[^b], again[^a], none[^c].\n\n[^b]: Second *text*\n    goes on.\n[^a]: First <b> $x$ [l](javascript:alert(1))\n\n- item[^d]\n\n[^d]: word\n[^unused]: last\n';

@@ -1,3 +1,4 @@
+import { plainText } from '../../../display/plain-text.js';
 import type { LiveDevice, LiveEngine, LiveMaps, LiveModel } from '../../../site/page-types.js';
 import { squareFrom } from '../../ui/square.js';
 
@@ -128,7 +129,7 @@ function paint(canvas: HTMLCanvasElement, planes: Uint8Array, side: number): voi
 /** The most probable classes with bars, in descending order. */
 const guesses = (classes: readonly string[], probabilities: Float32Array): HTMLElement[] =>
   [...probabilities]
-    .map((probability, i) => ({ probability, label: classes[i] ?? String(i) }))
+    .map((probability, i) => ({ probability, label: plainText(classes[i] ?? String(i)) }))
     .sort((a, b) => b.probability - a.probability)
     .slice(0, 10)
     .map(({ probability, label }) => {

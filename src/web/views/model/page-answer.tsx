@@ -1,3 +1,4 @@
+import { plainText } from '../../../display/plain-text.js';
 import { useApp } from '../../app/context.js';
 import { type PageDevice, pageModelOf } from '../../app/page-engine.js';
 import { useLoad } from '../../app/use.js';
@@ -36,7 +37,7 @@ export function PageAnswer({
   if (!value) return loading ? <Loading /> : null;
   const { probabilities, classes, engine, milliseconds } = value;
   const top = probabilities
-    .map((probability, i) => ({ label: classes[i] ?? `${i}`, probability }))
+    .map((probability, i) => ({ label: plainText(classes[i] ?? `${i}`), probability }))
     .sort((a, b) => b.probability - a.probability)
     .slice(0, 5);
   return (

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { plainText } from '../../../display/plain-text.js';
 import { get } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { useLoad } from '../../app/use.js';
@@ -48,7 +49,7 @@ export function RunLog({ id, run }: { id: string; run: LiveRun }) {
           {lines.map((line, i) => (
             <li key={i} class={kindOf(line)}>
               <span class="num">{integer(line.step, language)}</span>
-              <span>{line.text}</span>
+              <span>{plainText(line.text)}</span>
             </li>
           ))}
         </ol>
