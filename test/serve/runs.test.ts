@@ -292,6 +292,10 @@ test('runs are renamed and tagged', async (t) => {
   assert.deepEqual((await change({ tags: ['a', 'b', 'a'] })).tags, ['a', 'b']);
   const { name, tags } = await change({});
   assert.deepEqual([name, tags], ['猫 & <dog>', ['a', 'b']]);
+  const long = await send(dashboard, 'PATCH', '/api/runs/run', { tags: ['a', 'b'.repeat(200)] });
+  assert.equal(long.status, 400);
+  assert.match(long.text, /entry 2 of tags: Expected a length of 1 to 50; got 200/);
+  assert.doesNotMatch(long.text, /✖|→/);
 });
 
 test('a finished run is deleted and restored', async (t) => {
