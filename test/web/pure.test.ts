@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ModelDetail, RunSummary } from '../../src/serve/api.js';
 import { type Key, TEXTS, translator } from '../../src/web/i18n.js';
+import { isolated } from '../../src/web/lib/curves/isolated.js';
+import { linesAt } from '../../src/web/lib/curves/readout.js';
 import { looksOf } from '../../src/web/lib/curves/run-looks.js';
 import { classCount, curveFacts, secondsLeft } from '../../src/web/lib/describe.js';
 import { diffConfigs } from '../../src/web/lib/diff.js';
 import { ago, compact, duration, percent, share, significant } from '../../src/web/lib/format.js';
 import { accuracy, heat, worstPairs } from '../../src/web/lib/heat.js';
-import { isolated } from '../../src/web/lib/isolated.js';
 import { applyEvent, applyEvents } from '../../src/web/lib/list.js';
 import { renderMarkdown } from '../../src/web/lib/markdown.js';
 import { mosaic, squareOf } from '../../src/web/lib/mosaic.js';
@@ -26,7 +27,6 @@ import {
   splice,
 } from '../../src/web/lib/points.js';
 import { clamp, isWhole, pan, zoom } from '../../src/web/lib/range.js';
-import { linesAt } from '../../src/web/lib/readout.js';
 import { compareHref, parseRoute, runHref } from '../../src/web/lib/route.js';
 import { smooth, spanOf } from '../../src/web/lib/smooth.js';
 import { MODEL, RUNS } from './fixture-data.js';

@@ -2,7 +2,7 @@ import { plainText } from '../../display/plain-text.js';
 import type { Limits } from '../../display/robust-limits.js';
 import { escapeXml, round, shorten } from '../../display/svg-text.js';
 import { ticks } from '../../display/ticks.js';
-import { isolated } from './isolated.js';
+import { isolated } from './curves/isolated.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
 import type { Range } from './range.js';
 
