@@ -1,6 +1,5 @@
 import { Subset } from '../data/subset.js';
 import { grouped } from '../errors/counted.js';
-import { openDataset } from '../train/datasets.js';
 import type { PaperDataset } from './paper.js';
 
 /**
@@ -10,6 +9,8 @@ import type { PaperDataset } from './paper.js';
 export const cifar10Part = (images: number): PaperDataset => ({
   about: `the first ${grouped(images)} training images of CIFAR-10`,
   open: async ({ train, data }) => {
+    // Imported here, since a paper's folder is bundled for browsers, and reading files needs Node.
+    const { openDataset } = await import('../train/datasets.js');
     const all = await openDataset({ dataset: 'cifar10', data, train });
     return train
       ? new Subset(

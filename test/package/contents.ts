@@ -8,7 +8,7 @@ import { type Consumer, node } from './consumer.js';
 const ALLOWED = [
   /^(?:LICENSE|README\.md|README\.zh-CN\.md|package\.json)$/,
   /^dist\/src\/(?!web\/)[\w/.-]+(?<!\.test)\.(?:js|d\.ts)$/,
-  /^dist\/web\/(?:app\.css|app\.js|favicon\.svg|index\.html|licenses\.txt)$/,
+  /^dist\/web\/(?:app\.css|app\.js|engine\.js|favicon\.svg|index\.html|licenses\.txt)$/,
   /^dist\/site\/(?:render\.js|networks\.json|(?:assets|train)\/[\w./-]+)$/,
   /^bench\/peers\/(?!read_tensorboard)[\w-]+\.(?:mjs|py|json)$/,
   /^bench\/peers\/suite\/\w+\.py$/,
@@ -24,6 +24,7 @@ const NEEDED = [
   'dist/src/cli/main.js',
   'dist/src/backend/worker/host.js',
   'dist/src/serve/inference/host.js',
+  'dist/web/engine.js',
   'dist/web/index.html',
   'dist/web/licenses.txt',
   'dist/site/render.js',
