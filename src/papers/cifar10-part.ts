@@ -8,10 +8,8 @@ import type { PaperDataset } from './paper.js';
  */
 export const cifar10Part = (images: number): PaperDataset => ({
   about: `the first ${grouped(images)} training images of CIFAR-10`,
-  open: async ({ train, data }) => {
-    // Imported here, since a paper's folder is bundled for browsers, and reading files needs Node.
-    const { openDataset } = await import('../train/datasets.js');
-    const all = await openDataset({ dataset: 'cifar10', data, train });
+  open: async ({ train, openBuiltIn }) => {
+    const all = await openBuiltIn('cifar10');
     return train
       ? new Subset(
           all,

@@ -2,8 +2,9 @@ import { checkSource } from '../data/check-dataset.js';
 import type { AnySet } from '../data/dataset.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
-import { DATASETS, isDatasetName } from '../run/dataset-names.js';
-import type { Paper, PaperDataset } from './paper.js';
+import { DATASETS, type DatasetName, isDatasetName } from '../run/dataset-names.js';
+import { openDataset } from '../train/datasets.js';
+import type { Paper, PaperDataset, PaperDatasetOptions } from './paper.js';
 
 /** The names of the data sets that a paper can be trained on, its own first. */
 const datasetNames = ({ datasets = {} }: Pick<Paper, 'datasets'>): string[] => [
@@ -40,9 +41,10 @@ export async function openOwn(
   paper: Pick<Paper, 'name'>,
   name: string,
   dataset: PaperDataset,
-  options: { readonly train: boolean; readonly data?: string | undefined },
+  options: Omit<PaperDatasetOptions, 'openBuiltIn'>,
 ): Promise<AnySet> {
-  const set: unknown = await dataset.open(options);
+  const openBuiltIn = (builtIn: DatasetName) => openDataset({ ...options, dataset: builtIn });
+  const set: unknown = await dataset.open({ ...options, openBuiltIn });
   checkSource(`${paper.name}, data set ${name},`, set);
   return set;
 }

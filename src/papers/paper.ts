@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { AnySet } from '../data/dataset.js';
+import type { AnySet, Dataset } from '../data/dataset.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { World } from '../distributed/index.js';
@@ -7,7 +7,7 @@ import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
-import { DATASETS } from '../run/dataset-names.js';
+import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import type { Observation, Training, TrainingSetup } from '../train/method/paper-training.js';
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
@@ -102,8 +102,15 @@ export interface PaperDataset {
   readonly about: string;
   /** Used only where it is named, never as the default. */
   readonly byNameOnly?: boolean;
-  /** @param options.data the folder that `--data` names */
-  open(options: { readonly train: boolean; readonly data?: string | undefined }): AnySet | Promise<AnySet>;
+  open(options: PaperDatasetOptions): AnySet | Promise<AnySet>;
+}
+
+export interface PaperDatasetOptions {
+  readonly train: boolean;
+  /** The folder that `--data` names. */
+  readonly data?: string | undefined;
+  /** Opens a built-in data set of the same split. Passed in, so that a paper's folder can be bundled for browsers. */
+  readonly openBuiltIn: (name: DatasetName) => Promise<Dataset>;
 }
 
 /** How a paper divides its network over ranks, which then all compute the same batches. */
