@@ -156,10 +156,15 @@ const letMessagesIn = (): Promise<void> =>
     port2.postMessage(undefined);
   });
 
-/** Waits while the page asks for a pause. Lets messages in between steps. */
-async function mayGoOn(): Promise<boolean> {
+/**
+ * Waits while the page asks for a pause. Lets messages in between steps.
+ *
+ * @param reported settles when the last step has been reported: a pause comes after it
+ */
+async function mayGoOn(reported: Promise<void> | undefined): Promise<boolean> {
   await letMessagesIn();
   if (asked === 'pause') {
+    await reported;
     say({ kind: 'state', state: 'paused' });
     await new Promise<void>((resolve) => {
       wake = resolve;
@@ -197,7 +202,7 @@ async function train(current: Session): Promise<void> {
   reported = performance.now();
   for (let epoch = 0; epoch < epochs; epoch++)
     for await (const [inputs, labels] of loader) {
-      if (!(await mayGoOn())) {
+      if (!(await mayGoOn(before))) {
         await before;
         return say({ kind: 'state', state: 'stopped' });
       }
