@@ -91,7 +91,7 @@ describe('filters', () => {
   });
 });
 
-test('faults of filters are found; words, times and addresses are none', () => {
+test('faults of filters are found; words, times and addresses are not faults', () => {
   const kind = (text: string) => faultOf(text, rows)?.kind;
   for (const text of ['lr>=', '>=', 'lr < 0.1', 'lr <0.1', 'lr< 0.1', 'lr>=<3', 'lr==1', ':done', 'lr:'])
     assert.equal(kind(text), 'incomplete', text);

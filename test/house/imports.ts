@@ -48,7 +48,7 @@ function byImporter(imports: readonly Import[]): Map<string, Import[]> {
   return groups;
 }
 
-/** An import cycle, as a list of files that begins and ends with the same one; undefined if there is none. */
+/** An import cycle, as a list of files that begins and ends with the same one; undefined without a cycle. */
 export function importCycle(imports: readonly Import[]): string[] | undefined {
   const next = byImporter(imports);
   const done = new Set<string>();

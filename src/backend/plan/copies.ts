@@ -56,7 +56,7 @@ export function joinCopies(graph: Graph): Graph {
   const plan = { graph, users: usersOf(graph), wanted: wantedOf(graph) };
   const skipped = new Set<number>();
   nodes.forEach((node, i) => {
-    if (!isMove(node) || node.op === 'concat' || isOfChannels(node)) return;
+    if (!isMove(node) || node.op === 'concat' || isAlongChannels(node)) return;
     const readers = readersOf(plan, i);
     if (!readers || readers.length === 0 || !readers.every((reader) => isMove(nodes[reader]!))) return;
     // A slice is read in parts; a permutation that is read twice is cheaper to store.
@@ -117,7 +117,7 @@ export function joinCopies(graph: Graph): Graph {
       if (!isMove(node) || skipped.has(i)) continue;
       const passed = node.inputs.flatMap(passedBy);
       if (passed.length === 0) continue;
-      const copy = joinsChannels(node) ? undefined : copyOf(i);
+      const copy = node.op === 'concat' && isAlongChannels(node) ? undefined : copyOf(i);
       if (copy) made.set(i, copy);
       else for (const other of passed) skipped.delete(other);
       changed ||= !copy;
@@ -133,13 +133,8 @@ export function joinCopies(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** Whether a node cuts or permutes the channels of images [N, C, H, W]. */
-const isOfChannels = ({ op, attrs, shape }: GraphNode): boolean =>
-  op === 'slice' && shape.length === 4 && attrs.axis === 1;
-
-/** Whether a node joins the channels of images. */
-const joinsChannels = ({ op, attrs, shape }: GraphNode): boolean =>
-  op === 'concat' && shape.length === 4 && attrs.axis === 1;
+/** Whether a slice or a concatenation is along the channels of images [N, C, H, W]. */
+const isAlongChannels = ({ attrs, shape }: GraphNode): boolean => shape.length === 4 && attrs.axis === 1;
 
 /** The copy from a view to axes of the result; undefined if their dimensions do not fit, or are too many. */
 function partOf(view: View, target: readonly Axis[], toOffset: number): CopyPart | undefined {

@@ -17,6 +17,10 @@ import { encodeKernel, type KernelShape } from './kernel.js';
 import { encodeReduction, type ReductionShape } from './reduction.js';
 import type { StartThread, Thread } from './threads/serve.js';
 
+/** Scratch memory of different threads lies in different cache lines: their bytes. */
+export const CACHE_LINE = 64;
+/** Products that take as long as one element of an elementwise operation. */
+export const PRODUCTS_PER_ELEMENT = 16;
 /** Below this many elements, one thread finishes before another has woken up. */
 const SHARED_FROM = 2 ** 15;
 /** Approximate elements per piece: some tens of microseconds, and few enough to stay in cache. */

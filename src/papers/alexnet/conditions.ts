@@ -69,7 +69,7 @@ export const CONDITIONS: readonly Condition[] = [
   },
 ];
 
-/** Conditions that take more time than the first ones had. */
+/** Further conditions, for which not all runs have been trained. */
 export const FURTHER: readonly Condition[] = [
   {
     id: 'small-start',

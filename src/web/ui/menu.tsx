@@ -50,3 +50,58 @@ export function Menu({
     </details>
   );
 }
+
+/** A list of checkboxes; `onChange` gets the chosen names in the order in which they were chosen. */
+export function CheckList({
+  names,
+  chosen,
+  onChange,
+  label,
+}: {
+  names: readonly string[];
+  chosen: readonly string[];
+  onChange: (chosen: readonly string[]) => void;
+  label: (name: string) => ComponentChildren;
+}) {
+  return (
+    <ul>
+      {names.map((name) => (
+        <li key={name}>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={chosen.includes(name)}
+              onChange={(event) =>
+                onChange(
+                  event.currentTarget.checked ? [...chosen, name] : chosen.filter((each) => each !== name),
+                )
+              }
+            />
+            {label(name)}
+          </label>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** A field that searches a list in a menu. */
+export function SearchField({
+  label,
+  value,
+  onInput,
+}: {
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+}) {
+  return (
+    <input
+      type="search"
+      aria-label={label}
+      placeholder={label}
+      value={value}
+      onInput={(event) => onInput(event.currentTarget.value)}
+    />
+  );
+}

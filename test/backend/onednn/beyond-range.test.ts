@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Device } from '../../../src/backend/backend.js';
 import { InlineDevice } from '../../../src/backend/device.js';
 import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
@@ -9,6 +9,7 @@ import { buildGraph } from '../../../src/graph/graph.js';
 import * as ops from '../../../src/ops/index.js';
 import type { LrnAttrs } from '../../../src/ops/norm/local-response-norm.js';
 import { assertNear } from '../../support/generated.js';
+import { twoEngines } from './two-engines.js';
 
 /*
  * Normalisation of values for which powers of the scale, or sums of squares, leave the range of float32: the library's
@@ -55,16 +56,7 @@ function assertEach(
 }
 
 describe('onednn: local response normalisation far from 1', () => {
-  let device: Device;
-  let reference: Device;
-  before(() => {
-    device = new InlineDevice(new OneDnnEngine({ threads: 2 }));
-    reference = new InlineDevice(new ReferenceEngine());
-  });
-  after(async () => {
-    await device.close();
-    await reference.close();
-  });
+  const engines = twoEngines();
 
   const attributes: readonly LrnAttrs[] = [
     USUAL,
@@ -80,21 +72,21 @@ describe('onednn: local response normalisation far from 1', () => {
       it(`values ${title}, ${JSON.stringify(attrs)}`, async () => {
         for (const magnitude of [1e-3, 1e6, 2e9, 1e12, 1e15, 1e18, 1e25, 3e38]) {
           const what = `magnitude ${magnitude}`;
-          const ours = await run(device, shape, attrs, magnitude);
-          const expected = await run(reference, shape, attrs, magnitude);
+          const ours = await run(engines.device, shape, attrs, magnitude);
+          const expected = await run(engines.reference, shape, attrs, magnitude);
           for (const [k, name] of ['result', 'gradient'].entries())
             assertEach([...ours.values[k]!], [...expected.values[k]!], `${name} at ${what}`);
         }
       });
 
   it('a parameter is normalised in the same way', async () => {
-    const ours = await run(device, [2, 16, 4, 4], USUAL, 1e15, true);
-    const expected = await run(reference, [2, 16, 4, 4], USUAL, 1e15, true);
+    const ours = await run(engines.device, [2, 16, 4, 4], USUAL, 1e15, true);
+    const expected = await run(engines.reference, [2, 16, 4, 4], USUAL, 1e15, true);
     for (const k of [0, 1]) assertEach([...ours.values[k]!], [...expected.values[k]!], `value ${k}`);
   });
 
   it('the usual values use the primitive', async () => {
-    const { rows } = await run(device, [2, 16, 4, 4], USUAL, 1);
+    const { rows } = await run(engines.device, [2, 16, 4, 4], USUAL, 1);
     const kernels = rows.filter(({ op }) => op.startsWith('localResponseNorm')).map(({ kernel }) => kernel);
     assert.equal(kernels.length, 4);
     assert.deepEqual([kernels[1], kernels[3]], ['corrected', 'corrected']);
@@ -104,7 +96,7 @@ describe('onednn: local response normalisation far from 1', () => {
   it('values in bfloat16', async () => {
     const half = new InlineDevice(new OneDnnEngine({ threads: 2, precision: 'bfloat16' }));
     const results: number[][] = [];
-    for (const on of [half, reference]) {
+    for (const on of [half, engines.reference]) {
       const w = new Parameter(around(1e12, [32, 16, 3, 3], 3), [32, 16, 3, 3]);
       await w.place(on);
       const x = tensor(around(1e3, [8, 16, 9, 9], 4), { shape: [8, 16, 9, 9] });

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { InlineDevice } from '../../../src/backend/device.js';
-import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
-import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { describe, it } from 'node:test';
 import { buildGraph } from '../../../src/graph/graph.js';
 import type { Node } from '../../../src/graph/node.js';
 import * as ops from '../../../src/ops/index.js';
 import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { assertNear, values } from '../../support/generated.js';
+import { twoEngines } from './two-engines.js';
 
 const leaf = (shape: readonly number[], stream: number): Tensor =>
   new Tensor(tensor(values(shape, stream, 1), { shape }).node, true);
@@ -16,16 +14,7 @@ const leaf = (shape: readonly number[], stream: number): Tensor =>
 type Case = () => { y: Node; leaves: readonly Tensor[]; more?: readonly Node[] };
 
 describe('normalisations that are written as several operations', () => {
-  let device: InlineDevice;
-  let reference: InlineDevice;
-  before(() => {
-    device = new InlineDevice(new OneDnnEngine({ threads: 2 }));
-    reference = new InlineDevice(new ReferenceEngine());
-  });
-  after(async () => {
-    await device.close();
-    await reference.close();
-  });
+  const engines = twoEngines();
 
   /** Compares with the reference engine, and returns the names of the steps. */
   async function namesOf(build: Case): Promise<string[]> {
@@ -37,11 +26,11 @@ describe('normalisations that are written as several operations', () => {
     const outputs = [y, ...leaves.map(({ grad }) => grad!.node), ...more];
     const { graph, key, feeds } = buildGraph(outputs, []);
     const [ours, expected] = [
-      await device.run(key, graph, feeds, []),
-      await reference.run(key, graph, feeds, []),
+      await engines.device.run(key, graph, feeds, []),
+      await engines.reference.run(key, graph, feeds, []),
     ];
     for (const [k, value] of ours.entries()) assertNear(value, expected[k]!, 2e-6, `output ${k}`);
-    return (await device.profile(key, graph, feeds, [])).map(({ op }) => op);
+    return (await engines.device.profile(key, graph, feeds, [])).map(({ op }) => op);
   }
 
   const [n, length, size] = [6, 5, 16];

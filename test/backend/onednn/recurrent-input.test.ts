@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { InlineDevice } from '../../../src/backend/device.js';
-import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
-import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { describe, it } from 'node:test';
 import { buildGraph } from '../../../src/graph/graph.js';
 import type { Node } from '../../../src/graph/node.js';
 import { recurrence } from '../../../src/nn/sequence/recurrence.js';
 import * as ops from '../../../src/ops/index.js';
 import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { assertNear, values } from '../../support/generated.js';
+import { twoEngines } from './two-engines.js';
 
 interface Options {
   readonly cell: ops.Cell;
@@ -47,26 +45,17 @@ function layers({ cell, reverse = false, bias = true, read = false, count = 70 }
 }
 
 describe('the linear layer in front of a recurrent layer', () => {
-  let device: InlineDevice;
-  let reference: InlineDevice;
-  before(() => {
-    device = new InlineDevice(new OneDnnEngine({ threads: 2 }));
-    reference = new InlineDevice(new ReferenceEngine());
-  });
-  after(async () => {
-    await device.close();
-    await reference.close();
-  });
+  const engines = twoEngines();
 
   /** Compares with the reference engine, and returns whether the linear layer is part of the recurrent layer. */
   async function joins(options: Options): Promise<boolean> {
     const { graph, key, feeds } = buildGraph(layers(options), []);
-    const expected = await reference.run(key, graph, feeds, []);
+    const expected = await engines.reference.run(key, graph, feeds, []);
     // Twice: the second run uses memory that the first has written.
     for (let run = 0; run < 2; run++)
-      for (const [k, value] of (await device.run(key, graph, feeds, [])).entries())
+      for (const [k, value] of (await engines.device.run(key, graph, feeds, [])).entries())
         assertNear(value, expected[k]!, 5e-6, `${JSON.stringify(options)}, output ${k}`);
-    const names = (await device.profile(key, graph, feeds, [])).map(({ op }) => op);
+    const names = (await engines.device.profile(key, graph, feeds, [])).map(({ op }) => op);
     assert.ok(names.includes('recurrent'), String(names));
     return !names.includes('linear');
   }

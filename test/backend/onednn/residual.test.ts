@@ -1,29 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { InlineDevice } from '../../../src/backend/device.js';
-import { OneDnnEngine } from '../../../src/backend/onednn/index.js';
-import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
+import { describe, it } from 'node:test';
 import { buildGraph } from '../../../src/graph/graph.js';
 import type { Node } from '../../../src/graph/node.js';
 import * as ops from '../../../src/ops/index.js';
 import { tensor } from '../../../src/tensor/tensor.js';
 import { assertNear, values } from '../../support/generated.js';
+import { twoEngines } from './two-engines.js';
 
 const [n, length, inputs, outputs] = [8, 40, 24, 16];
 const leaf = (shape: readonly number[], stream: number): Node =>
   tensor(values(shape, stream, 1), { shape }).node;
 
 describe('a sum after a linear layer of many rows', () => {
-  let device: InlineDevice;
-  let reference: InlineDevice;
-  before(() => {
-    device = new InlineDevice(new OneDnnEngine({ threads: 2 }));
-    reference = new InlineDevice(new ReferenceEngine());
-  });
-  after(async () => {
-    await device.close();
-    await reference.close();
-  });
+  const engines = twoEngines();
 
   /** Compares with the reference engine. Returns whether the linear layer adds. */
   async function adds(build: (y: Node, x: Node) => readonly Node[]): Promise<boolean> {
@@ -31,10 +20,10 @@ describe('a sum after a linear layer of many rows', () => {
     const x = ops.transpose(leaf([length, n, outputs], 1), 0, 1);
     const y = ops.linear(leaf([n, length, inputs], 2), leaf([outputs, inputs], 3), leaf([outputs], 4));
     const { graph, key, feeds } = buildGraph(build(y, x), []);
-    const expected = await reference.run(key, graph, feeds, []);
-    for (const [k, value] of (await device.run(key, graph, feeds, [])).entries())
+    const expected = await engines.reference.run(key, graph, feeds, []);
+    for (const [k, value] of (await engines.device.run(key, graph, feeds, [])).entries())
       assertNear(value, expected[k]!, 2e-6, `output ${k}`);
-    const names = (await device.profile(key, graph, feeds, [])).map(({ op }) => op);
+    const names = (await engines.device.profile(key, graph, feeds, [])).map(({ op }) => op);
     return !names.some((op) => op.includes('add'));
   }
 

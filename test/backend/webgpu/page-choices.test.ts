@@ -31,7 +31,7 @@ describe('choices of kernels in a page', () => {
     assert.equal((await pageChoices('apple metal-3'))!.get('product 3'), undefined);
   });
 
-  it('are not made where nothing can be kept, and a failure to keep them is none', async () => {
+  it('are not made where nothing can be kept, and a failure to keep them is not an error', async () => {
     assert.equal(await pageChoices('a GPU'), undefined);
     place.caches = { open: () => Promise.reject(new Error('a page from disk')) };
     assert.equal(await pageChoices('a GPU'), undefined);

@@ -3,7 +3,7 @@ import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { convolve, joined } from './convolve.js';
 import { type Grid, positionOffsets, stripOf, type Tap, tapOffsets } from './grid.js';
 import type { GridJobs } from './grid-jobs.js';
@@ -174,7 +174,6 @@ const BLOCK = 320;
 const TILES = 16;
 /** Maximum number of multiplications in a piece, unless a single image needs more: about a tenth of a second. */
 const MOST_PRODUCTS = 2 ** 31;
-const PRODUCTS_PER_ELEMENT = 16;
 
 /** The gradient with respect to w. Operands of `run`: the gradient of y, x, the gradient of w. */
 export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOperation {

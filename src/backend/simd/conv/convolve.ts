@@ -3,7 +3,7 @@ import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { type Table, VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { type Grid, panelTable, positionOffsets, stripOf, tapOffsets } from './grid.js';
 import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
@@ -16,8 +16,6 @@ const POSITIONS = 240;
 const FEWEST_POSITIONS = 48;
 const BLOCK = 320;
 const PIECES = 4;
-const PRODUCTS_PER_ELEMENT = 16;
-const CACHE_LINE = 64;
 
 /** One operation that runs several parts one after another, in the same scratch memory. */
 export function joined(pool: KernelPool, parts: readonly GridJobs[]): VectorOperation {

@@ -3,7 +3,7 @@ import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { type Grid, rowParts, type Strip, stripOf } from './grid.js';
 import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import {
@@ -22,8 +22,6 @@ const MOST_TAPS = 25;
 const POSITIONS = 2 ** 14;
 /** Positions whose products are added before they are added to the sums of all positions. */
 const POSITIONS_TOGETHER = 2 ** 12;
-const PRODUCTS_PER_ELEMENT = 16;
-const CACHE_LINE = 64;
 
 /** Whether the kernels for groups of one plane can compute this. */
 export const isOfPlanes = ({ planes, stepColumn, taps }: Grid, count: number): boolean =>

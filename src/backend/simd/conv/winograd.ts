@@ -2,7 +2,7 @@ import type { Epilogue } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
-import type { KernelPool } from '../pool.js';
+import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { type Grid, stripOf } from './grid.js';
 import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import { sourceArguments } from './strip.js';
@@ -19,8 +19,6 @@ import {
 const KERNEL = 3;
 /** Transformed inputs and results of a strip: they stay in the second-level cache. */
 const STRIP_BYTES = 2 ** 19;
-const CACHE_LINE = 64;
-const PRODUCTS_PER_ELEMENT = 16;
 /** Most planes: a panel of as many stays in the first-level cache. */
 export const MOST_PLANES = 512;
 

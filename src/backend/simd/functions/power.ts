@@ -55,7 +55,7 @@ const PAIR_EXPONENT = 16;
 /** Mask of the upper 12 bits of a significand: products of two such numbers are exact. */
 const UPPER_12 = 0xfffff000;
 
-/** x^exponent for a constant exponent. Small integer powers are products; others use the logarithm. */
+/** x^exponent for a constant exponent. Small integer powers are products; short ones use a polynomial, others the logarithm. */
 export function power(code: Code, x: number, exponent: number): number {
   if (exponent === 0) return store(code, () => code.f32(1));
   if (exponent === 1) return x;

@@ -1,7 +1,7 @@
 import { bitsOf } from '../../../webassembly/terms.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import type { Epilogue } from './epilogue.js';
 import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp, type Shared } from './kernel.js';
 import type { Tile } from './micro.js';
@@ -45,9 +45,6 @@ const SMALLEST_SPAN = 24;
 const MOST_PRODUCTS = 2 ** 29;
 /** Pieces for each thread, so that none waits long for another. */
 const PIECES = 4;
-const CACHE_LINE = 64;
-/** Products that take as long as one element of an elementwise operation. */
-const PRODUCTS_PER_ELEMENT = 16;
 
 /**
  * A matrix product of float32.

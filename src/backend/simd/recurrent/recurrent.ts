@@ -6,7 +6,7 @@ import { encodePack, PACK_ARGS, packPanel, packPanels } from '../gemm/pack.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { KernelModule, ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
-import type { KernelPool } from '../pool.js';
+import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { cellBackward, cellForward } from './cells.js';
 
 /** A recurrent layer: T positions, N examples, H hidden units. */
@@ -22,9 +22,6 @@ export interface Sequence {
 export const ROWS = 32;
 /** Maximum number of multiplications of a piece in one job, some seconds: far below the time after which a thread counts as dead. */
 const MOST_PRODUCTS = 2 ** 33;
-/** Products that take as long as one element of an elementwise operation. */
-const PRODUCTS_PER_ELEMENT = 16;
-const CACHE_LINE = 64;
 const ONE = bitsOf(1);
 
 const FORWARD_ARGS = [

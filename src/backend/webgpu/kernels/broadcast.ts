@@ -1,3 +1,4 @@
+import { LANES } from './direct.js';
 import { entry } from './map.js';
 import {
   declarations,
@@ -11,8 +12,6 @@ import {
   type Tile,
 } from './product.js';
 import type { Program } from './program.js';
-
-const LANES = 32;
 
 /**
  * A product in registers, whose lanes read elements of A for each other: a lane reads A for one row of `size`, and passes

@@ -13,7 +13,7 @@ import {
 import type { Program } from './program.js';
 
 /** Lanes of a workgroup, which lie beside each other along the columns. */
-const LANES = 32;
+export const LANES = 32;
 
 /** A product in registers, a tile for each lane: the kernel that others are compared with. */
 export function directProduct(product: Product, tile: Tile): Program {

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { useApp } from '../../app/context.js';
 import { metricTitle } from '../../lib/curves/metric.js';
-import { Menu } from '../../ui/menu.js';
+import { CheckList, Menu, SearchField } from '../../ui/menu.js';
 
 /** With more names than this they can be searched. */
 const FEW = 14;
@@ -26,33 +26,8 @@ export function MetricPicker({
   });
   return (
     <Menu title={t('compare.metrics', { n: chosen.length })}>
-      {all.length > FEW && (
-        <input
-          type="search"
-          aria-label={t('compare.findMetric')}
-          placeholder={t('compare.findMetric')}
-          value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value)}
-        />
-      )}
-      <ul>
-        {shown.map((name) => (
-          <li key={name}>
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={chosen.includes(name)}
-                onChange={(event) =>
-                  onChange(
-                    event.currentTarget.checked ? [...chosen, name] : chosen.filter((each) => each !== name),
-                  )
-                }
-              />
-              {metricTitle(name, t)}
-            </label>
-          </li>
-        ))}
-      </ul>
+      {all.length > FEW && <SearchField label={t('compare.findMetric')} value={filter} onInput={setFilter} />}
+      <CheckList names={shown} chosen={chosen} onChange={onChange} label={(name) => metricTitle(name, t)} />
     </Menu>
   );
 }

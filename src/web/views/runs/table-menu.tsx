@@ -4,7 +4,7 @@ import { useApp } from '../../app/context.js';
 import { csvCell } from '../../lib/chart-export.js';
 import { type RunRow, tableCsv, tableJson } from '../../lib/table/rows.js';
 import { download } from '../../ui/download.js';
-import { Menu } from '../../ui/menu.js';
+import { CheckList, Menu, SearchField } from '../../ui/menu.js';
 
 /** Values that the list always shows. */
 const ALWAYS = ['name', 'status', 'tags', 'dataset', 'accuracy', 'loss', 'started', 'updated', 'note'];
@@ -34,33 +34,13 @@ export function TableMenu({
   return (
     <>
       <Menu title={t('table.columns')} right>
-        <input
-          type="search"
-          aria-label={t('table.findColumn')}
-          placeholder={t('table.findColumn')}
-          value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value)}
+        <SearchField label={t('table.findColumn')} value={filter} onInput={setFilter} />
+        <CheckList
+          names={choices}
+          chosen={columns}
+          onChange={onColumns}
+          label={(name) => (FACT_NAMES.includes(name) ? name : <code>{name}</code>)}
         />
-        <ul>
-          {choices.map((name) => (
-            <li key={name}>
-              <label class="check">
-                <input
-                  type="checkbox"
-                  checked={columns.includes(name)}
-                  onChange={(event) =>
-                    onColumns(
-                      event.currentTarget.checked
-                        ? [...columns, name]
-                        : columns.filter((each) => each !== name),
-                    )
-                  }
-                />
-                {FACT_NAMES.includes(name) ? name : <code>{name}</code>}
-              </label>
-            </li>
-          ))}
-        </ul>
       </Menu>
       <Menu title={t('table.save')} right>
         <p class="hint">{t('table.saveWhy')}</p>
