@@ -54,9 +54,10 @@ const pick = ({ authors, year }: FrontMatter): Citation => ({
 /** The part of a notebook that is meant; the whole text, if it is about one paper. */
 function partOf(body: string, front: FrontMatter, file: string, wanted: string | undefined) {
   const tops = headingsOf(body.split(/\r\n|\r|\n/)).filter(({ level }) => level === 1);
-  if (front.title !== undefined || tops.length === 0)
+  // A heading of invisible characters or of an image without a name is no title.
+  const parts = tops.length === 0 ? [] : sectionsOf(body).filter(({ fields }) => fields.title !== undefined);
+  if (front.title !== undefined || parts.length === 0)
     return { fields: front, body: body.replaceAll(/\r\n|\r/g, '\n').trim() };
-  const parts = sectionsOf(body).filter(({ fields }) => fields.title !== undefined);
   const idOf = (title: string) => title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
   const chosen =
     parts.length === 1

@@ -66,6 +66,14 @@ describe('a draft of a paper', () => {
     assert.equal(draftFrom('intro\n# Net One\n1 layer.\n', 'n.md', 'other').name, 'Net One');
   });
 
+  it('with headings that show nothing is one note', () => {
+    for (const heading of ['# \u200b', '# ![](a.png)', '# **\u00ad**']) {
+      const draft = draftFrom(`${heading}\nIt has 3 layers.`, 'n.md', 'net');
+      assert.deepEqual([draft.name, draft.claims.length], ['net', 1]);
+      assert.equal(draft.notes, `${heading}\nIt has 3 layers.`);
+    }
+  });
+
   it('is quick on long lines', () => {
     for (const line of [
       '1 × '.repeat(20_000),
