@@ -5,10 +5,10 @@ import { fromBfloat16, toBfloat16 } from '../../interop/half.js';
 import type { Pending } from '../mpi/bindings.js';
 import type { Ring, Steps } from './ring.js';
 
-/** Numbers that are computed between two steps: about a millisecond. */
-const SLICE = 2 ** 20;
-/** Numbers of a piece: while one is added, others are on their way. */
-export const PIECE = 2 ** 21;
+/** Numbers that are computed between two steps: a fraction of a millisecond, so that the library can go on sending. */
+const SLICE = 2 ** 16;
+/** Numbers of a piece: while one is added, others are on their way. With larger ones a link is idle during the additions. */
+export const PIECE = 2 ** 19;
 /** Pieces that are in progress at once. */
 const DEPTH = 3;
 
