@@ -1,5 +1,5 @@
 import { UsageError } from '../errors/errors.js';
-import { showShape, sizeOf } from '../graph/types.js';
+import { dtypeOf, makeArray, showShape, sizeOf, type TypedArray } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
 
 /** Values in row-major order. */
@@ -72,12 +72,12 @@ export class Split {
   }
 
   /** The whole of all ranks' parts. @param shape of one part */
-  join(
+  join<T extends TypedArray>(
     dim: number,
     shape: readonly number[],
-    parts: readonly Float32Array[],
-  ): { readonly shape: number[]; readonly data: Float32Array<ArrayBuffer> } {
-    const data = new Float32Array(sizeOf(shape) * parts.length);
+    parts: readonly T[],
+  ): { readonly shape: number[]; readonly data: T } {
+    const data = makeArray(dtypeOf(parts[0]!), sizeOf(shape) * parts.length) as T;
     const length = sizeOf(shape.slice(dim));
     for (const [rank, part] of parts.entries())
       for (let i = 0; i * length < part.length; i++)

@@ -6,7 +6,7 @@ import type { Wire } from '../backend/communication/protocol.js';
 import { offerLinks } from '../backend/worker/link.js';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { makeArray } from '../graph/types.js';
+import { dtypeOf, makeArray, type TypedArray } from '../graph/types.js';
 import { Module } from '../nn/module.js';
 import * as ops from '../ops/index.js';
 import { listOfParameters } from '../optim/parameters.js';
@@ -261,15 +261,19 @@ export class World {
     averageGradients(shared, this.size, { share: 1, even, ...statistics, wire });
   }
 
-  /** All ranks' values, in the order of ranks. All ranks must pass the same count. */
-  async gatherFloats(values: Float32Array): Promise<Float32Array[]> {
+  /** All ranks' values, in the order of ranks. All ranks must pass the same type and count. */
+  async gatherArrays<T extends TypedArray>(values: T): Promise<T[]> {
     const count = values.length;
     if (!this.#client || this.size === 1) return [values];
+    const dtype = dtypeOf(values);
     const region = await this.#client.exchange(
-      { kind: 'gather', dtype: 'float32', count, label: 'values of all ranks' },
-      (into) => new Float32Array(into).set(values),
+      { kind: 'gather', dtype, count, label: 'values of all ranks' },
+      (into) => makeArray(dtype, into, 0, count).set(values),
     );
-    return Array.from({ length: this.size }, (_, r) => new Float32Array(region, 4 * r * count, count));
+    return Array.from(
+      { length: this.size },
+      (_, rank) => makeArray(dtype, region, rank * values.byteLength, count) as T,
+    );
   }
 
   /** The sums of several values over all ranks, in one exchange; no gradients flow through them. */

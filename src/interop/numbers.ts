@@ -1,4 +1,5 @@
-import { sizeOf } from '../graph/types.js';
+import { CheckpointError } from '../errors/errors.js';
+import { type DType, sizeOf } from '../graph/types.js';
 import { fromBfloat16, fromFloat16 } from './half.js';
 
 /** Typed array of each dtype in files of weights; 16-bit floats are stored as their bits. */
@@ -20,6 +21,14 @@ export const ARRAYS = {
 
 /** A dtype, by its name in safetensors files. */
 export type NumberFormat = keyof typeof ARRAYS;
+
+/** The format that stores each type of tensors exactly. */
+export const FORMAT_OF = {
+  float32: 'F32',
+  float64: 'F64',
+  int32: 'I32',
+  uint8: 'U8',
+} as const satisfies Record<DType, NumberFormat>;
 
 /** An array of a file of weights as stored, row-major; `data.length` is the product of the shape. */
 export type FileArray =
@@ -49,6 +58,20 @@ export const widthOf = ({ dtype }: Pick<ArrayInfo, 'dtype'>): number => ARRAYS[d
 /** The bytes of an array, without copying. */
 export const viewBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
+/**
+ * Checks that a writer got all bytes of a tensor: otherwise whatever follows it would be misplaced.
+ * @param left bytes of its shape that have not come; negative if there were too many
+ * @throws CheckpointError
+ */
+export function checkWhole(what: string, left: number): void {
+  if (left === 0) return;
+  throw new CheckpointError({
+    what: `${what} cannot be saved: its data is too ${left > 0 ? 'short' : 'long'}`,
+    expected: 'as many bytes as its shape and dtype have',
+    got: `${Math.abs(left)} bytes too ${left > 0 ? 'few' : 'many'}`,
+  });
+}
 
 /** Allocates an array, to be filled through `viewBytes(array.data)`. */
 export function blank(dtype: NumberFormat, shape: readonly number[]): FileArray {

@@ -1,6 +1,7 @@
 import type { SplitModel, World } from '../distributed/index.js';
 import { Split } from '../distributed/split.js';
 import { UsageError } from '../errors/errors.js';
+import type { TypedArray } from '../graph/types.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
@@ -73,11 +74,14 @@ export async function divide(parallel: Parallel, whole: Module, world: World): P
     dims: parallel.dims(whole),
     model: withoutInit(() => parallel.part(whole, world)),
   };
-  const values = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  const values = new Map<string, { shape: readonly number[]; data: TypedArray }>();
   for (const [name, parameter] of whole.stateDict())
-    values.set(name, { shape: parameter.shape, data: (await parameter.data()) as Float32Array });
+    values.set(name, { shape: parameter.shape, data: await parameter.data() });
   world.divide(split);
-  for (const [name, parameter] of split.model.stateDict())
-    parameter.load(world.split!.part(name, values.get(name)!).data);
+  for (const [name, parameter] of split.model.stateDict()) {
+    const { data } = world.split!.part(name, values.get(name)!);
+    if (data instanceof Float64Array) await parameter.convert('float64');
+    parameter.load(data);
+  }
   return split.model;
 }

@@ -3,8 +3,9 @@ import type { Kernels } from '../backend/backend.js';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { CheckpointError, PaperweightError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import type { TypedArray } from '../graph/types.js';
 import { modelWeights, sourceOf, WEIGHT_DTYPES, type WeightDtype } from '../interop/model-weights.js';
-import { floats } from '../interop/numbers.js';
+import { FORMAT_OF, floats } from '../interop/numbers.js';
 import { pytorchPieces } from '../interop/pytorch/index.js';
 import {
   type SafetensorsArray,
@@ -117,6 +118,9 @@ interface SavedSchedule {
   loadStateDict(state: never): void;
 }
 
+/** Whole tensors by the parameter that has this rank's part. */
+export type Wholes = ReadonlyMap<Parameter, { readonly shape: number[]; readonly data: TypedArray }>;
+
 /** The objects that a checkpoint saves and restores. */
 export interface Trained {
   readonly model: Module;
@@ -124,10 +128,7 @@ export interface Trained {
   readonly optimizers: Readonly<Record<string, Optimizer>>;
   readonly schedules: readonly SavedSchedule[];
   /** Whole values of the parameters of which this rank has only a part; they are written instead. */
-  readonly wholes?: ReadonlyMap<
-    Parameter,
-    { readonly shape: number[]; readonly data: Float32Array<ArrayBuffer> }
-  >;
+  readonly wholes?: Wholes;
 }
 
 /** The name of the optimizer that a configuration describes; its tensors have no prefix. */
@@ -189,9 +190,10 @@ export async function saveCheckpoint(
 }
 
 /** A parameter as it is written. */
-function wholeOf(parameter: Parameter, wholes: Trained['wholes']): SafetensorsSource | SafetensorsArray {
+function wholeOf(parameter: Parameter, wholes: Wholes | undefined): SafetensorsSource | SafetensorsArray {
   const whole = wholes?.get(parameter);
-  return whole ? { dtype: 'F32', ...whole } : sourceOf(parameter);
+  if (!whole) return sourceOf(parameter);
+  return { dtype: FORMAT_OF[parameter.dtype], ...whole } as SafetensorsArray;
 }
 
 /** The weights that a model has at present, as they are written. */
@@ -242,6 +244,11 @@ export function restoreCheckpoint(
   if (names.some((name) => !states[name]) || Object.keys(states).length !== names.length)
     other(`the state of the optimizers ${names.join(', ')}`, Object.keys(states).join(', ') || 'none');
   const weights = weightsOf({ tensors, metadata });
+  for (const [name, { dtype }] of model.stateDict()) {
+    const format = weights.get(name)?.dtype;
+    if (format !== undefined && format !== FORMAT_OF[dtype])
+      other(`${name} in ${dtype} (${FORMAT_OF[dtype]}), as this model has it`, format);
+  }
   // Check the tensors of the configuration's optimizer against the weights before anything is changed.
   const stray = [...tensorsOf(tensors, MAIN)].find(
     ([name, { shape }]) =>
@@ -347,7 +354,7 @@ export function weightsOf({ tensors }: SafetensorsFile): Map<string, Safetensors
 
 /** Options of {@link saveWeights}. */
 export interface SaveOptions {
-  /** dtype in the file; default float32. */
+  /** Type to which floats are rounded in the file; by default all numbers are written exactly, in the model's types. */
   readonly dtype?: WeightDtype;
   /** Format of the file; default: PyTorch if the name ends in .pth or .pt, else safetensors. */
   readonly format?: 'pth' | 'safetensors';
@@ -377,14 +384,14 @@ export async function saveWeights(
       got: `${shown(file)} and ${shown(model)}`,
     });
   checkOptionNames('saveWeights', options, ['dtype', 'format', 'names']);
-  const { dtype = 'float32', format = /\.pth?$/i.test(file) ? 'pth' : 'safetensors', names } = options;
-  if (!WEIGHT_DTYPES.includes(dtype))
+  const { dtype, format = /\.pth?$/i.test(file) ? 'pth' : 'safetensors', names } = options;
+  if (dtype !== undefined && !WEIGHT_DTYPES.includes(dtype))
     throw new UsageError({
       what: 'saveWeights got a bad dtype',
       expected: WEIGHT_DTYPES.join(', '),
       got: shown(dtype),
     });
-  const weights = modelWeights(model, { format: dtype, ...(names ? { names } : {}) });
+  const weights = modelWeights(model, { rounded: dtype, ...(names ? { names } : {}) });
   return format === 'pth'
     ? writeFileAtomic(file, pytorchPieces(weights))
     : writeSafetensors(file, weights, { format: 'pt', ...metadata });

@@ -45,7 +45,8 @@ export function kernelImage(file: string, step: number, { tensors }: Safetensors
 /** Saves the kernels after `step` steps; removes some earlier ones if there are too many. */
 export async function saveKernels(run: string, step: number, layer: Conv2d): Promise<KernelImage> {
   const shape = [...layer.weight.shape];
-  const data = (await layer.weight.data()) as Float32Array;
+  const values = await layer.weight.data();
+  const data = values instanceof Float32Array ? values : Float32Array.from(values);
   await files.write(run, step, new Map([['kernels', { dtype: 'F32', shape, data }]]));
   return { step, count: shape[0]!, side: shape[2]!, data };
 }

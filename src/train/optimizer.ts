@@ -1,3 +1,4 @@
+import { isFloat } from '../graph/types.js';
 import type { Module } from '../nn/module.js';
 import { WeightAverage } from '../optim/average.js';
 import { hasOption, OPTIMIZERS, type OptimizerKind, type OptimizerName } from '../optim/by-name.js';
@@ -78,12 +79,14 @@ export function makeOptimizer(model: Module, config: OptimizerConfig): Optimizer
   return optimizer;
 }
 
-/** Parameters and running statistics that change in training, without those of frozen modules. */
+/** Parameters and running statistics that change in training, without those of frozen modules and without integers. */
 function learning(model: Module): [string, Parameter][] {
   const frozen = new Set(
     model.namedModules().flatMap(([, module]) => (module.frozen ? [...module.stateDict().values()] : [])),
   );
-  return [...model.namedParameters(), ...model.namedBuffers()].filter(([, p]) => !frozen.has(p));
+  return [...model.namedParameters(), ...model.namedBuffers()].filter(
+    ([, p]) => !frozen.has(p) && isFloat(p.dtype),
+  );
 }
 
 /** A schedule, and whether it is stepped per step or per epoch. */

@@ -11,13 +11,14 @@ import {
   restoreCheckpoint,
   saveCheckpoint,
   type Trained,
+  type Wholes,
   weightsIn,
 } from '../run/checkpoint.js';
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
 import type { BestBy } from './method/method.js';
 import { receiveCheckpoint, sendCheckpoint } from './ranks/broadcast-checkpoint.js';
-import { gatherParts, tensorsIn, type Wholes } from './ranks/gather-parts.js';
+import { gatherParts, tensorsIn } from './ranks/gather-parts.js';
 
 export interface SaverParts {
   readonly folder: RunFolder;

@@ -51,6 +51,8 @@ describe('a model in parts', () => {
       parts.map(({ data }) => data),
     );
     assert.deepEqual(joined, whole);
+    const doubles = [Float64Array.of(1 / 3, 2 / 3), Float64Array.of(4 / 3, 5 / 3)];
+    assert.deepEqual(splits[0]!.join(1, [2, 1], doubles).data, Float64Array.of(1 / 3, 4 / 3, 2 / 3, 5 / 3));
     assert.deepEqual(
       splits[1]!.part('fc.bias', { shape: [3], data: Int32Array.of(5, 6, 7) }).data,
       Int32Array.of(6),
@@ -102,6 +104,14 @@ describe('AlexNet’s two towers on two ranks', { skip }, () => {
     });
     assert.deepEqual([two!.testAccuracy, two!.testImages], [one!.testAccuracy, one!.testImages]);
     assert.ok(Math.abs(two!.testLoss - one!.testLoss) < 1e-4);
+  });
+
+  test('are the same network in float64, to 12 digits', async () => {
+    const given = { ...alexNet(16, 2), parallel: 'towers', double: true };
+    const options = { steps: 2, ranks: [2], resumed: [2] };
+    const { apart, sameBits } = await equality(join(root, 'float64'), launchers[0]!, given, options);
+    assert.ok(apart[2]! < 1e-12, `${apart[2]}`);
+    assert.ok(sameBits);
   });
 
   test('are trained by the command line; other ranks are refused before a run begins', async () => {

@@ -152,14 +152,14 @@ export async function toyRun(
   > & {
     hooks?: Observer;
     resume?: boolean;
-    net?: () => Module;
+    net?: () => Module | Promise<Module>;
   } = {},
 ): Promise<ToyRun> {
   const recorder = new Recorder();
   const observer = Object.assign(recorder, wrap(recorder, hooks));
   const folder = resume ? RunFolder.open(path) : await RunFolder.create(path, config);
   manualSeed(config.seed);
-  const model = await net().to(device);
+  const model = await (await net()).to(device);
   const trainer = new Trainer({
     config,
     model,

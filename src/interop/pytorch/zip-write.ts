@@ -1,5 +1,6 @@
 import { CheckpointError } from '../../errors/errors.js';
 import { crc32 } from '../../files/crc32.js';
+import { checkWhole } from '../numbers.js';
 
 /** A record to write: its size, and its bytes in chunks. */
 export interface ZipSource {
@@ -45,11 +46,7 @@ export async function* zipPieces(records: readonly ZipSource[]): AsyncGenerator<
       left -= piece.length;
       yield piece;
     }
-    if (left !== 0)
-      throw new CheckpointError({
-        what: `${name} cannot be saved: its data is too short`,
-        got: `${left} bytes too few`,
-      });
+    checkWhole(name, left);
     const descriptor = Buffer.alloc(16);
     descriptor.writeUInt32LE(0x08074b50, 0);
     descriptor.writeUInt32LE(crc, 4);

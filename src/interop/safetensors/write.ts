@@ -1,7 +1,15 @@
 import { isInteger } from '../../errors/arguments.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { checkEndianness } from '../../files/byte-source.js';
-import { ARRAYS, countOf, type FileArray, type NumberFormat, viewBytes, widthOf } from '../numbers.js';
+import {
+  ARRAYS,
+  checkWhole,
+  countOf,
+  type FileArray,
+  type NumberFormat,
+  viewBytes,
+  widthOf,
+} from '../numbers.js';
 import { MAX_HEADER } from './header.js';
 
 /** An array whose bytes are produced in chunks during writing, so that it need not be in memory as a whole. */
@@ -104,11 +112,6 @@ async function* allPieces(start: Uint8Array, tensors: readonly (readonly [string
       left -= piece.byteLength;
       yield piece;
     }
-    // Otherwise all later tensors would be misplaced relative to the header.
-    if (left !== 0)
-      throw new CheckpointError({
-        what: `tensor "${name}" cannot be saved: its data is too short`,
-        got: `${left} bytes too few`,
-      });
+    checkWhole(`tensor "${name}"`, left);
   }
 }

@@ -1,12 +1,7 @@
 import type { World } from '../../distributed/index.js';
-import type { Trained } from '../../run/checkpoint.js';
+import type { TypedArray } from '../../graph/types.js';
+import type { Trained, Wholes } from '../../run/checkpoint.js';
 import type { Parameter } from '../../tensor/parameter.js';
-
-/** Whole tensors by the parameter that has this rank's part. */
-export type Wholes = ReadonlyMap<
-  Parameter,
-  { readonly shape: number[]; readonly data: Float32Array<ArrayBuffer> }
->;
 
 /** The parameters of a model and of its optimizers that have values of their own, with the names of the tensors. */
 export function* tensorsIn({ model, optimizers }: Trained): Generator<[string, Parameter], void, void> {
@@ -29,13 +24,13 @@ export async function gatherParts(
   world: World,
   named: Iterable<readonly [name: string, parameter: Parameter]>,
 ): Promise<Wholes> {
-  const wholes = new Map<Parameter, { shape: number[]; data: Float32Array<ArrayBuffer> }>();
+  const wholes = new Map<Parameter, { shape: number[]; data: TypedArray }>();
   const seen = new Set<Parameter>();
   for (const [name, parameter] of named) {
     const dim = world.split?.dimOf(name);
     if (dim === undefined || seen.has(parameter)) continue;
     seen.add(parameter);
-    const parts = await world.gatherFloats((await parameter.data()) as Float32Array);
+    const parts = await world.gatherArrays(await parameter.data());
     if (world.first) wholes.set(parameter, world.split!.join(dim, parameter.shape, parts));
   }
   return wholes;

@@ -1,5 +1,6 @@
 import type { World } from '../../distributed/index.js';
 import { counted } from '../../errors/counted.js';
+import { isFloat } from '../../graph/types.js';
 import type { Module } from '../../nn/module.js';
 import { watching } from '../../nn/watch.js';
 import * as ops from '../../ops/index.js';
@@ -78,10 +79,12 @@ export const badTensor = (tensors: Iterable<readonly [string, Tensor]>): Promise
 
 /** @param overflow description of finite values whose squares overflow; if empty, they are not reported */
 async function firstBad(
-  suspects: readonly Suspect[],
+  tensors: readonly Suspect[],
   overflow = '',
   isShared = false,
 ): Promise<string | undefined> {
+  // Integers are always finite.
+  const suspects = tensors.filter(([, { dtype }]) => isFloat(dtype));
   const squares = suspects.map(([, { node }]) => new Tensor(ops.sumOfSquares(node)));
   const values = await evaluate(...squares);
   for (const [i, [what, value]] of suspects.entries()) {
