@@ -6,7 +6,7 @@ import { scratch } from '../support/toy.js';
 import { alexNet, equality, resNet } from './equality.js';
 import { child, launchers, runChild, skip } from './launch.js';
 
-// `node dist/bench/equal-ranks.js` does the same with AlexNet's full width, on 4 ranks as well, and resumed.
+// `node dist/bench/ranks/equal.js` does the same with AlexNet's full width, on 4 ranks as well, and resumed.
 
 let root: string;
 let remove: () => unknown;
@@ -25,6 +25,21 @@ describe('the papers’ networks on several ranks', { skip }, () => {
     });
     assert.ok(apart[2]! < 1e-4, `${apart[2]}`);
     assert.ok(unshifted! > 0.1, `the comparison would not see other masks: ${unshifted}`);
+  });
+
+  test('AlexNet in blocks has the same bits on 1, 2 and 4 ranks, resumed on others too', async () => {
+    const given = alexNet(16, 8);
+    const config = { ...given.config, blocks: 4 };
+    const { apart, resumed } = await equality(
+      join(root, 'blocks'),
+      launchers[0]!,
+      { ...given, config },
+      {
+        steps: 6,
+        resumed: [4, 1],
+      },
+    );
+    assert.deepEqual({ apart, resumed }, { apart: { 2: 0, 4: 0 }, resumed: { 1: 0, 4: 0 } });
   });
 
   test('20 layers with batch normalisation over all ranks are those of a single rank', async () => {

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { distributed, openDevice, setDefaultDevice, tensor } from '../src/index.js';
-import { CrossEntropyLoss } from '../src/nn/index.js';
-import { SGD } from '../src/optim/index.js';
-import { AlexNet, type AlexNetPreset } from '../src/papers/alexnet/index.js';
-import { towers } from '../src/papers/alexnet/towers.js';
-import { divide } from '../src/papers/parallel.js';
-import { manualSeed } from '../src/tensor/random.js';
+import { distributed, openDevice, setDefaultDevice, tensor } from '../../src/index.js';
+import { CrossEntropyLoss } from '../../src/nn/index.js';
+import { SGD } from '../../src/optim/index.js';
+import { AlexNet, type AlexNetPreset } from '../../src/papers/alexnet/index.js';
+import { towers } from '../../src/papers/alexnet/towers.js';
+import { divide } from '../../src/papers/parallel.js';
+import { manualSeed } from '../../src/tensor/random.js';
 
 /*
  * Measures the exchanges of AlexNet's training on the ranks of a launcher; alone, its steps only:
  *
- *   mpirun -n 2 node dist/bench/ranks.js [--batch-size 128] [--side 224] [--steps 4] [--wire bfloat16] [--threads 1] \
+ *   mpirun -n 2 node dist/bench/ranks/exchanges.js [--batch-size 128] [--side 224] [--steps 4] [--wire bfloat16] [--threads 1] \
  *     [--preset paper] [--parallel towers]
  *
  * The batch is that of all ranks together. Rank 0 prints one JSON line: seconds for one number and for 25 MB, median

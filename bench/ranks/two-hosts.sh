@@ -2,7 +2,7 @@
 # Runs a program on two ranks with a network between them: two network namespaces that are joined by a link of a given
 # rate. Needs root, iproute2 and MPICH.
 #
-#   sh bench/two-hosts.sh RATE COMMAND…      such as: sh bench/two-hosts.sh 1gbit node dist/bench/ranks.js --threads 1
+#   sh bench/ranks/two-hosts.sh RATE COMMAND…      such as: sh bench/ranks/two-hosts.sh 1gbit node dist/bench/ranks/exchanges.js --threads 1
 set -e
 rate=$1
 shift

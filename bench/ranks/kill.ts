@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { resultHead } from '../src/bench/machine.js';
-import { killRanks } from '../test/distributed/kill.js';
-import { launchers } from '../test/distributed/launch.js';
+import { resultHead } from '../../src/bench/machine.js';
+import { killRanks } from '../../test/distributed/kill.js';
+import { launchers } from '../../test/distributed/launch.js';
 
 /*
  * Kills a random rank of a distributed training at a random time, resumes the run with all ranks or with those that are
  * left, and compares the end with an unbroken run; with every launcher that is installed:
  *
- *   node dist/bench/kill-ranks.js [--kills 60] [--seed 1] [--json FILE]
+ *   node dist/bench/ranks/kill.js [--kills 60] [--seed 1] [--json FILE]
  *
  * Fails if a run is lost: if a job does not end with an error after a kill, or does not continue from its last checkpoint.
  * Runs that always resume on all ranks have to give the same bits as the unbroken one.
