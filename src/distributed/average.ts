@@ -18,13 +18,15 @@ export interface AverageOptions {
   /** Weight of this rank's running statistics; undefined if each rank keeps its own. */
   readonly images?: number;
   readonly wire: Wire;
+  /** Neighbouring ranks are added first, then pairs of these; see `sumTogether`. */
+  readonly paired?: boolean;
 }
 
 /** Replaces gradients, and pending updates of buffers, by their weighted means over all ranks. */
 export function averageGradients(
   parameters: readonly Parameter[],
   ranks: number,
-  { share, even, images, wire }: AverageOptions,
+  { share, even, images, wire, paired = false }: AverageOptions,
 ): void {
   const found = parameters.filter(({ grad }) => grad !== null);
   // One weight for all ranks is applied to the sums, which costs no further pass over the gradients.
@@ -34,7 +36,7 @@ export function averageGradients(
   for (const group of grouped(found.toReversed())) {
     const sums = ops.sumTogether(
       group.map(({ grad }) => scaled(grad!.node)),
-      { ranks, wire, scale, even, label: `the gradients of ${labelOf(group)}` },
+      { ranks, wire, scale, even, paired, label: `the gradients of ${labelOf(group)}` },
     );
     group.forEach((parameter, i) => {
       replace(parameter, new Tensor(sums[i]!));

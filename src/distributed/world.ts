@@ -248,17 +248,23 @@ export class World {
    *
    * @param images this rank's share of the images
    * @param options.accumulated whether the gradients include those of earlier batches
+   * @param options.paired whether neighbouring ranks are added first, then pairs of these
    */
   addUp(
     parameters: readonly Parameter[],
     images: number,
-    { wire = 'float32', accumulated = false }: { wire?: Wire | undefined; accumulated?: boolean } = {},
+    {
+      wire = 'float32',
+      accumulated = false,
+      paired = false,
+    }: { wire?: Wire | undefined; accumulated?: boolean; paired?: boolean } = {},
   ): void {
     if (this.size === 1) return;
     const shared = parameters.filter((one) => !this.#divided.has(one));
     const statistics = this.#split ? {} : { images };
-    const even = !accumulated && (this.#split !== undefined || images === 1 / this.size);
-    averageGradients(shared, this.size, { share: 1, even, ...statistics, wire });
+    // In the layout of a device the same kernel may add in another order.
+    const even = !accumulated && !paired && (this.#split !== undefined || images === 1 / this.size);
+    averageGradients(shared, this.size, { share: 1, even, ...statistics, wire, paired });
   }
 
   /** All ranks' values, in the order of ranks. All ranks must pass the same type and count. */

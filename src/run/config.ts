@@ -112,6 +112,8 @@ export const trainConfigSchema = z.object({
   lrScale: z.array(z.object({ pattern: z.string().min(1), factor: positive })).optional(),
   /** Batch normalisation over the images of all ranks; default: each rank's own. */
   syncBn: z.boolean().optional(),
+  /** Parts of each batch whose gradients are added in one fixed order, so that any number of ranks gives the same bits. */
+  blocks: count.optional(),
   /** Number type of gradients on their way between ranks; default float32. */
   wire: z.enum(WIRES).optional(),
   /** Batches per step (gradient accumulation); default 1. */

@@ -8,6 +8,7 @@ import type { DoneEvent, Measurement, Observer, RunStatus } from '../run/events.
 import { afterEpoch, epochEvent, START } from '../run/position.js';
 import { writeProcess } from '../run/process-file.js';
 import type { RunFolder } from '../run/run-folder.js';
+import { inTurn, ownBlocks } from './blocks.js';
 import { badMeasurement, Evaluation } from './evaluation.js';
 import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
@@ -48,6 +49,8 @@ export class Trainer {
   readonly #parts: TrainerParts;
   readonly #method: Method;
   readonly #feed: Feed;
+  /** Blocks of each batch that this process computes; 1 for whole batches. */
+  readonly #blocks: number;
   readonly #length: RunLength;
   readonly #observer: Observer;
   readonly #control: SharedControl;
@@ -80,7 +83,11 @@ export class Trainer {
     const ranks = world && !world.split ? { ranks: world.size, rank: world.rank } : {};
     // A set that is read in its order cannot be shuffled.
     const order = 'iterate' in trainSet ? { batchSize, ...ranks } : { batchSize, shuffle, seed, ...ranks };
-    this.#feed = feedOf(trainSet, order, parts.trainTransform);
+    const blocks = ownBlocks(config, world);
+    const feed = (share: { ranks?: number; rank?: number }) =>
+      feedOf(trainSet, { ...order, ...share }, parts.trainTransform);
+    this.#feed = blocks ? inTurn(blocks.map((rank) => feed({ ranks: config.blocks!, rank }))) : feed({});
+    this.#blocks = blocks?.length ?? 1;
     if (!Number.isFinite(this.#feed.length))
       throw new UsageError({
         what: `${trainSet.name} has no length, which a run needs to count its epochs`,
@@ -112,7 +119,7 @@ export class Trainer {
     // Not through the log, which may be the file that fails.
     parts.folder.onTrouble((text) => this.#observer.note?.(text));
     const shared = { config, model, feed: this.#feed, method: this.#method, world: parts.world };
-    this.#stepper = new Stepper({ ...shared, probe: this.#probe });
+    this.#stepper = new Stepper({ ...shared, probe: this.#probe, blocks: this.#blocks });
     this.#recovery = new Recovery({
       ...shared,
       folder: parts.folder,
@@ -279,10 +286,10 @@ export class Trainer {
   async #epoch(): Promise<'done' | 'stopped' | 'again'> {
     if (this.#complete) return 'done';
     const { config, model, folder } = this.#parts;
-    const { accumulate = 1 } = config;
+    const size = (config.accumulate ?? 1) * this.#blocks;
     const looking = { model, folder, probe: this.#probe, observer: this.#observer };
     // With skip or rollback, the outcome of a step must be known before the next one starts.
-    const alone = accumulate > 1 || this.#recovery.policy !== 'stop';
+    const alone = size > 1 || this.#recovery.policy !== 'stop';
     const { epoch, batch: start } = this.#position;
     model.train();
     const ahead = new LookAhead<Queued>((queued, next) => this.#finish(queued, next));
@@ -290,7 +297,7 @@ export class Trainer {
     try {
       for (;;) {
         const asked = performance.now();
-        const group = await take(batches, accumulate);
+        const group = await take(batches, size);
         if (group.length === 0) break;
         const dataSeconds = (performance.now() - asked) / 1000;
         const step = this.#position.step + (ahead.queued ? 2 : 1);

@@ -46,6 +46,13 @@ describe('the command line on several ranks', { skip }, () => {
     assert.equal(stderr.split('There is a run in r already').length, 2, stderr);
   });
 
+  test('refuses numbers of ranks that do not divide the blocks of a batch', async () => {
+    const { code, stderr } = await run(3, 'train', ...FLAGS.split(' '), '--blocks', '4', '--run', 'never');
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /--blocks 4 is not possible.*1, 2, 4 … 4 ranks; got 3 ranks/);
+    assert.ok(!existsSync(join(root, 'never')));
+  });
+
   test('doctor shows the ranks', async () => {
     const { code, stdout, stderr } = await run(2, 'doctor');
     assert.equal(code, 0, stderr);

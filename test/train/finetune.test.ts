@@ -56,7 +56,7 @@ describe('accumulated gradients', () => {
           const loss = new Tensor(ops.crossEntropy(x.matmul(w).node, labels.node)).mean();
           loss.mul(n / total).backward();
           at = (at + n) % 7;
-          if (i < group.length - 1) sums.add([w], i === 0, { outputs: [loss], guard: loss });
+          if (i < group.length - 1) sums.add([w], i, { outputs: [loss], guard: loss });
         }
         if (group.length > 1) sums.total([w]);
         optimizer.step();

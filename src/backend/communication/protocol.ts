@@ -45,7 +45,7 @@ export type Wire = 'float32' | 'bfloat16';
 
 /**
  * One exchange with all other ranks. The region holds this rank's values and receives the result:
- * - `sum`: `count` values; receives their sums over all ranks, added in the order of ranks.
+ * - `sum`: `count` values; receives their sums over all ranks, added in the order of ranks unless `paired`.
  * - `scatter`: `count` values in as many parts as there are ranks; receives the sums of this rank's part.
  * - `gather`: `count` values; receives those of all ranks, in their order.
  * - `broadcast`: `count` values of the rank `root`.
@@ -60,6 +60,8 @@ export interface Exchange {
   readonly wire?: Wire;
   /** Factor of sums; 1 if left out. */
   readonly scale?: number;
+  /** Sums add neighbouring ranks first, then pairs of these, and round each sum to the type. */
+  readonly paired?: boolean;
   /** What is exchanged, for messages, such as the module path of a layer. */
   readonly label: string;
 }

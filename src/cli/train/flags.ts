@@ -173,6 +173,12 @@ const TRAINING = {
     help: 'with several ranks: batch normalisation over the images of all of them, instead of each rank’s own',
     or: 'off',
   },
+  blocks: {
+    value: '<n>',
+    parse: (flag) => positiveInteger(flag, 1024),
+    help: 'compute each batch in n parts and add their gradients in one fixed order: the same bits on 1, 2, 4, … n ranks with equal --threads; n is a power of two',
+    or: 'off',
+  },
   wire: {
     value: '<type>',
     parse: (flag) => oneOf(flag, WIRES),

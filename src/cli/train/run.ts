@@ -27,6 +27,7 @@ import { MachineLog } from '../../run/machine-log.js';
 import { NullRunFolder } from '../../run/null-run-folder.js';
 import { describeOrigin } from '../../run/origin.js';
 import { latestRun, RunFolder } from '../../run/run-folder.js';
+import { checkBlocks } from '../../train/blocks.js';
 import { type Choice, chooseDataset } from '../../train/datasets.js';
 import { freezeModules } from '../../train/module-patterns.js';
 import { together } from '../../train/observers.js';
@@ -84,6 +85,8 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
     checkParallelFlags(given);
     if (paper && flags.dataset !== undefined) ownDataset(paper, flags.dataset);
     const before = flags.resume ? await runToResume(flags, world) : undefined;
+    // Measured kernels would differ from run to run, and with them the last bits.
+    if ((settings ?? before!.config).blocks !== undefined) process.env.PAPERWEIGHT_KERNELS ??= 'fixed';
     const deviceFlags = before ? asBefore(flags, before.config) : flags;
     await withDevice(
       deviceFlags,
@@ -218,6 +221,7 @@ function checkSettings(
   if (parallel !== undefined) parallelOf(paper, parallel, { model, config: settings, ranks });
   if (settings.startFrom) requireModel(settings.startFrom.file);
   checkOptimizerConfig(model, settings);
+  checkBlocks(settings, ranks, parallel !== undefined);
   freezeModules(model, settings);
 }
 

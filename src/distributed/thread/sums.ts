@@ -73,7 +73,7 @@ interface Place {
 export function* sumOf(
   ring: Ring,
   scratch: Scratch,
-  { dtype, count, wire, scale = 1 }: Exchange,
+  { dtype, count, wire, scale = 1, paired = false }: Exchange,
   { region, offset }: Place,
 ): Steps {
   const make = wire === 'bfloat16' && dtype === 'float32' ? pieceIn16 : pieceOf;
@@ -88,6 +88,7 @@ export function* sumOf(
       length,
       part: Math.ceil(length / ring.size),
       scale,
+      paired,
     });
   };
   // All ranks have to start the transfers in the same order.
@@ -142,6 +143,8 @@ interface PieceParts extends Place {
   /** Number of values that each rank adds; the last ranks may have fewer. */
   readonly part: number;
   readonly scale: number;
+  /** See {@link addPairs}; not with values in 16 bits. */
+  readonly paired: boolean;
 }
 
 function* nothing(): Steps {}
@@ -149,7 +152,7 @@ function* nothing(): Steps {}
 /** The ranks send each other their parts; what a rank has itself stays where it is. */
 function pieceOf(
   { mpi, comm, rank, size }: Ring,
-  { buffer, dtype, region, offset, length, part, scale }: PieceParts,
+  { buffer, dtype, region, offset, length, part, scale, paired }: PieceParts,
 ): Piece {
   const width = bytesOf(dtype);
   const start = (one: number): number => Math.min(one * part, length);
@@ -174,7 +177,7 @@ function pieceOf(
       const all = sizes.map((_, one) =>
         one === rank ? mine : floats(dtype, arrived, one * part * width, own),
       );
-      return addParts(all, mine, scale);
+      return paired ? addPairs(all, mine, scale) : addParts(all, mine, scale);
     },
     gather: () => {
       const [counts, starts] = [new Int32Array(table, 0, size), new Int32Array(table, 4 * size, size)];
@@ -257,4 +260,34 @@ export function* addParts(parts: readonly Floats[], into: Floats, scale = 1): St
     }
     yield;
   }
+}
+
+/**
+ * Adds the parts of neighbouring ranks, then the sums of neighbouring pairs, and so on, times a factor. Each sum is rounded
+ * to the type of the parts: ranks that have added neighbouring blocks in this way give the same bits as one rank for each
+ * block. `into` may be one of the parts.
+ */
+export function* addPairs(parts: readonly Floats[], into: Floats, scale = 1): Steps {
+  for (const [from, to] of slices(into.length)) {
+    let sums = parts.map((part) => part.subarray(from, to));
+    while (sums.length > 1) {
+      const pairs: Floats[] = [];
+      for (let at = 0; at < sums.length; at += 2) {
+        const [a, b] = [sums[at]!, sums[at + 1]];
+        pairs.push(b ? pairSum(a, b) : a);
+      }
+      sums = pairs;
+      yield;
+    }
+    const [sum] = sums as [Floats];
+    for (let i = 0; i < sum.length; i++) into[from + i] = sum[i]! * scale;
+    yield;
+  }
+}
+
+/** The rounded sums of two arrays. The sum of two float32 in double precision rounds to what float32 would give. */
+function pairSum(a: Floats, b: Floats): Floats {
+  const sum = a.slice();
+  for (let i = 0; i < sum.length; i++) sum[i] = a[i]! + b[i]!;
+  return sum;
 }

@@ -89,12 +89,14 @@ export const reduceScatter = (x: Node, ranks: number): Node => reduceScatterOp([
  * - `label`: names the values in messages.
  * - `scale`: factor of the sums.
  * - `even`: all ranks compute the same number of images, so that their devices choose the same memory layouts.
+ * - `paired`: neighbours are added first, then pairs of these, each rounded, instead of the order of ranks.
  */
 export type Started = Ranks & {
   readonly wire: string;
   readonly label: string;
   readonly scale: number;
   readonly even: boolean;
+  readonly paired: boolean;
 };
 
 const sumStart: NodeMaker<Started> = define<Started>({
@@ -123,10 +125,10 @@ const sumEnd: NodeMaker<Ended> = define<Ended>({
  */
 export function sumTogether(
   values: readonly Node[],
-  options: Omit<Started, 'scale' | 'even'> & Partial<Started>,
+  options: Omit<Started, 'scale' | 'even' | 'paired'> & Partial<Started>,
 ): Node[] {
-  const { ranks, wire, label, scale = 1, even = false } = options;
-  const ticket = sumStart(values, { ranks, wire, label, scale, even });
+  const { ranks, wire, label, scale = 1, even = false, paired = false } = options;
+  const ticket = sumStart(values, { ranks, wire, label, scale, even, paired });
   let at = 0;
   return values.map(({ shape, dtype }) => {
     const sum = sumEnd([ticket], { ranks, at, shape, dtype });

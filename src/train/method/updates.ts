@@ -8,8 +8,9 @@ import { finiteGuard } from '../../optim/finite.js';
 import type { Optimizer } from '../../optim/optimizer.js';
 import type { TrainConfig } from '../../run/config.js';
 import type { Parameter } from '../../tensor/parameter.js';
+import { mapPending } from '../../tensor/pending.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { Accumulator } from '../accumulate.js';
+import { Accumulator, type GradientSums, PairedAccumulator } from '../accumulate.js';
 import type { Probe } from '../insight/probe.js';
 import type { Method, UpdateOptions } from './method.js';
 
@@ -35,8 +36,8 @@ export interface Place {
   readonly share: number;
   /** Its share in the samples of the batch; 1 for a run in a single process. */
   readonly own: number;
-  /** The first batch of the step. */
-  readonly fresh: boolean;
+  /** Index of the batch in the step, from 0; of the block, for batches in blocks. */
+  readonly at: number;
   /** The last batch of the step, which updates the weights. */
   readonly last: boolean;
 }
@@ -55,7 +56,7 @@ const NAME = /^[A-Za-z][\w .()/-]{0,59}$/;
 /** Queues the updates of the batches of a run. */
 export class Updates {
   readonly #parts: Parts;
-  readonly #sums = new Map<Optimizer, Accumulator>();
+  readonly #sums = new Map<Optimizer, GradientSums>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -99,7 +100,8 @@ export class Updates {
     squares: [string, Tensor][] | undefined,
   ): QueuedUpdate {
     const { config, model, method, probe, world } = this.#parts;
-    const { share, own: part, fresh, last } = place;
+    const { share, own: part, at, last } = place;
+    const paired = config.blocks !== undefined;
     const { metrics = {}, correct } = options;
     const optimizer = optimizerOf(method, options.optimizer);
     checkScalar('update() got a bad loss', loss, true);
@@ -117,6 +119,7 @@ export class Updates {
     const all = new Set<Parameter>([...model.parameters(), ...own]);
     for (const parameter of all) parameter.grad = null;
     (share === 1 ? loss : loss.mul(share)).backward();
+    if (paired) checkBlock(own, before !== undefined);
     for (const parameter of all) if (!own.includes(parameter)) parameter.grad = null;
     const grads = own.flatMap(({ grad }) => grad ?? []);
     if (grads.length === 0)
@@ -136,11 +139,11 @@ export class Updates {
     const { guard } = common;
     const sums = this.#sumsOf(optimizer);
     if (!last) {
-      sums.add(own, fresh, { outputs, guard });
+      sums.add(own, at, { outputs, guard });
       return { ...common, norm: undefined, undo: undefined };
     }
-    if (!fresh) sums.total(own);
-    world?.addUp(own, part, { wire: config.wire, accumulated: !fresh });
+    if (at > 0) sums.total(own, at);
+    world?.addUp(own, part, { wire: config.wire, accumulated: at > 0, paired });
     const found = squares ? probe.gradientSquares() : [];
     squares?.push(...found);
     const norm = config.clipNorm === undefined ? undefined : clipGradNorm(own, config.clipNorm);
@@ -152,22 +155,20 @@ export class Updates {
 
   /**
    * The values of an update over all ranks: means of the loss and metrics, sums of the guard and of correct
-   * predictions.
-   * @param part share of this rank in the samples of the batch
+   * predictions. Of a batch in blocks they are what its blocks contribute to them.
+   * @param part share of this rank, or of this block, in the samples of the batch
    */
   #everywhere(values: Values, part: number): Values {
     const { world } = this.#parts;
-    if (!world) return values;
+    if (!world && part === 1) return values;
     const { loss, correct, metrics, guard } = values;
     const names = Object.keys(metrics);
     const scaled = [loss, ...Object.values(metrics)].map((mean) => mean.mul(part));
     // Ranks with parts of one model have all counted the same predictions.
-    const weight = world.split ? part : Number(part > 0);
+    const weight = world?.split ? part : Number(part > 0);
     const counted = correct && (weight === 1 ? correct : correct.mul(weight));
-    const [sum, mean, ...rest] = world.sums(
-      [guard, ...scaled, ...(counted ? [counted] : [])],
-      'the loss',
-    ) as [Tensor, Tensor, ...Tensor[]];
+    const own = [guard, ...scaled, ...(counted ? [counted] : [])];
+    const [sum, mean, ...rest] = (world?.sums(own, 'the loss') ?? own) as [Tensor, Tensor, ...Tensor[]];
     return {
       guard: sum,
       loss: mean,
@@ -176,11 +177,35 @@ export class Updates {
     };
   }
 
-  #sumsOf(optimizer: Optimizer): Accumulator {
+  #sumsOf(optimizer: Optimizer): GradientSums {
     let sums = this.#sums.get(optimizer);
-    if (!sums) this.#sums.set(optimizer, (sums = new Accumulator()));
+    if (!sums) {
+      sums = this.#parts.config.blocks === undefined ? new Accumulator() : new PairedAccumulator();
+      this.#sums.set(optimizer, sums);
+    }
     return sums;
   }
+}
+
+/**
+ * Checks that the blocks of a batch can be computed one after another, as if there were a rank for each of them.
+ * @param again whether the block has made an update before
+ */
+function checkBlock(parameters: readonly Parameter[], again: boolean): void {
+  const refuse = (expected: string, got: string): never => {
+    throw new UsageError({
+      what: '--blocks is not possible with this network',
+      expected,
+      got,
+      next: 'leave --blocks out',
+    });
+  };
+  if (again)
+    refuse('one update in a step', 'a second one, which would depend on the first one of all blocks');
+  for (const device of new Set(parameters.flatMap(({ device: one }) => one ?? [])))
+    mapPending(device, () =>
+      refuse('layers that keep no statistics of batches', 'batch normalisation, or another such layer'),
+    );
 }
 
 function optimizerOf({ optimizers }: Method, name: string | undefined): Optimizer {

@@ -5,7 +5,7 @@ import type { Module } from '../../nn/module.js';
 import type { TrainConfig } from '../../run/config.js';
 import { INSIGHT_EVERY } from '../../run/events.js';
 import type { StepOutcome } from '../../run/position.js';
-import { type RandomState, randomState, withRows } from '../../tensor/random.js';
+import { type RandomState, randomState, setRandomState, withRows } from '../../tensor/random.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { GradientSquares, Probe } from '../insight/probe.js';
 import { contextOf } from '../method/context.js';
@@ -30,7 +30,7 @@ export interface Feed {
 export interface QueuedBatch {
   readonly loaded: FedBatch;
   readonly epoch: number;
-  /** Number of samples on all ranks together. Loss, metrics and guards are those of all ranks, too. */
+  /** Number of samples of the batch, on all ranks together. Loss, metrics and guards are those of all ranks, too. */
   readonly images: number;
   /** At least one. */
   readonly updates: readonly QueuedUpdate[];
@@ -70,6 +70,8 @@ export interface StepperParts {
   readonly probe: Probe;
   /** Several ranks that share each batch; undefined for a run on its own. */
   readonly world?: World | undefined;
+  /** Blocks of each batch that this process computes; 1 for whole batches. */
+  readonly blocks: number;
 }
 
 /**
@@ -94,10 +96,10 @@ export class Stepper {
     group: readonly FedBatch[],
     { epoch, step, dataSeconds }: { epoch: number; step: number; dataSeconds: number },
   ): Promise<Queued> {
-    const { method, world } = this.#parts;
+    const { method, world, blocks } = this.#parts;
     // Ranks with parts of one model compute the same samples, and each counts for its part.
     const alike = world?.split ? world.size : 1;
-    const samples = group.reduce((sum, { batch }) => sum + totalOf(batch), 0);
+    const samples = group.reduce((sum, { batch }) => sum + totalOf(batch), 0) / blocks;
     const [first] = Object.values(method.optimizers)[0]!.paramGroups;
     const lr = first!.lr * first!.lrScale;
     const squares: [string, Tensor][] | undefined = this.#isInsightStep(step) ? [] : undefined;
@@ -110,7 +112,9 @@ export class Stepper {
       const last = i === group.length - 1;
       const images = totalOf(loaded.batch);
       const own = ownOf(loaded.batch);
-      const place = { share: own / samples / alike, own: own / images / alike, fresh: i === 0, last };
+      const place = { share: own / samples / alike, own: own / images / alike, at: i, last };
+      // All blocks of a batch draw from the random numbers of the batch.
+      if (i % blocks > 0) setRandomState(queued[i - 1]!.random);
       queued.push(await this.#one(loaded, epoch, place, last ? squares : undefined));
     }
     for (const { schedule, every } of method.schedules) if (every === 'step') schedule.step();
@@ -144,12 +148,12 @@ export class Stepper {
     const values = tensors();
     const running = withRows(batch.rows, () => method.step(values, { ...context, update: updates.update }));
     // Operations that a step adds after an await would not know which rows of the batch this rank has.
-    if (running && world)
+    if (running && (world || batch.rows))
       throw new UsageError({
-        what: 'A step that waits cannot be shared by several ranks',
+        what: 'A step that waits cannot be shared by several ranks, nor computed in blocks',
         expected: 'a step that returns nothing',
         got: 'a promise',
-        next: 'train on one rank, or describe the step without await',
+        next: 'train on one rank and without --blocks, or describe the step without await',
       });
     await running;
     return { loaded, epoch, images: totalOf(batch), updates: updates.end(), random };
@@ -178,6 +182,7 @@ export class Stepper {
         for (const [name, metric] of Object.entries(update.metrics))
           metrics.set(name, (metrics.get(name) ?? 0) + (await metric.item()) * count);
     }
+    images /= this.#parts.blocks;
     const result: StepOutcome = {
       index,
       loss: batches.length === 1 ? await batches[0]!.updates[0]!.loss.item() : loss / images,

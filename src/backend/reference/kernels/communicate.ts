@@ -23,7 +23,7 @@ const floatType = (values: TypedArray): 'float32' | 'float64' =>
 
 /** The exchange of a sumStart node. */
 export const exchangeOf = (
-  { label, wire, scale }: KernelCall['attrs'],
+  { label, wire, scale, paired }: KernelCall['attrs'],
   dtype: 'float32' | 'float64',
   count: number,
 ): Exchange => ({
@@ -33,6 +33,7 @@ export const exchangeOf = (
   label: label as string,
   wire: wire as Wire,
   scale: scale as number,
+  paired: paired as boolean,
 });
 
 function sumStart({ inputs, output, attrs }: KernelCall): void {
