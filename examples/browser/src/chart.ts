@@ -8,6 +8,8 @@ const HEIGHT = 200;
 const LEFT = 50;
 const BOTTOM = 22;
 const MOST_POINTS = 2000;
+/** Milliseconds between drawings: a curve does not move faster, and the page's frames stay free for the rest. */
+const EVERY = 100;
 
 function element(name: string, attributes: Record<string, string | number>, text?: string): SVGElement {
   const made = document.createElementNS(SVG, name);
@@ -16,11 +18,12 @@ function element(name: string, attributes: Record<string, string | number>, text
   return made;
 }
 
-/** A curve with its axes; the smooth line is a running mean. Drawn at most once per frame. */
+/** A curve with its axes; the smooth line is a running mean. Drawn at most ten times a second. */
 export class Chart {
   readonly #points: Point[] = [];
   #last = 1;
   #drawing = false;
+  #drawn = Number.NEGATIVE_INFINITY;
 
   /**
    * @param format text of a value on the axis
@@ -60,10 +63,12 @@ export class Chart {
   #draw(): void {
     if (this.#drawing) return;
     this.#drawing = true;
-    requestAnimationFrame(() => {
+    const render = (): void => {
       this.#drawing = false;
+      this.#drawn = performance.now();
       this.#render();
-    });
+    };
+    setTimeout(() => requestAnimationFrame(render), Math.max(0, this.#drawn + EVERY - performance.now()));
   }
 
   #render(): void {
