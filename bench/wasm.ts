@@ -1,7 +1,7 @@
 /**
  * Rates of the WebAssembly kernels beside oneDNN's sgemm, in GFLOP per second of processor time and of wall time: medians
- * of interleaved rounds. A matrix product of n = 1440; AlexNet's layers, 3 × 3 layers of residual networks and depthwise
- * ones at batch 32 in three directions, with Winograd's tiles where they are possible.
+ * of interleaved rounds. A matrix product of n = 1440; AlexNet's layers, those of the four-layer net, 3 × 3 layers of
+ * residual networks and depthwise ones at batch 32 in three directions, with Winograd's tiles where they are possible.
  *
  *     node dist/bench/wasm.js [threads] [rounds] [words of what to measure]
  */
@@ -9,10 +9,9 @@ import { loadavg } from 'node:os';
 import { addressOf } from '../src/backend/onednn/library/memory.js';
 import { openDnnl } from '../src/backend/onednn/library/open.js';
 import { Threads } from '../src/backend/onednn/library/threads.js';
+import { algorithmsFor } from '../src/backend/simd/conv/algorithm.js';
 import {
-  type Algorithm,
   type Convolution,
-  canTile,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,
@@ -80,6 +79,8 @@ const LAYERS: Readonly<Record<string, readonly [number, number, number, number, 
   conv3: [256, 13, 384, 3, 1, 1, 1],
   conv4: [384, 13, 384, 3, 1, 1, 2],
   conv5: [384, 13, 256, 3, 1, 1, 2],
+  'four-layer 2': [32, 16, 32, 5, 1, 2, 1],
+  'four-layer 3': [32, 8, 64, 5, 1, 2, 1],
   'residual 16': [16, 32, 16, 3, 1, 1, 1],
   'residual 32': [32, 16, 32, 3, 1, 1, 1],
   'residual 64': [64, 8, 64, 3, 1, 1, 1],
@@ -105,8 +106,7 @@ for (const [name, [from, size, to, kernel, stride, padding, groups]] of Object.e
   };
   const [x, w, y] = [sizeOf(shape.x), sizeOf(shape.w), sizeOf(shape.y)];
   const flops = 2 * y * (w / to);
-  const algorithms: readonly Algorithm[] = canTile(shape) ? ['direct', 'winograd'] : ['direct'];
-  for (const algorithm of algorithms) {
+  for (const algorithm of algorithmsFor(shape)) {
     const suffix = algorithm === 'direct' ? '' : `, ${algorithm}`;
     const forward = conv2d(pool, shape, { bias: 'row' }, algorithm);
     works.push(on(`${name} forward${suffix}`, flops, forward, [x, w, y, to]));

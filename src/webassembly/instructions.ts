@@ -6,6 +6,8 @@ export const V = {
   load32Splat: 9,
   store: 11,
   const: 12,
+  /** Replaces one lane of a vector. */
+  load32Lane: 86,
   store32Lane: 90,
   store64Lane: 91,
   /** One number in the first lane, zeros in the others. */

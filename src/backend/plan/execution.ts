@@ -22,6 +22,9 @@ export interface BoundPlan {
 export class Execution {
   #bound: BoundPlan | undefined;
   #seconds = 0;
+  /** Indices of all steps, and whether some of them pack storages. */
+  #all: readonly number[] = [];
+  #hasPacks = false;
   /** Version of each storage from which its packed copies were made. */
   #packedFrom: readonly number[] = [];
 
@@ -33,6 +36,8 @@ export class Execution {
 
   bind(bound: BoundPlan | undefined): void {
     this.#bound = bound;
+    this.#all = (bound?.steps ?? []).map((_, n) => n);
+    this.#hasPacks = (bound?.steps ?? []).some(({ packs }) => packs !== undefined);
   }
 
   /** Total time of all runs. */
@@ -77,6 +82,7 @@ export class Execution {
 
   /** The steps of a run: without those whose packed copies are still up to date. */
   #due(versions: readonly number[]): readonly number[] {
+    if (!this.#hasPacks) return this.#all;
     const due = this.#bound!.steps.flatMap(({ packs }, n) =>
       packs === undefined || versions[packs] !== this.#packedFrom[packs] ? [n] : [],
     );

@@ -1,6 +1,7 @@
 import { sameShape } from '../../graph/types.js';
-import type { Formula } from '../../ops/formula.js';
+import { type Formula, f, substitute } from '../../ops/formula.js';
 import type { PlanBuilder } from './builder.js';
+import { isAlias } from './describe.js';
 
 /** A node and the elementwise nodes that are computed with it. */
 export interface Followed {
@@ -8,27 +9,58 @@ export interface Followed {
   readonly nodes: readonly number[];
   /** The formula that is applied to the first node's value; absent if nothing follows. */
   readonly activation?: Formula;
+  /** The formula's further inputs. */
+  readonly others: readonly number[];
+}
+
+/** What an engine's kernel can apply to its result. */
+export interface Following {
+  readonly canRender?: (formula: Formula) => boolean;
+  /**
+   * Whether the kernel can read another input of a formula, given the node whose shape the result has; without it, formulas
+   * have no other inputs.
+   */
+  readonly reads?: (input: number, root: number) => boolean;
+  /** The most other inputs. */
+  readonly most?: number;
 }
 
 /**
- * Finds elementwise nodes that are the only readers of a node's result and have no other input, such as an activation:
- * a kernel can apply them before it stores the result. Marks them as computed.
- *
- * @param canRender whether the engine's kernels can apply a formula
+ * Finds elementwise nodes that are the only readers of a node's result, such as an activation, and whose other inputs are
+ * known before: a kernel can apply them before it stores the result. Marks them as computed.
  */
 export function withFollowers<V, W extends object>(
   b: PlanBuilder<V, W>,
   i: number,
-  canRender: (formula: Formula) => boolean = () => true,
+  { canRender = () => true, reads, most = 0 }: Following = {},
 ): Followed {
-  const [reader, ...others] = b.users[i]!;
-  if (reader === undefined || others.length > 0 || b.wanted.has(i)) return { nodes: [i] };
+  const value = reads ? lastAlias(b, i) : i;
+  const alone = { nodes: [i], others: [] };
+  const reader = onlyReader(b, value);
+  if (reader === undefined) return alone;
   for (const { nodes, inputs, formula, reduce } of b.clusters.values()) {
-    if (inputs.length !== 1 || inputs[0] !== i || reduce || !nodes.includes(reader)) continue;
-    const { shape } = b.node(nodes.at(-1)!);
-    if (!sameShape(shape, b.node(i).shape) || !canRender(formula)) continue;
+    if (reduce || !inputs.includes(value) || !nodes.includes(reader) || !canRender(formula)) continue;
+    const root = nodes.at(-1)!;
+    if (!sameShape(b.node(root).shape, b.node(value).shape)) continue;
+    const others = inputs.filter((input) => input !== value);
+    const readable = (input: number): boolean => b.values[input] !== undefined && !!reads?.(input, root);
+    if (others.length > most || !others.every(readable)) continue;
     for (const node of nodes) b.done.add(node);
-    return { nodes: [i, ...nodes], activation: formula };
+    for (let alias = i; alias !== value; b.done.add(alias)) alias = onlyReader(b, alias)!;
+    const inputOf = (input: number): Formula => f.input(input === value ? 0 : 1 + others.indexOf(input));
+    return { nodes: [i, ...nodes], activation: substitute(formula, inputs.map(inputOf)), others };
   }
-  return { nodes: [i] };
+  return alone;
+}
+
+/** The node that reads a node's result, if it is the only one and the result is not wanted otherwise. */
+function onlyReader<V, W extends object>(b: PlanBuilder<V, W>, i: number): number | undefined {
+  const [reader, ...others] = b.users[i]!;
+  return others.length > 0 || b.wanted.has(i) ? undefined : reader;
+}
+
+/** The last of the reshapes that are the only readers of a node's result: another name of the same memory. */
+function lastAlias<V, W extends object>(b: PlanBuilder<V, W>, i: number): number {
+  const reader = onlyReader(b, i);
+  return reader !== undefined && isAlias(b.node(reader)) ? lastAlias(b, reader) : i;
 }

@@ -30,7 +30,9 @@ export const WORD = {
   total: 7,
   failed: 8,
   calls: 9,
-  first: 10,
+  /** 1 while a plan runs whose kernels follow each other. */
+  active: 10,
+  first: 11,
 } as const;
 export const WORDS = 512;
 /** Words of a call before its arguments: kernel, scale, place of its module, number of arguments. */
@@ -83,21 +85,39 @@ export function publish(
 
 /** About as long as it takes to wake up a thread that sleeps. */
 const POLLING_MS = 0.03;
+/** The same while a plan runs: longer than most of what one thread does between two kernels of all threads. */
+const POLLING_IN_PLAN_MS = 0.3;
 
 /** Waits a short time for a word to change, before a thread sleeps: the next kernel often follows at once. */
 export function poll(words: Int32Array, index: number, value: number): void {
-  const end = performance.now() + POLLING_MS;
-  do for (let k = 0; k < 64; k++) if (Atomics.load(words, index) !== value) return;
-  while (performance.now() < end);
+  const started = performance.now();
+  for (;;) {
+    for (let k = 0; k < 64; k++) if (Atomics.load(words, index) !== value) return;
+    const limit = Atomics.load(words, WORD.active) === 0 ? POLLING_MS : POLLING_IN_PLAN_MS;
+    if (performance.now() - started > limit) return;
+  }
+}
+
+interface BoundCall {
+  readonly run: Run;
+  readonly args: readonly number[];
+  readonly scale: number;
+}
+
+/** The calls of the current job. */
+function readCalls(words: Int32Array, kernelOf: (id: number, module: Place) => Run): BoundCall[] {
+  const calls: BoundCall[] = [];
+  for (let at: number = WORD.first; calls.length < words[WORD.calls]!; ) {
+    const [kernel, scale, place, bytes, count] = words.subarray(at, at + HEAD);
+    const run = kernelOf(kernel!, { at: place!, bytes: bytes! });
+    calls.push({ run, scale: scale!, args: Array.from(words.subarray(at + HEAD, at + HEAD + count!)) });
+    at += HEAD + count!;
+  }
+  return calls;
 }
 
 /** Runs the calls of a job for the range [from, to). */
-export function runCalls(
-  calls: readonly { readonly run: Run; readonly args: readonly number[]; readonly scale: number }[],
-  from: number,
-  to: number,
-  thread: number,
-): void {
+export function runCalls(calls: readonly BoundCall[], from: number, to: number, thread: number): void {
   for (const { run, args, scale } of calls) run(...args, from * scale, to * scale, thread);
 }
 
@@ -113,6 +133,8 @@ export function work(
   kernelOf: (id: number, module: Place) => Run,
   thread: number,
 ): void {
+  let job: bigint | undefined;
+  let calls: BoundCall[] = [];
   for (;;) {
     const seen = Atomics.load(next, 0);
     const n = Number(seen & CLOSED);
@@ -121,12 +143,9 @@ export function work(
     if (n >= pieces) return;
     if (Atomics.compareExchange(next, 0, seen, seen + 1n) !== seen) continue;
     try {
-      const calls = [];
-      for (let at: number = WORD.first; calls.length < words[WORD.calls]!; ) {
-        const [kernel, scale, place, bytes, count] = words.subarray(at, at + HEAD);
-        const run = kernelOf(kernel!, { at: place!, bytes: bytes! });
-        calls.push({ run, scale: scale!, args: Array.from(words.subarray(at + HEAD, at + HEAD + count!)) });
-        at += HEAD + count!;
+      if (job !== seen >> SHIFT) {
+        calls = readCalls(words, kernelOf);
+        job = seen >> SHIFT;
       }
       const from = n * words[WORD.piece]!;
       runCalls(calls, from, Math.min(words[WORD.total]!, from + words[WORD.piece]!), thread);

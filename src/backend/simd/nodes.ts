@@ -28,7 +28,8 @@ function inTurn(
   const jobs = parts.flatMap(({ of, operands }) =>
     of.jobs.map((job) => ({
       ...job,
-      args: (all: readonly number[], scratch: number) => job.args(operands(all), scratch),
+      args: (all: readonly number[], ...places: [scratch: number, prepared: number]) =>
+        job.args(operands(all), ...places),
     })),
   );
   return new VectorOperation(pool, 0, jobs);

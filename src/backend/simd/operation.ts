@@ -10,8 +10,16 @@ export interface Job {
   readonly piece: number;
   /** The work, in elements of an elementwise operation: little work stays on one thread. */
   readonly elements: number;
-  /** The kernel's arguments, for operands and scratch memory at these offsets. */
-  readonly args: (operands: readonly number[], scratch: number) => readonly number[];
+  /** The kernel's arguments, for operands, scratch memory and prepared values at these offsets. */
+  readonly args: (operands: readonly number[], scratch: number, prepared: number) => readonly number[];
+}
+
+/** What an operation computes of one operand alone, and may keep as long as that does not change: packed weights. */
+export interface Preparation {
+  /** Index of the operand. */
+  readonly operand: number;
+  readonly bytes: number;
+  readonly job: Job;
 }
 
 /** Integers that kernels read, at an offset of the scratch memory. */
@@ -25,17 +33,26 @@ export interface Table {
  * done. Results do not depend on the number of threads.
  */
 export class VectorOperation {
+  /** Scratch memory if prepared values are kept elsewhere. */
+  readonly ownBytes: number;
+  /** Memory reserved for it while it runs; its contents before and afterwards do not matter. */
+  readonly scratchBytes: number;
+
   /**
-   * @param scratchBytes memory reserved for it while it runs; its contents before and afterwards do not matter
+   * @param ownBytes scratch memory, without that for prepared values; a multiple of 16 if there are any
    * @param check called before each run with the offsets of the operands; throws if their values are not valid
    */
   constructor(
     readonly pool: KernelPool,
-    readonly scratchBytes: number,
+    ownBytes: number,
     readonly jobs: readonly Job[],
     readonly tables: readonly Table[] = [],
     readonly check: (operands: readonly number[]) => void = () => {},
-  ) {}
+    readonly preparation?: Preparation,
+  ) {
+    this.ownBytes = ownBytes;
+    this.scratchBytes = ownBytes + (preparation?.bytes ?? 0);
+  }
 
   /**
    * Runs the jobs.
@@ -44,10 +61,38 @@ export class VectorOperation {
    * @param scratch offset of `scratchBytes` bytes, a multiple of 16
    */
   run(operands: readonly number[], scratch = 0): void {
-    this.check(operands);
-    for (const { at, values } of this.tables)
-      new Int32Array(this.pool.memory.buffer, scratch + at, values.length).set(values);
-    for (const { kernel, args, total, piece, elements } of this.jobs)
-      this.pool.share(kernel, args(operands, scratch), total, piece, elements);
+    this.bind(operands, scratch)();
+  }
+
+  /**
+   * Like `run`, as a function to call several times, as long as the memory does not grow.
+   * @param prepared where `prepare` has put the prepared values; without it they are computed in each run
+   */
+  bind(operands: readonly number[], scratch: number, prepared?: number): () => void {
+    const { preparation } = this;
+    const all = preparation && prepared === undefined ? [preparation.job, ...this.jobs] : this.jobs;
+    const jobs = all.map((job) => this.#bound(job, operands, scratch, prepared ?? scratch + this.ownBytes));
+    const tables = this.tables.map(({ at, values }) => ({
+      values,
+      place: new Int32Array(this.pool.memory.buffer, scratch + at, values.length),
+    }));
+    return () => {
+      this.check(operands);
+      for (const { place, values } of tables) place.set(values);
+      for (const job of jobs) job();
+    };
+  }
+
+  /** A function that computes the values of `preparation`. @param operand offset of its operand */
+  prepare(operand: number, prepared: number): () => void {
+    const { operand: index, job } = this.preparation!;
+    const operands: number[] = [];
+    operands[index] = operand;
+    return this.#bound(job, operands, 0, prepared);
+  }
+
+  #bound(job: Job, operands: readonly number[], scratch: number, prepared: number): () => void {
+    const { kernel, args, total, piece, elements } = job;
+    return this.pool.prepare(kernel, args(operands, scratch, prepared), total, piece, elements);
   }
 }

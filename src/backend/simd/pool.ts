@@ -27,13 +27,15 @@ const SHARED_FROM = 2 ** 15;
 const PIECE = 2 ** 14;
 /** A piece takes a few milliseconds at most: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
-/** Space for the modules of one job's kernels; the largest has some tens of KiB. */
-const MODULE_BYTES = 2 ** 20;
+/** Space for modules of kernels; the largest has some tens of KiB. */
+const MODULE_BYTES = 2 ** 22;
 
 /** The threads of a pool, without the calling one. */
 interface Team {
   readonly control: Control;
   readonly module: Uint8Array;
+  /** Where modules lie in `module`, by kernel. */
+  readonly places: Map<number, Place>;
   readonly threads: readonly Thread[];
 }
 
@@ -122,6 +124,17 @@ export class KernelPool {
     this.#share([{ kernel: id, args, scale: 1 }], total, piece, elements);
   }
 
+  /** Like `share`, as a function to call several times. */
+  prepare(id: number, args: readonly number[], total: number, piece: number, elements: number): () => void {
+    const calls = [{ kernel: id, args, scale: 1 }];
+    if (this.divides(elements) && total > piece) return () => this.#share(calls, total, piece, elements);
+    const run = this.#runs[id]!;
+    return () => {
+      if (this.#failure) throw this.#failure;
+      run(...args, 0, total, 0);
+    };
+  }
+
   /**
    * Runs several kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So each kernel
    * finds the results before it in the cache.
@@ -135,30 +148,69 @@ export class KernelPool {
 
   #share(calls: readonly Call[], total: number, piece: number, elements: number): void {
     if (this.#failure) throw this.#failure;
-    const bytes = calls.reduce((sum, { kernel }) => sum + this.#modules[kernel]!.length, 0);
-    if (!this.divides(elements) || total <= piece || bytes > MODULE_BYTES || !fits(calls)) {
+    if (!this.divides(elements) || total <= piece || !this.#fit(calls)) {
       const runs = calls.map(({ kernel, ...call }) => ({ ...call, run: this.#runs[kernel]! }));
       // On one thread only a chain is cut into pieces; a single kernel runs over the whole range.
       const most = calls.length > 1 ? piece : total;
       for (let from = 0; from < total; from += most) runCalls(runs, from, Math.min(total, from + most), 0);
       return;
     }
-    const { control, module } = (this.#team ??= this.#gather(this.start!));
+    const team = (this.#team ??= this.#gather(this.start!));
+    const { control } = team;
     const { words } = control;
-    publish(control, ++this.#jobs, calls, total, piece, () => {
-      let at = 0;
-      return calls.map(({ kernel }): Place => {
-        const code = this.#modules[kernel]!;
-        module.set(code, at);
-        at += code.length;
-        return { at: at - code.length, bytes: code.length };
-      });
-    });
+    publish(control, ++this.#jobs, calls, total, piece, () => this.#placesOf(calls, team));
     Atomics.add(words, WORD.wake, 1);
     Atomics.notify(words, WORD.wake);
     work(control, (n) => this.#runs[n]!, 0);
     this.#await(words);
     if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#failed();
+  }
+
+  /**
+   * Where the threads find the modules of kernels. Each stays where it was put, until there is no room for another one:
+   * then all begin anew.
+   */
+  #placesOf(calls: readonly Call[], { module, places }: Team): Place[] {
+    const sizeOf = (kernels: readonly number[]): number =>
+      kernels.reduce((sum, kernel) => sum + this.#modules[kernel]!.length, 0);
+    const missing = sizeOf(calls.flatMap(({ kernel }) => (places.has(kernel) ? [] : [kernel])));
+    let at = missing > 0 ? sizeOf([...places.keys()]) : 0;
+    if (at + missing > MODULE_BYTES) {
+      places.clear();
+      at = 0;
+    }
+    return calls.map(({ kernel }) => {
+      let place = places.get(kernel);
+      if (!place) {
+        const code = this.#modules[kernel]!;
+        module.set(code, at);
+        place = { at, bytes: code.length };
+        places.set(kernel, place);
+        at += code.length;
+      }
+      return place;
+    });
+  }
+
+  /**
+   * Runs the kernels of a plan, which follow each other: between them the threads poll longer before they sleep. Not where
+   * threads of a library compute in between.
+   */
+  during<T>(body: () => T): T {
+    const words = this.#team?.control.words;
+    if (!words) return body();
+    Atomics.store(words, WORD.active, 1);
+    try {
+      return body();
+    } finally {
+      Atomics.store(words, WORD.active, 0);
+    }
+  }
+
+  /** Whether the threads can get these calls and the kernels' modules. */
+  #fit(calls: readonly Call[]): boolean {
+    const bytes = calls.reduce((sum, { kernel }) => sum + this.#modules[kernel]!.length, 0);
+    return bytes <= MODULE_BYTES && fits(calls);
   }
 
   /** Whether work of this size, in elements of an elementwise operation, is shared between threads. */
@@ -197,7 +249,7 @@ export class KernelPool {
     const threads = Array.from({ length: this.threads - 1 }, (_, k) =>
       start({ control, module, memory: this.memory, thread: k + 1 }),
     );
-    return { control: controlOf(control), module: new Uint8Array(module), threads };
+    return { control: controlOf(control), module: new Uint8Array(module), places: new Map(), threads };
   }
 
   close(): void {

@@ -2,12 +2,13 @@ import { sizeOf } from '../../graph/types.js';
 import type { Kernels } from '../backend.js';
 import {
   type Algorithm,
+  algorithmsFor,
   type Convolution,
-  canTile,
-  conv2d,
-  conv2dGradInput,
-  prefersTiles,
-} from '../simd/conv/conv.js';
+  type Direction,
+  usualAlgorithm,
+} from '../simd/conv/algorithm.js';
+import { conv2d, conv2dGradInput, conv2dGradWeight } from '../simd/conv/conv.js';
+import type { VectorOperation } from '../simd/operation.js';
 import type { KernelPool } from '../simd/pool.js';
 import { bytesFor, type WasmMemory } from './memory.js';
 
@@ -21,15 +22,27 @@ export interface ChoiceStore {
 /** Smaller convolutions are not timed, since that would cost more than it saves. */
 const WORTH_TRYING_MACS = 5e7;
 /** Multiply-adds of a trial: some milliseconds. */
-const TRIAL_MACS = 3e8;
+const TRIAL_MACS = 1e8;
 /** V8 compiles a kernel anew, with optimisations, while it runs for the first times. */
 const WARM_UPS = 4;
 const TRIAL_RUNS = 3;
-const ALGORITHMS: readonly Algorithm[] = ['direct', 'winograd'];
-const BUILD = { forward: conv2d, input: conv2dGradInput } as const;
+/** Builds the operation of a direction. */
+const BUILD: Readonly<
+  Record<Direction, (pool: KernelPool, shape: Convolution, algorithm: Algorithm) => VectorOperation>
+> = {
+  forward: (pool, shape, algorithm) => conv2d(pool, shape, {}, algorithm),
+  input: (pool, shape, algorithm) => conv2dGradInput(pool, shape, {}, algorithm),
+  weights: conv2dGradWeight,
+};
+/** The operands of a direction, in the order of `run`. */
+const OPERANDS = {
+  forward: ['x', 'w', 'y'],
+  input: ['y', 'w', 'x'],
+  weights: ['y', 'x', 'w'],
+} as const;
 
 /**
- * Chooses how convolutions are computed: by timing both algorithms once on this machine, where the choice can be stored;
+ * Chooses how convolutions are computed: by timing the algorithms once on this machine, where the choice can be stored;
  * elsewhere, and for small ones, by a rule.
  */
 export class Algorithms {
@@ -48,38 +61,41 @@ export class Algorithms {
     return Object.fromEntries([...this.#chosen].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /** @param direction the result, or the gradient of the input */
-  pick(direction: 'forward' | 'input', shape: Convolution): Algorithm {
-    if (!canTile(shape)) return 'direct';
+  pick(direction: Direction, shape: Convolution): Algorithm {
+    const able = algorithmsFor(shape);
+    if (able.length === 1) return able[0]!;
     const { x, w, y, padding, groups } = shape;
     const macs = (sizeOf(y) * sizeOf(w)) / y[1];
-    const key = `wasm conv2d ${direction} ${x.join('x')} ${w.join('x')} p${padding.join('x')} g${groups}`;
+    const key = `wasm tiles ${direction} ${x.join('x')} ${w.join('x')} p${padding.join('x')} g${groups}`;
     let name = this.#chosen.get(key) ?? this.store?.get(key);
     if (name === undefined && macs >= WORTH_TRYING_MACS && this.store) {
-      name = this.#faster(direction, shape, macs);
+      name = this.#fastest(direction, shape, macs, able);
       if (name !== undefined) this.store.set(key, name);
     }
-    const known = ALGORITHMS.find((one) => one === name);
+    const known = able.find((one) => one === name);
     if (known) this.#chosen.set(key, known);
-    return known ?? (prefersTiles(shape) ? 'winograd' : 'direct');
+    return known ?? usualAlgorithm(shape, direction);
   }
 
-  /** Runs both algorithms in turn on fewer images. @returns the faster one; undefined if there is no memory for it */
-  #faster(direction: 'forward' | 'input', shape: Convolution, macs: number): Algorithm | undefined {
+  /** Runs the algorithms in turn on fewer images. @returns the fastest one; undefined if there is no memory for it */
+  #fastest(
+    direction: Direction,
+    shape: Convolution,
+    macs: number,
+    able: readonly Algorithm[],
+  ): Algorithm | undefined {
     const images = Math.max(1, Math.min(shape.x[0], Math.round((shape.x[0] * TRIAL_MACS) / macs)));
     const some: Convolution = {
       ...shape,
       x: [images, shape.x[1], shape.x[2], shape.x[3]],
       y: [images, shape.y[1], shape.y[2], shape.y[3]],
     };
-    const trials = ALGORITHMS.map((name) => ({
+    const trials = able.map((name) => ({
       name,
-      operation: BUILD[direction](this.pool, some, {}, name),
+      operation: BUILD[direction](this.pool, some, name),
       best: Number.POSITIVE_INFINITY,
     }));
-    const numbers = (direction === 'forward' ? [some.x, some.w, some.y] : [some.y, some.w, some.x]).map(
-      sizeOf,
-    );
+    const numbers = OPERANDS[direction].map((operand) => sizeOf(some[operand]));
     const scratch = Math.max(...trials.map(({ operation }) => operation.scratchBytes));
     const offsets: number[] = [];
     try {

@@ -23,6 +23,9 @@ export class WasmBuilder extends PlanBuilder<Value, Work> {
   /** The storages, by slot. */
   readonly slots: readonly Region[];
   readonly vectors: VectorSteps<Value, Work>;
+  /** Memory for values that are computed from storages, and kept until these change. */
+  readonly kept: Region[] = [];
+  readonly #written: ReadonlySet<number>;
 
   constructor(
     graph: Graph,
@@ -32,6 +35,7 @@ export class WasmBuilder extends PlanBuilder<Value, Work> {
   ) {
     super(graph, () => false);
     this.vectors = new VectorSteps(this, pool, (bind) => ({ bind }));
+    this.#written = new Set(graph.updates.map(({ slot }) => slot));
     this.slots = graph.storages.map((node, slot) => ({
       bytes: this.bytesOf(node),
       slot,
@@ -115,6 +119,14 @@ export class WasmBuilder extends PlanBuilder<Value, Work> {
         this.onlyReaders(input, nodes),
     );
     return over === undefined ? this.newRegion(root) : this.regionOf(over);
+  }
+
+  /** Memory that keeps what is computed from a storage; undefined if the plan writes it, or if it is no storage. */
+  packed({ slot }: Region, bytes: number): Region | undefined {
+    if (slot === undefined || this.#written.has(slot)) return undefined;
+    const region: Region = { bytes, packs: slot, first: 0, last: 0, offset: 0 };
+    this.kept.push(region);
+    return region;
   }
 
   /** Memory for a node's result that does not overlap the inputs, since its kernel writes while it still reads them. */

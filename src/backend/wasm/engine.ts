@@ -25,6 +25,8 @@ export class WasmEngine implements Engine, Host {
   readonly pool: KernelPool;
   readonly algorithms: Algorithms;
   readonly #storages = new Map<number, Stored>();
+  /** Counter of changes of all storages, so that versions are unique. */
+  #changes = 0;
   #arena: { readonly offset: number; readonly bytes: number } | undefined;
 
   /**
@@ -69,11 +71,11 @@ export class WasmEngine implements Engine, Host {
     const before = this.#storages.get(id);
     const { shape, dtype } = spec;
     if (before && before.spec.dtype === dtype && sizeOf(before.spec.shape) === data.length)
-      this.#storages.set(id, { spec: { shape, dtype }, offset: before.offset });
+      this.#storages.set(id, { spec: { shape, dtype }, offset: before.offset, version: ++this.#changes });
     else {
       this.free(id);
-      const offset = this.#allocate(data.byteLength, 'weights and optimizer state');
-      this.#storages.set(id, { spec: { shape, dtype }, offset });
+      const offset = this.allocate(data.byteLength, 'weights and optimizer state');
+      this.#storages.set(id, { spec: { shape, dtype }, offset, version: ++this.#changes });
     }
     this.#values(id).set(data as never);
   }
@@ -99,6 +101,10 @@ export class WasmEngine implements Engine, Host {
     throw new DeviceError({ what: `The wasm device holds no storage ${id}`, next: 'write it first' });
   }
 
+  changed(id: number): void {
+    this.stored(id).version = ++this.#changes;
+  }
+
   #values(id: number): TypedArray {
     const { spec, offset } = this.stored(id);
     return this.memory.array(spec.dtype, offset, sizeOf(spec.shape));
@@ -109,11 +115,11 @@ export class WasmEngine implements Engine, Host {
     if (this.#arena && this.#arena.bytes >= bytes) return this.#arena.offset;
     if (this.#arena) this.memory.free(this.#arena.offset);
     this.#arena = undefined;
-    this.#arena = { offset: this.#allocate(bytes, 'intermediate values'), bytes };
+    this.#arena = { offset: this.allocate(bytes, 'intermediate values'), bytes };
     return this.#arena.offset;
   }
 
-  #allocate(bytes: number, what: string): number {
+  allocate(bytes: number, what: string): number {
     const offset = this.memory.allocate(bytes);
     if (offset !== undefined) return offset;
     const gib = (n: number): string => `${(n / 1024 ** 3).toFixed(2)} GiB`;

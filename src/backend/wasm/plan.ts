@@ -12,11 +12,14 @@ import type { Algorithms } from './algorithms.js';
 import { type Value, WasmBuilder } from './builder.js';
 import { lower } from './lower/index.js';
 import type { WasmMemory } from './memory.js';
+import { splitNormsAfterConvolutions } from './rewrite.js';
 
 /** A value that outlives runs, and its address. */
 export interface Stored {
   readonly spec: Spec;
   readonly offset: number;
+  /** Unique number of the content. */
+  version: number;
 }
 
 /** The part of the engine that a plan uses. */
@@ -27,6 +30,10 @@ export interface Host {
   stored(id: number): Stored;
   /** Address of the memory for intermediate values. */
   arena(bytes: number): number;
+  /** Notes that a storage has new values. */
+  changed(id: number): void;
+  /** The address of new memory. @throws DeviceError if there is not enough */
+  allocate(bytes: number, what: string): number;
 }
 
 /** A graph compiled to steps on the engine's memory. */
@@ -36,6 +43,9 @@ export class WasmPlan implements Plan {
   readonly #assembly: Assembly<Value>;
   readonly #execution: Execution;
   readonly #stats: PlanStats;
+  /** Addresses of what is kept from storages. */
+  readonly #kept = new Map<Region, number>();
+  readonly #written: readonly number[];
   /** What the steps are bound to: the memory's buffer, and the addresses of the arena and the storages. */
   #boundTo: readonly unknown[] = [];
 
@@ -44,11 +54,12 @@ export class WasmPlan implements Plan {
     written: Graph,
   ) {
     const started = performance.now();
-    const graph = joinCopies(joinParts(poolFirst(written, () => false)));
+    const graph = splitNormsAfterConvolutions(joinCopies(joinParts(poolFirst(written, () => false))));
     const b = new WasmBuilder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
     this.#execution = new Execution(graph);
+    this.#written = [...new Set(graph.updates.map(({ slot }) => slot))];
     for (const i of graph.feeds) b.define(i, b.newRegion(i));
     graph.storages.forEach((i, slot) => {
       b.define(i, b.slots[slot]!);
@@ -70,10 +81,11 @@ export class WasmPlan implements Plan {
       },
     );
     this.#stats = {
-      primitives: b.steps.filter(({ kernel }) => kernel !== 'typescript').length,
+      primitives: b.steps.filter(({ kernel, packs }) => kernel !== 'typescript' && packs === undefined)
+        .length,
       reorders: 0,
       arenaBytes: this.#assembly.arenaBytes,
-      packedBytes: 0,
+      packedBytes: b.kept.reduce((sum, { bytes }) => sum + bytes, 0),
       scripted: b.steps.filter(({ kernel }) => kernel === 'typescript').map(({ op }) => op),
       compileSeconds: (performance.now() - started) / 1000,
     };
@@ -85,12 +97,21 @@ export class WasmPlan implements Plan {
 
   run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[] {
     this.#bind(storages);
-    return this.#execution.run(feeds);
+    const results = this.host.pool.during(() => this.#execution.run(feeds, this.#versions(storages)));
+    for (const slot of this.#written) this.host.changed(storages[slot]!);
+    return results;
   }
 
   profile(feeds: readonly TypedArray[], storages: readonly number[]): ProfileRow[] {
     this.#bind(storages);
-    return this.#execution.profile(feeds);
+    const rows = this.#execution.profile(feeds, this.#versions(storages));
+    for (const slot of this.#written) this.host.changed(storages[slot]!);
+    return rows;
+  }
+
+  /** Numbers of the storages' contents, if something is kept of them. */
+  #versions(storages: readonly number[]): number[] {
+    return this.#kept.size === 0 ? [] : storages.map((id) => this.host.stored(id).version);
   }
 
   /** Binds the steps to addresses; cheap if nothing has moved. */
@@ -103,11 +124,18 @@ export class WasmPlan implements Plan {
       checkStorage(id, graph.nodes[graph.storages[slot]!]!, spec);
       return offset;
     });
+    // Before all else, since memory that grows moves its views.
+    for (const region of this.#builder.kept)
+      if (!this.#kept.has(region))
+        this.#kept.set(region, this.host.allocate(region.bytes, 'prepared weights'));
     const arena = this.host.arena(this.#assembly.arenaBytes);
     const to = [memory.memory.buffer, arena, ...offsets];
     if (this.#execution.bound && to.every((one, i) => one === this.#boundTo[i])) return;
     this.#boundTo = to;
-    const at = ({ slot, offset }: Region): number => (slot === undefined ? arena + offset : offsets[slot]!);
+    const at = (region: Region): number => {
+      if (region.slot !== undefined) return offsets[region.slot]!;
+      return region.packs === undefined ? arena + region.offset : this.#kept.get(region)!;
+    };
     const arrayOf = (i: number, { region }: Value): TypedArray => {
       const { dtype, shape } = graph.nodes[i]!;
       return memory.array(dtype, at(region), sizeOf(shape));
@@ -123,5 +151,7 @@ export class WasmPlan implements Plan {
 
   dispose(): void {
     this.#execution.bind(undefined);
+    for (const offset of this.#kept.values()) this.host.memory.free(offset);
+    this.#kept.clear();
   }
 }

@@ -39,7 +39,7 @@ async function run(
 
 /** 5.9e7 multiply-adds: enough to be timed. */
 const LARGE = { size: 160 };
-const KEY = 'wasm conv2d forward 1x16x160x160 16x16x3x3 p1x1 g1';
+const KEY = 'wasm tiles forward 1x16x160x160 16x16x3x3 p1x1 g1';
 
 describe('the choice between algorithms of convolutions', () => {
   it('is timed once for large ones, and stored', async () => {

@@ -46,7 +46,7 @@ export function emitOperation(
     writes: false,
     script: (at) => {
       const [own, ...addresses] = [scratch, ...regions].map((region) => arena.offsetOf(at(region)));
-      return () => operation.run(addresses, own);
+      return operation.bind(addresses, own);
     },
   });
   b.define(i, out);

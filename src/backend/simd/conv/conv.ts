@@ -4,33 +4,18 @@ import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import { type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
+import { type Algorithm, type Convolution, schemeOf } from './algorithm.js';
+import { addChunks, chunksOf } from './chunks.js';
 import { convolve, joined } from './convolve.js';
 import { type Grid, positionOffsets, stripOf, type Tap, tapOffsets } from './grid.js';
 import type { GridJobs } from './grid-jobs.js';
 import { isOfPlanes, planeGradient } from './planes.js';
 import { sourceArguments } from './strip.js';
-import {
-  ADD_ARGS,
-  encodeAdd,
-  encodeWeightGradient,
-  WEIGHT_GRADIENT_ARGS,
-  weightGradientBytes,
-} from './weight-gradient.js';
-import { convolveTiles, MOST_PLANES } from './winograd.js';
+import { encodeWeightGradient, WEIGHT_GRADIENT_ARGS, weightGradientBytes } from './weight-gradient.js';
+import { convolveTiles } from './winograd.js';
+import { tileGradient } from './winograd-gradient.js';
 
-type Pair = readonly [number, number];
-type Quad = readonly [number, number, number, number];
-
-/** A convolution of images [N, C, H, W] with weights [out, C / groups, kH, kW] into [N, out, H', W']; all row-major. */
-export interface Convolution {
-  readonly x: Quad;
-  readonly w: Quad;
-  readonly y: Quad;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
-  readonly groups: number;
-}
+export type { Convolution } from './algorithm.js';
 
 const tapsOf = ({ w, padding, dilation }: Convolution): Tap[] =>
   Array.from({ length: w[2] * w[3] }, (_, index) => ({
@@ -39,32 +24,13 @@ const tapsOf = ({ w, padding, dilation }: Convolution): Tap[] =>
     index,
   }));
 
-/**
- * How a convolution is computed: as a matrix product whose operand is packed from the images, or with Winograd's tiles,
- * which take fewer products.
- */
-export type Algorithm = 'direct' | 'winograd';
-
-/** Whether Winograd's tiles can compute it: 3 × 3, without strides and dilation. */
-export const canTile = ({ x, w, y, stride, dilation, groups }: Convolution): boolean =>
-  w[2] === 3 &&
-  w[3] === 3 &&
-  [...stride, ...dilation].every((one) => one === 1) &&
-  Math.min(w[1], y[1] / groups) > 1 &&
-  Math.max(w[1], y[1] / groups) <= MOST_PLANES &&
-  Math.min(x[2], x[3], y[2], y[3]) > 1;
-
-/**
- * Whether tiles are usually faster, if they are possible: with few planes the transforms of inputs and results cost more
- * than the tiles save, with few results that of the weights.
- */
-export const prefersTiles = ({ w, y, groups }: Convolution): boolean =>
-  Math.min(w[1], y[1] / groups) >= FEWEST_PLANES && y[0] * y[2] * y[3] >= FEWEST_RESULTS;
-const FEWEST_PLANES = 16;
-const FEWEST_RESULTS = 1024;
-
-const partsOf = (algorithm: Algorithm): typeof convolve =>
-  algorithm === 'winograd' ? convolveTiles : convolve;
+/** Makes the jobs of a convolution over a grid. */
+function partsOf(shape: Convolution, algorithm: Algorithm): typeof convolve {
+  const scheme = algorithm === 'winograd' && schemeOf(shape);
+  if (!scheme) return convolve;
+  return (pool, grid, weights, target, epilogue) =>
+    convolveTiles(pool, scheme, grid, weights, target, epilogue);
+}
 
 const forwardGrid = (shape: Convolution): Grid => ({
   images: shape.x[0],
@@ -80,10 +46,10 @@ const forwardGrid = (shape: Convolution): Grid => ({
 });
 
 /**
- * y = x ∗ w (+ bias), then a formula. Operands of `run`: x, w, y, and the bias if there is one.
+ * y = x ∗ w, then the epilogue. Operands of `run`: x, w, y, and what the epilogue reads.
  *
- * @param epilogue bias and activation; the bias has one number for each output channel: 'row'
- * @param algorithm 'winograd' only for what `canTile`
+ * @param epilogue its rows are the output channels
+ * @param algorithm one that cannot compute it is replaced by 'direct'
  */
 export function conv2d(
   pool: KernelPool,
@@ -94,7 +60,7 @@ export function conv2d(
   const [, out, height, width] = shape.y;
   const k = shape.w[1] * shape.w[2] * shape.w[3];
   const count = out / shape.groups;
-  const part = partsOf(algorithm)(
+  const part = partsOf(shape, algorithm)(
     pool,
     forwardGrid(shape),
     { count, stepI: k, group: count * k },
@@ -145,7 +111,7 @@ export function conv2dGradInput(
       const offsets = Array.from({ length: outPerGroup }, (_, plane) =>
         taps.map(({ index }) => plane * perGroup * area + index),
       ).flat();
-      const part = partsOf(algorithm)(
+      const part = partsOf(shape, algorithm)(
         pool,
         grid,
         { count: perGroup, stepI: area, offsets, group: outPerGroup * perGroup * area },
@@ -167,18 +133,16 @@ export function conv2dGradInput(
 const STEPS = 192;
 const ROWS = 192;
 const BLOCK = 320;
-/**
- * With fewer tiles than this the batch is divided too. The number of threads plays no part, so that sums do not depend
- * on it.
- */
-const TILES = 16;
-/** Maximum number of multiplications in a piece, unless a single image needs more: about a tenth of a second. */
-const MOST_PRODUCTS = 2 ** 31;
-
 /** The gradient with respect to w. Operands of `run`: the gradient of y, x, the gradient of w. */
-export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOperation {
+export function conv2dGradWeight(
+  pool: KernelPool,
+  shape: Convolution,
+  algorithm: Algorithm = 'direct',
+): VectorOperation {
   const grid = forwardGrid(shape);
   if (isOfPlanes(grid, shape.y[1] / shape.groups)) return planeGradient(pool, grid);
+  const scheme = algorithm === 'winograd' && schemeOf(shape);
+  if (scheme) return tileGradient(pool, scheme, grid, shape.y[1] / shape.groups);
   const tile = tileOfMachine();
   const { images, groups, planes, rows, columns } = grid;
   const m = shape.y[1] / groups;
@@ -198,14 +162,7 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const rowTiles = Math.ceil(m / tileRows);
   const tiles = groups * stepTiles * rowTiles;
   const perImage = Math.min(m, ROWS) * Math.min(k, STEPS) * positions;
-  const chunkImages = Math.max(
-    1,
-    Math.min(
-      Math.ceil(images / Math.max(1, Math.ceil(TILES / tiles))),
-      Math.floor(MOST_PRODUCTS / Math.max(1, perImage)),
-    ),
-  );
-  const chunks = Math.max(1, Math.ceil(images / chunkImages));
+  const chunks = chunksOf({ images, blocks: tiles, products: perImage, numbers });
   const elements = (images * groups * m * k * positions) / PRODUCTS_PER_ELEMENT;
   const threads = pool.divides(elements) ? pool.threads : 1;
   const own = roundUp(
@@ -222,21 +179,20 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
   const positionTable = positionOffsets(grid, strip, stripRows);
   const positionsAt = roundUp(4 * tapTable.length, 64);
   const sumsAt = roundUp(positionsAt + 4 * positionTable.length, 64);
-  const chunkBytes = 4 * roundUp(numbers, 4);
-  const ownAt = roundUp(sumsAt + (chunks > 1 ? chunks * chunkBytes : 0), 64);
+  const ownAt = roundUp(sumsAt + chunks.bytes, 64);
   const padded = strip.padded;
   const jobs: Job[] = [
     {
       kernel: pool.compile({ weightGradient: tile, padded }, (pages) =>
         encodeWeightGradient(tile, padded, pages),
       ),
-      total: tiles * chunks,
+      total: tiles * chunks.count,
       piece: 1,
       elements,
       args: (operands, scratch) =>
         ordered(WEIGHT_GRADIENT_ARGS, {
           gradient: operands[0]!,
-          target: chunks > 1 ? scratch + sumsAt : operands[2]!,
+          target: chunks.count > 1 ? scratch + sumsAt : operands[2]!,
           taps: scratch,
           positions: scratch + positionsAt,
           own: scratch + ownAt,
@@ -245,8 +201,8 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
           rowTiles,
           groups,
           images,
-          chunkImages,
-          chunkBytes,
+          chunkImages: chunks.images,
+          chunkBytes: chunks.each,
           together,
           m,
           tileRows,
@@ -262,22 +218,8 @@ export function conv2dGradWeight(pool: KernelPool, shape: Convolution): VectorOp
           stripRows,
         }),
     },
+    ...addChunks(pool, chunks, sumsAt),
   ];
-  if (chunks > 1)
-    jobs.push({
-      kernel: pool.compile({ add: 'chunks' }, encodeAdd),
-      total: Math.ceil(numbers / 4),
-      piece: Math.ceil(4096 / chunks),
-      elements: numbers * chunks,
-      args: (operands, scratch) =>
-        ordered(ADD_ARGS, {
-          source: scratch + sumsAt,
-          target: operands[2]!,
-          chunks,
-          chunkBytes,
-          count: numbers,
-        }),
-    });
   return new VectorOperation(pool, ownAt + threads * own, jobs, [
     { at: 0, values: Int32Array.from(tapTable) },
     { at: positionsAt, values: Int32Array.from(positionTable) },

@@ -1,11 +1,11 @@
-import type { Epilogue } from '../gemm/epilogue.js';
+import { type Epilogue, extraArguments } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
-import { type Table, VectorOperation } from '../operation.js';
+import { type Job, type Table, VectorOperation } from '../operation.js';
 import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
 import { type Grid, panelTable, positionOffsets, stripOf, tapOffsets } from './grid.js';
-import type { GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
+import type { GridJob, GridJobs, ResultLayout, WeightLayout } from './grid-jobs.js';
 import { CONVOLUTION_ARGS, encodeConvolution, ownBytes, type Variant } from './kernel.js';
 import { convolvePlanes, isOfPlanes } from './planes.js';
 import { sourceArguments } from './strip.js';
@@ -25,22 +25,35 @@ export function joined(pool: KernelPool, parts: readonly GridJobs[]): VectorOper
     starts.push(tableBytes);
     tableBytes += part.tableBytes;
   }
+  const preparedBytes = Math.max(0, ...parts.map((part) => part.preparedBytes));
+  // The weights of a single part may be prepared ahead; several parts prepare theirs in turn in the same memory.
+  const [first, ...others] = parts;
+  const prepare = others.length === 0 && first?.isPlain ? first.prepare : undefined;
+  const workAt = tableBytes + (prepare ? 0 : preparedBytes);
+  const bound = (part: number, { args, ...job }: GridJob): Job => ({
+    ...job,
+    args: (operands, scratch, prepared) =>
+      args(operands, {
+        tables: scratch + starts[part]!,
+        prepared: prepare ? prepared : scratch + tableBytes,
+        work: scratch + workAt,
+      }),
+  });
   return new VectorOperation(
     pool,
-    tableBytes + Math.max(0, ...parts.map(({ workBytes }) => workBytes)),
-    parts.flatMap(({ jobs }, i) =>
-      jobs.map((job) => ({
-        ...job,
-        args: (operands, scratch) => job.args(operands, scratch + starts[i]!, scratch + tableBytes),
-      })),
+    roundUp(workAt + Math.max(0, ...parts.map(({ workBytes }) => workBytes)), CACHE_LINE),
+    parts.flatMap((part, i) =>
+      [...(prepare || !part.prepare ? [] : [part.prepare]), ...part.jobs].map((job) => bound(i, job)),
     ),
     parts.flatMap(({ tables }, i) => tables.map(({ at, values }) => ({ at: at + starts[i]!, values }))),
+    undefined,
+    prepare && { operand: 1, bytes: preparedBytes, job: bound(0, prepare) },
   );
 }
 
 /**
  * For each position of a grid, the sum of weight times input over channels and taps. Operands: source, weights, target,
- * bias.
+ * and what the epilogue reads.
  */
 export function convolve(
   pool: KernelPool,
@@ -101,22 +114,21 @@ export function convolve(
         ),
       )
     : 0;
-  const ownAt = roundUp(4 * groups * mUp * k, CACHE_LINE);
   const rowTiles = Math.ceil(m / tileRows);
   const adjacent = offsets === undefined;
 
-  const pack: GridJobs['jobs'][number] = {
+  const prepare: GridJob = {
     kernel: pool.compile({ weights: tile.rows, adjacent }, (pages) =>
       encodeWeights(tile.rows, adjacent, pages),
     ),
     total: groups * (mUp / tile.rows),
     piece: Math.ceil(8192 / (tile.rows * Math.max(1, k))),
     elements: groups * mUp * k,
-    args: (at, base, work) =>
+    args: (at, { tables, prepared }) =>
       ordered(WEIGHT_ARGS, {
         source: at[1]!,
-        target: work,
-        offsets: base + (offsets ?? 0),
+        target: prepared,
+        offsets: tables + (offsets ?? 0),
         stepI: 4 * weights.stepI,
         count: m,
         k,
@@ -124,21 +136,21 @@ export function convolve(
         group: 4 * weights.group,
       }),
   };
-  const multiply: GridJobs['jobs'][number] = {
+  const multiply: GridJob = {
     kernel: pool.compile({ convolution: variant }, (pages) => encodeConvolution(variant, pages)),
     total: images * groups * strips() * rowTiles,
     piece: Math.max(1, Math.floor(2 ** 17 / (tileRows * Math.max(1, k) * stripRows * grid.columns))),
     elements,
-    args: (at, base, work) =>
+    args: (at, { tables: base, prepared, work }) =>
       ordered(CONVOLUTION_ARGS, {
-        weights: work,
+        weights: prepared,
         target: at[2]! + 4 * target.offset,
-        bias: at[3] ?? 0,
+        ...extraArguments(epilogue, at),
         taps: base + tapTable,
         panels: base + panels,
         lastPanels: base + lastPanels,
         places: base + places,
-        own: work + ownAt,
+        own: work,
         ownBytes: own,
         groups,
         strips: strips(),
@@ -158,5 +170,13 @@ export function convolve(
         targetRow: 4 * target.row,
       }),
   };
-  return { jobs: [pack, multiply], tables, tableBytes: used, workBytes: ownAt + threads * own };
+  return {
+    prepare,
+    isPlain: adjacent,
+    preparedBytes: roundUp(4 * groups * mUp * k, CACHE_LINE),
+    jobs: [multiply],
+    tables,
+    tableBytes: used,
+    workBytes: threads * own,
+  };
 }

@@ -22,13 +22,29 @@ export interface ResultLayout {
   readonly column: number;
 }
 
+/** Where a grid's jobs find their memory. */
+export interface Places {
+  readonly tables: number;
+  /** The weights as `prepare` leaves them. */
+  readonly prepared: number;
+  readonly work: number;
+}
+
+/** A job over a grid. */
+export type GridJob = Omit<Job, 'args'> & {
+  readonly args: (operands: readonly number[], places: Places) => readonly number[];
+};
+
 /**
  * The jobs of one convolution over a grid. Offsets of its tables are relative to the start of its memory for tables.
  */
 export interface GridJobs {
-  readonly jobs: readonly (Omit<Job, 'args'> & {
-    readonly args: (operands: readonly number[], tables: number, work: number) => readonly number[];
-  })[];
+  /** Packs or transforms the weights; absent if the other jobs read them where they are. */
+  readonly prepare?: GridJob;
+  /** Whether `prepare` needs no tables. */
+  readonly isPlain?: boolean;
+  readonly preparedBytes: number;
+  readonly jobs: readonly GridJob[];
   readonly tables: readonly Table[];
   readonly tableBytes: number;
   readonly workBytes: number;

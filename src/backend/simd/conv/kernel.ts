@@ -1,5 +1,5 @@
 import { add, bitsOf, div, less, min, mul, rem, sub } from '../../../webassembly/terms.js';
-import { type Epilogue, finish, isEmpty } from '../gemm/epilogue.js';
+import { type Epilogue, EXTRA_ARGS, extrasAt, finish, isEmpty } from '../gemm/epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
 import { KernelModule } from '../kernel-module.js';
 import { panelWords } from './grid.js';
@@ -21,7 +21,7 @@ export const CONVOLUTION_ARGS = [
   ...SOURCE_ARGS,
   'weights',
   'target',
-  'bias',
+  ...EXTRA_ARGS,
   'taps',
   /** Number of panels of a whole strip, and of the last strip. */
   'panels',
@@ -130,7 +130,8 @@ export function encodeConvolution(variant: Variant, pages: number): Uint8Array<A
           },
           less(start, p.k),
         );
-        if (complete) routine.call(complete, c, stepC, m, columns, add(p.bias, mul(plane, 4)));
+        const extras = extrasAt(epilogue, p, { row: plane, column: 0 });
+        if (complete) routine.call(complete, c, stepC, m, columns, ...extras);
         if (spread)
           routine.call(spread, c, stepC, m, columns, to, p.targetPlane, add(p.places, mul(first, 4)));
       });

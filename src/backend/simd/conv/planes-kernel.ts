@@ -13,10 +13,9 @@ import {
   type Variable,
 } from '../../../webassembly/terms.js';
 import { zeroElements } from '../copy/elements.js';
-import type { Epilogue } from '../gemm/epilogue.js';
+import { completion, type Epilogue, EXTRA_ARGS, extrasAt } from '../gemm/epilogue.js';
 import { multiplyAdd } from '../gemm/micro.js';
 import { KernelModule } from '../kernel-module.js';
-import { render } from '../render.js';
 import { EVEN_THEN_ODD } from './patches.js';
 import { SOURCE_ARGS, stripReader } from './strip.js';
 
@@ -119,7 +118,7 @@ export const PLANE_ARGS = [
   'weights',
   'weightGroup',
   'target',
-  'bias',
+  ...EXTRA_ARGS,
   'own',
   'ownBytes',
   'groups',
@@ -140,7 +139,7 @@ export const PLANE_ARGS = [
 export function encodePlanes(
   variant: PlaneVariant,
   targetColumn: number,
-  { bias, activation }: Epilogue,
+  epilogue: Epilogue,
   pages: number,
 ): Uint8Array<ArrayBuffer> {
   const { taps, stepColumn, fused } = variant;
@@ -159,7 +158,12 @@ export function encodePlanes(
       const base = read(routine, p, memory, { image, group, row: firstRow, rows });
       const from = routine.let(add(p.weights, mul(group, p.weightGroup)));
       const weights = taps.map(({ weight }) => routine.load(from, 4 * weight, V.load32Splat));
-      const added = bias && routine.load(add(p.bias, mul(group, 4)), 0, V.load32Splat);
+      const { startRow, apply } = completion(
+        routine,
+        epilogue,
+        extrasAt(epilogue, p, { row: group, column: 0 }),
+      );
+      startRow(0);
       const to = routine.let(
         add(p.target, mul(image, p.targetImage), mul(group, p.targetPlane), mul(firstRow, p.targetRow)),
       );
@@ -173,9 +177,10 @@ export function encodePlanes(
             if (t === 0) code.get(value).get(weights[t]!).v(V.f32Mul).set(sum);
             else multiplyAdd(code, fused, sum, value, weights[t]!);
           });
-          if (added !== undefined) code.get(sum).get(added).v(V.f32Add).set(sum);
-          const result = activation ? render(code, activation, [sum]) : sum;
           const place = routine.let(add(to, mul(column, 4 * targetColumn)));
+          const result = apply(sum, place, 0, (address) =>
+            routine.load(address, 0, lanes === 4 ? V.load : V.load32Splat),
+          );
           if (lanes === 4 && targetColumn === 1) routine.save(place, result);
           else
             for (let lane = 0; lane < lanes; lane++)

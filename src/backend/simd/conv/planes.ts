@@ -1,4 +1,4 @@
-import type { Epilogue } from '../gemm/epilogue.js';
+import { type Epilogue, extraArguments } from '../gemm/epilogue.js';
 import { roundUp } from '../gemm/kernel.js';
 import { tileOfMachine } from '../gemm/tile.js';
 import { ordered } from '../kernel-module.js';
@@ -89,13 +89,13 @@ export function convolvePlanes(
         total: images * groups * strips,
         piece: Math.max(1, Math.floor(2 ** 17 / Math.max(1, variant.taps.length * stripRows * columns))),
         elements,
-        args: (at, _, work) =>
+        args: (at, { work }) =>
           ordered(PLANE_ARGS, {
             ...readArguments(grid, strip, at[0]!),
             weights: at[1]!,
             weightGroup: 4 * weights.group,
             target: at[2]! + 4 * target.offset,
-            bias: at[3] ?? 0,
+            ...extraArguments(epilogue, at),
             own: work,
             ownBytes: own,
             groups,
@@ -109,6 +109,7 @@ export function convolvePlanes(
           }),
       },
     ],
+    preparedBytes: 0,
     tables: [],
     tableBytes: 0,
     workBytes: threads * own,

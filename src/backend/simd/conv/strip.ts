@@ -31,7 +31,7 @@ export const SOURCE_ARGS = [
   'inside',
   'stripPlane',
 ] as const;
-type SourceArgument = (typeof SOURCE_ARGS)[number];
+export type SourceArgument = (typeof SOURCE_ARGS)[number];
 
 /** @param source address of the images */
 export function sourceArguments(grid: Grid, strip: Strip, source: number): Record<SourceArgument, number> {

@@ -1,130 +1,51 @@
 import { V } from '../../../webassembly/instructions.js';
-import { add, bitsOf, div, less, min, mul, type Routine, rem, sub } from '../../../webassembly/terms.js';
-import type { Epilogue } from '../gemm/epilogue.js';
+import {
+  add,
+  bitsOf,
+  both,
+  div,
+  type Int,
+  less,
+  min,
+  mul,
+  type Routine,
+  rem,
+  sub,
+  type Variable,
+} from '../../../webassembly/terms.js';
+import { completion, type Epilogue, EXTRA_ARGS, extraCount, extrasAt } from '../gemm/epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from '../gemm/micro.js';
+import { interleave, transpose } from '../gemm/transpose.js';
 import { KernelModule } from '../kernel-module.js';
-import { render } from '../render.js';
 import { EVEN } from './patches.js';
 import { SOURCE_ARGS, stripReader } from './strip.js';
+import { inputTransform, type Line, PLACES, resultTransform, type Scheme, SIDE } from './winograd-scheme.js';
 
 /*
- * Winograd's minimal filtering F(2 × 2, 3 × 3) (Lavin and Gray 2015, arXiv:1509.09308, section 4.1): a tile of 2 × 2
- * results is Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A for the 4 × 4 numbers d that it reads, with 16 products instead of 36. Summed over
- * planes, the products at each of the 16 places are one matrix product. Four neighbouring tiles are one vector.
+ * Summed over planes, the products at each place of a transformed tile are one matrix product. Four neighbouring tiles
+ * are one vector, in one row of tiles or in several.
  */
 
-/** Places of a transformed tile. */
-export const PLACES = 16;
 /** Tiles of a panel of the right operand, which is the tile of the matrix product. */
-const PANEL = 8;
+export const PANEL = 8;
+const VECTOR = 16;
+/** Memory for the lines of a block between its two transforms. */
+export const LINE_BYTES = VECTOR * PLACES;
+
 const ODD = EVEN.map((byte) => byte + 4);
-/** The first, or the last, two numbers of two vectors in turn. */
-const [LOW, HIGH] = [
-  [0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23],
-  [8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31],
-];
-
-type Combine = (a: number, b: number) => number;
-
-/** Emits sums and differences of vectors into new variables. */
-function arithmetic({ code }: Routine): { plus: Combine; minus: Combine } {
-  const emit =
-    (instruction: number): Combine =>
-    (a, b) => {
-      const result = code.vector();
-      code.get(a).get(b).v(instruction).set(result);
-      return result;
-    };
-  return { plus: emit(V.f32Add), minus: emit(V.f32Sub) };
-}
-
-type Line = readonly [number, number, number, number];
-const columnsOf = (rows: readonly Line[]): number[][] => [0, 1, 2, 3].map((j) => rows.map((row) => row[j]!));
-
-/** Bᵀ · d for one column of d. */
-const inputLine = ({ plus, minus }: ReturnType<typeof arithmetic>, [a, b, c, d]: readonly number[]): Line => [
-  minus(a!, c!),
-  plus(b!, c!),
-  minus(c!, b!),
-  minus(b!, d!),
-];
-
-/** Aᵀ · m for one column of m. */
-const resultLine = (
-  { plus, minus }: ReturnType<typeof arithmetic>,
-  [a, b, c, d]: readonly number[],
-): [number, number] => [plus(plus(a!, b!), c!), minus(minus(b!, c!), d!)];
-
-/** Arguments of the kernel that transforms and packs weights; `groupBytes` is the size of a group's packed weights. */
-export const WINOGRAD_WEIGHT_ARGS = [
-  'source',
-  'target',
-  'group',
-  'stepI',
-  'planeStep',
-  'planes',
-  'count',
-  'placeBytes',
-] as const;
-
-/**
- * A kernel whose pieces are the output channels of all groups: G g Gᵀ, packed into panels of `width` channels for each of
- * the 16 places.
- *
- * @param taps offsets in bytes of the nine weights of a plane, row by row
- */
-export function encodeWinogradWeights(
-  width: number,
-  taps: readonly number[],
-  pages: number,
-): Uint8Array<ArrayBuffer> {
-  const module = new KernelModule();
-  module.run(WINOGRAD_WEIGHT_ARGS, (routine, p) => {
-    const { code } = routine;
-    const { plus, minus } = arithmetic(routine);
-    const half = (value: number): number => {
-      const result = code.vector();
-      code.get(value).f32(0.5).v(V.f32Mul).set(result);
-      return result;
-    };
-    /** G · g for one column of g. */
-    const line = ([a, b, c]: readonly number[]): Line => {
-      const sides = plus(a!, c!);
-      return [a!, half(plus(sides, b!)), half(minus(sides, b!)), c!];
-    };
-    routine.for(p.from, p.to, 1, (piece) => {
-      const group = routine.let(div(piece, p.count));
-      const channel = routine.let(rem(piece, p.count));
-      const from = routine.let(add(p.source, mul(group, p.group), mul(channel, p.stepI)));
-      const to = routine.let(
-        add(
-          p.target,
-          mul(group, mul(p.placeBytes, PLACES)),
-          mul(mul(div(channel, width), p.planes), 4 * width),
-          mul(rem(channel, width), 4),
-        ),
-      );
-      routine.for(0, p.planes, 1, () => {
-        const weights = taps.map((tap) => routine.load(from, tap, V.load32Splat));
-        const columns = [0, 1, 2].map((j) => line([weights[j]!, weights[3 + j]!, weights[6 + j]!]));
-        const rows = [0, 1, 2, 3].map((i) => line(columns.map((column) => column[i]!)));
-        const place = routine.let(to);
-        for (const value of rows.flat()) {
-          routine.saveLane(place, value);
-          routine.step(place, p.placeBytes);
-        }
-        routine.step(from, p.planeStep);
-        routine.step(to, 4 * width);
-      });
-    });
-  });
-  return module.encodeFor(pages);
-}
+const lanes = (...numbers: readonly number[]): number[] =>
+  numbers.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+/** The last three numbers of a vector, then the first or the second number of another. */
+const [NEXT_FIRST, NEXT_SECOND] = [lanes(1, 2, 3, 4), lanes(1, 2, 3, 5)];
+const [FIRST_HALVES, SECOND_HALVES] = [lanes(0, 1, 4, 5), lanes(2, 3, 6, 7)];
 
 /** Variants of the kernel. */
 export interface WinogradVariant {
   readonly tile: Tile;
+  readonly scheme: Scheme;
   readonly padded: boolean;
+  /** Tiles of a vector that lie side by side; the others are in the rows of tiles below. */
+  readonly across: 1 | 2 | 4;
   readonly epilogue: Epilogue;
 }
 
@@ -132,17 +53,23 @@ export interface WinogradVariant {
 export const WINOGRAD_ARGS = [
   ...SOURCE_ARGS,
   'weights',
-  'placeBytes',
+  /** From one place to the next: of the weights, of the transformed inputs, and of the products. */
+  'weightBytes',
+  'inputBytes',
+  'resultBytes',
   'target',
-  'bias',
+  ...EXTRA_ARGS,
   'own',
   'ownBytes',
   'groups',
+  'images',
+  /** Images of a piece. */
+  'together',
   'strips',
   /** Rows of tiles: of the image, and of a strip. */
   'tileRows',
   'stripRows',
-  /** Tiles of a row, a multiple of four, and the most tiles of a strip, a multiple of a panel. */
+  /** Tiles of a row, and the most tiles of a piece: a multiple of a panel. */
   'tileColumns',
   'most',
   'm',
@@ -156,146 +83,222 @@ export const WINOGRAD_ARGS = [
 
 /** Bytes of scratch memory for each thread. */
 export const winogradBytes = (
-  { tile, padded }: WinogradVariant,
-  { planes, m, most, strip }: { planes: number; m: number; most: number; strip: number },
-): number => spareBytes(tile) + 4 * PLACES * most * (planes + m) + (padded ? planes * strip : 0);
+  { tile }: WinogradVariant,
+  { inputBytes, resultBytes, strip }: { inputBytes: number; resultBytes: number; strip: number },
+): number => spareBytes(tile) + LINE_BYTES + PLACES * (inputBytes + resultBytes) + strip;
 
-/** A kernel whose pieces are strips of a group's results in one image. */
+/** A kernel whose pieces are strips of a group's results in one image, or several whole images. */
 export function encodeWinograd(variant: WinogradVariant, pages: number): Uint8Array<ArrayBuffer> {
-  const { tile, padded, epilogue } = variant;
+  const { tile, scheme, padded, epilogue } = variant;
   const module = new KernelModule();
   const readStrip = stripReader(module, padded);
   const multiply = multiplyPanels(module, tile);
-  const transform = transformInput(module);
-  const finish = transformResult(module, epilogue);
+  const transform = transformInput(module, variant);
+  const finish = transformResult(module, variant);
   module.run(WINOGRAD_ARGS, (routine, p) => {
     const spare = routine.let(add(p.own, mul(p.thread, p.ownBytes)));
-    const inputs = routine.let(add(spare, spareBytes(tile)));
-    const inputBytes = routine.let(mul(mul(p.most, p.planes), 4));
-    const results = routine.let(add(inputs, mul(inputBytes, PLACES)));
-    const resultBytes = routine.let(mul(mul(p.most, p.m), 4));
-    const memory = routine.let(add(results, mul(resultBytes, PLACES)));
+    const lines = routine.let(add(spare, spareBytes(tile)));
+    const inputs = routine.let(add(lines, LINE_BYTES));
+    const results = routine.let(add(inputs, mul(p.inputBytes, PLACES)));
+    const memory = routine.let(add(results, mul(p.resultBytes, PLACES)));
+    const stepResult = routine.let(mul(p.most, 4));
     routine.for(p.from, p.to, 1, (piece) => {
       const firstRow = routine.let(mul(rem(piece, p.strips), p.stripRows));
       const second = routine.let(div(piece, p.strips));
       const group = routine.let(rem(second, p.groups));
-      const image = routine.let(div(second, p.groups));
+      const firstImage = routine.let(mul(div(second, p.groups), p.together));
+      const images = routine.let(min(p.together, sub(p.images, firstImage)));
       const tileRows = routine.let(min(p.stripRows, sub(p.tileRows, firstRow)));
-      const row = routine.let(mul(firstRow, 2));
-      const base = readStrip(routine, p, memory, {
-        image,
-        group,
-        row,
-        rows: mul(tileRows, 2),
-        firstPlane: 0,
-        planes: p.planes,
+      const tiles = routine.let(mul(tileRows, p.tileColumns));
+      const row = routine.let(mul(firstRow, scheme.results));
+      routine.for(0, images, 1, (n) => {
+        const base = readStrip(routine, p, memory, {
+          image: add(firstImage, n),
+          group,
+          row,
+          rows: mul(tileRows, scheme.results),
+          firstPlane: 0,
+          planes: p.planes,
+        });
+        routine.call(
+          transform,
+          inputs,
+          p.inputBytes,
+          base,
+          padded ? p.stripPlane : p.sourcePlane,
+          p.rowBytes,
+          p.planes,
+          tileRows,
+          p.tileColumns,
+          mul(n, tiles),
+          lines,
+        );
       });
-      const planeBytes = padded ? p.stripPlane : p.sourcePlane;
-      routine.call(
-        transform,
-        inputs,
-        inputBytes,
-        base,
-        planeBytes,
-        p.rowBytes,
-        p.planes,
-        tileRows,
-        p.tileColumns,
-      );
-      const left = routine.let(add(p.weights, mul(group, mul(p.placeBytes, PLACES))));
+      const left = routine.let(add(p.weights, mul(group, mul(p.weightBytes, PLACES))));
       const right = routine.let(inputs);
       const to = routine.let(results);
+      // Whole panels: what lies beyond the last tile is not used.
+      const columns = routine.let(mul(div(add(mul(tiles, images), PANEL - 1), PANEL), PANEL));
       routine.for(0, PLACES, 1, () => {
-        const tiles = mul(tileRows, p.tileColumns);
-        routine.call(
-          multiply,
-          ...[p.m, tiles, p.planes, left, right, to, mul(p.most, 4), bitsOf(1), 0, spare],
-        );
-        routine.step(left, p.placeBytes);
-        routine.step(right, inputBytes);
-        routine.step(to, resultBytes);
+        routine.call(multiply, p.m, columns, p.planes, left, right, to, stepResult, bitsOf(1), 0, spare);
+        routine.step(left, p.weightBytes);
+        routine.step(right, p.inputBytes);
+        routine.step(to, p.resultBytes);
       });
       const plane = routine.let(mul(group, p.m));
-      routine.call(
-        finish,
-        add(p.target, mul(image, p.targetImage), mul(plane, p.targetPlane), mul(row, p.targetRow)),
-        p.targetPlane,
-        p.targetRow,
-        results,
-        resultBytes,
-        mul(p.most, 4),
-        p.m,
-        tileRows,
-        p.tileColumns,
-        sub(p.rows, row),
-        p.columns,
-        add(p.bias, mul(plane, 4)),
-      );
+      routine.for(0, images, 1, (n) => {
+        routine.call(
+          finish,
+          add(
+            p.target,
+            mul(add(firstImage, n), p.targetImage),
+            mul(plane, p.targetPlane),
+            mul(row, p.targetRow),
+          ),
+          p.targetPlane,
+          p.targetRow,
+          add(results, mul(mul(n, tiles), 4)),
+          p.resultBytes,
+          stepResult,
+          p.m,
+          tileRows,
+          p.tileColumns,
+          sub(p.rows, row),
+          p.columns,
+          lines,
+          ...extrasAt(epilogue, p, { row: plane, column: 0 }),
+        );
+      });
     });
   });
   return module.encodeFor(pages);
 }
 
-/**
- * `(to, placeBytes, from, planeBytes, rowBytes, planes, tileRows, tileColumns)`: Bᵀ d B of each tile, packed into panels for
- * each of the 16 places.
- */
-const transformInput = (module: KernelModule): Routine =>
-  module.define(8, (routine, to, placeBytes, from, planeBytes, rowBytes, planes, tileRows, tileColumns) => {
-    const { code } = routine;
-    const math = arithmetic(routine);
-    const shuffled = (a: number, b: number, bytes: readonly number[]): number => {
-      const result = code.vector();
-      code.get(a).get(b).shuffle(bytes).set(result);
-      return result;
-    };
-    routine.for(0, planes, 1, (plane) => {
-      const tile = routine.let(0);
-      const top = routine.let(from);
-      routine.for(0, tileRows, 1, () => {
-        const cell = routine.let(top);
-        routine.for(0, tileColumns, 4, () => {
-          // Number j of the four tiles' rows: every second number from j on.
-          const rows = [0, 1, 2, 3].map((i): Line => {
-            const start = routine.let(add(cell, mul(rowBytes, i)));
-            const [a, b, c, d] = [0, 16, 8, 24].map((offset) => routine.load(start, offset)) as [
-              number,
-              number,
-              number,
-              number,
-            ];
-            return [shuffled(a, b, EVEN), shuffled(a, b, ODD), shuffled(c, d, EVEN), shuffled(c, d, ODD)];
-          });
-          const columns = columnsOf(rows).map((column) => inputLine(math, column));
-          const values = columnsOf(columns).map((line) => inputLine(math, line));
-          const place = routine.let(
-            add(
-              to,
-              mul(mul(div(tile, PANEL), planes), 4 * PANEL),
-              mul(plane, 4 * PANEL),
-              mul(rem(tile, PANEL), 4),
-            ),
-          );
-          for (const value of values.flat()) {
-            routine.save(place, value);
-            routine.step(place, placeBytes);
-          }
-          routine.step(cell, 32);
-          routine.step(tile, 4);
-        });
-        routine.step(top, mul(rowBytes, 2));
-      });
-      routine.step(from, planeBytes);
-    });
-  });
+function shuffled({ code }: Routine, a: number, b: number, bytes: readonly number[]): number {
+  const result = code.vector();
+  code.get(a).get(b).shuffle(bytes).set(result);
+  return result;
+}
 
 /**
- * `(to, planeBytes, rowBytes, from, placeBytes, stepFrom, count, tileRows, tileColumns, rows, columns, bias)`: Aᵀ m A of each
- * tile, with bias and activation, for `count` planes of rows × columns results.
+ * One row of the four tiles of a vector: number j of each tile, for every j.
+ * @param starts where this row begins in the first tile of each of the vector's rows of tiles
  */
-const transformResult = (module: KernelModule, { bias, activation }: Epilogue): Routine =>
-  module.define(
-    12,
+function readLine(routine: Routine, { scheme, across }: WinogradVariant, starts: readonly Variable[]): Line {
+  const { code } = routine;
+  const { results } = scheme;
+  const [start] = starts as [Variable];
+  if (across === 4 && results === 2)
+    return [0, 8, 16].flatMap((offset) => {
+      const [low, high] = [routine.load(start, offset), routine.load(start, offset + 16)];
+      return [EVEN, ODD].map((bytes) => shuffled(routine, low, high, bytes));
+    });
+  if (across === 4) {
+    const columns = transpose(
+      code,
+      fourOf((tile) => routine.load(start, 16 * tile)),
+    );
+    // Each tile's last two numbers are the first two of the next one.
+    const next = routine.load(start, 64, V.load64Zero);
+    const [first, second] = columns as [number, number];
+    return [
+      ...columns,
+      shuffled(routine, first, next, NEXT_FIRST),
+      shuffled(routine, second, next, NEXT_SECOND),
+    ];
+  }
+  const load = (tile: number, from: number, instruction: number = V.load): number =>
+    routine.load(starts[Math.floor(tile / across)]!, 4 * (results * (tile % across) + from), instruction);
+  const columns = transpose(
+    code,
+    fourOf((tile) => load(tile, 0)),
+  );
+  const [a, b, c, d] = fourOf((tile) => load(tile, 4, V.load64Zero));
+  const [low, high] = [interleave(code, a, b)[0], interleave(code, c, d)[0]];
+  return [
+    ...columns,
+    shuffled(routine, low, high, FIRST_HALVES),
+    shuffled(routine, low, high, SECOND_HALVES),
+  ];
+}
+
+const fourOf = (load: (tile: number) => number): [number, number, number, number] => [
+  load(0),
+  load(1),
+  load(2),
+  load(3),
+];
+
+/** Loads a line of vectors, at distances of `step` bytes. */
+const loadLine = (routine: Routine, from: Int, step: number): Line =>
+  Array.from({ length: SIDE }, (_, i) => routine.load(from, i * step));
+
+/**
+ * `(to, placeBytes, from, planeBytes, rowBytes, planes, tileRows, tileColumns, first, lines)`: Bᵀ d B of each tile, packed
+ * into panels for each place, from tile number `first` of the panels on. `lines` is memory for one block.
+ */
+function transformInput(module: KernelModule, variant: WinogradVariant): Routine {
+  const { scheme, across } = variant;
+  const down = 4 / across;
+  return module.define(
+    10,
+    (routine, to, placeBytes, from, planeBytes, rowBytes, planes, tileRows, tileColumns, first, lines) => {
+      const transform = inputTransform(routine);
+      const placeRow = routine.let(mul(placeBytes, SIDE));
+      routine.for(0, planes, 1, (plane) => {
+        const tile = routine.let(first);
+        const top = routine.let(from);
+        routine.for(0, tileRows, down, () => {
+          const cell = routine.let(top);
+          routine.for(0, tileColumns, across, () => {
+            const starts = Array.from({ length: down }, (_, d) =>
+              routine.let(add(cell, mul(rowBytes, scheme.results * d))),
+            );
+            const line = routine.let(lines);
+            routine.for(0, SIDE, 1, () => {
+              transform(readLine(routine, variant, starts)).forEach((value, j) => {
+                routine.save(line, value, VECTOR * j);
+              });
+              for (const start of starts) routine.step(start, rowBytes);
+              routine.step(line, VECTOR * SIDE);
+            });
+            const place = routine.let(
+              add(
+                to,
+                mul(mul(div(tile, PANEL), planes), 4 * PANEL),
+                mul(plane, 4 * PANEL),
+                mul(rem(tile, PANEL), 4),
+              ),
+            );
+            routine.for(lines, add(lines, VECTOR * SIDE), VECTOR, (column) => {
+              const at = routine.let(place);
+              for (const value of transform(loadLine(routine, column, VECTOR * SIDE))) {
+                routine.save(at, value);
+                routine.step(at, placeRow);
+              }
+              routine.step(place, placeBytes);
+            });
+            routine.step(cell, 4 * scheme.results * across);
+            routine.step(tile, 4);
+          });
+          routine.step(top, mul(rowBytes, scheme.results * down));
+        });
+        routine.step(from, planeBytes);
+      });
+    },
+  );
+}
+
+/**
+ * `(to, planeBytes, rowBytes, from, placeBytes, stepFrom, count, tileRows, tileColumns, rows, columns, lines, …)`: Aᵀ m A of
+ * each tile, with the epilogue, for `count` planes of rows × columns results. `lines` is memory for one block; the numbers of
+ * `extrasAt` follow.
+ */
+function transformResult(module: KernelModule, { scheme, across, epilogue }: WinogradVariant): Routine {
+  const { results } = scheme;
+  const [down, run] = [4 / across, results * across];
+  return module.define(
+    12 + extraCount(epilogue),
     (
       routine,
       to,
@@ -309,76 +312,92 @@ const transformResult = (module: KernelModule, { bias, activation }: Epilogue): 
       tileColumns,
       rows,
       columns,
-      biasAt,
+      lines,
+      ...extras: readonly Variable[]
     ) => {
       const { code } = routine;
-      const math = arithmetic(routine);
-      const completed = (
-        a: number,
-        b: number,
-        bytes: readonly number[],
-        added: number | undefined,
-      ): number => {
-        const value = code.vector();
-        code.get(a).get(b).shuffle(bytes);
-        if (added !== undefined) code.get(added).v(V.f32Add);
-        code.set(value);
-        return activation ? render(code, activation, [value]) : value;
+      const transform = resultTransform(routine, scheme);
+      const placeRow = routine.let(mul(placeBytes, SIDE));
+      const { startRow, apply } = completion(routine, epilogue, extras);
+      /** Stores four results, of which the first `left` belong to the image. */
+      const write = (place: Variable, left: Variable, sums: number): void => {
+        const each = (visit: (lane: number) => void): void => {
+          for (let lane = 0; lane < 3; lane++) routine.if(less(lane, left), () => visit(lane));
+        };
+        routine.if(
+          less(3, left),
+          () =>
+            routine.save(
+              place,
+              apply(sums, place, 0, (address) => routine.load(address)),
+            ),
+          () => {
+            const value = apply(sums, place, 0, (address) => {
+              const part = code.vector();
+              each((lane) =>
+                routine
+                  .push(address)
+                  .get(part)
+                  .memory(V.load32Lane, 4 * lane, lane)
+                  .set(part),
+              );
+              return part;
+            });
+            each((lane) => routine.saveLane(place, value, lane, 4 * lane));
+          },
+        );
       };
-      routine.for(0, count, 1, () => {
-        const added = bias && routine.load(biasAt, 0, V.load32Splat);
+      routine.for(0, count, 1, (plane) => {
+        startRow(plane);
         const source = routine.let(from);
         const top = routine.let(to);
         const rowsLeft = routine.let(rows);
-        routine.for(0, tileRows, 1, () => {
+        routine.for(0, tileRows, down, () => {
           const place = routine.let(top);
           const left = routine.let(columns);
-          routine.for(0, tileColumns, 4, () => {
-            const at = routine.let(source);
-            const m = [0, 1, 2, 3].map(
-              () =>
-                [0, 1, 2, 3].map(() => {
-                  const value = routine.load(at);
-                  routine.step(at, placeBytes);
-                  return value;
-                }) as unknown as Line,
-            );
-            const lines = columnsOf(m).map((column) => resultLine(math, column));
-            for (const i of [0, 1] as const) {
-              const [even, odd] = resultLine(
-                math,
-                lines.map((line) => line[i]),
-              );
-              const write = (): void => {
-                const [low, high] = [completed(even, odd, LOW!, added), completed(even, odd, HIGH!, added)];
-                const cell = routine.let(i === 0 ? place : add(place, rowBytes));
-                routine.if(
-                  less(7, left),
-                  () => {
-                    routine.save(cell, low);
-                    routine.save(cell, high, 16);
-                  },
-                  () => {
-                    for (let lane = 0; lane < 7; lane++)
-                      routine.if(less(lane, left), () =>
-                        routine.saveLane(cell, lane < 4 ? low : high, lane % 4, 4 * lane),
-                      );
-                  },
+          routine.for(0, tileColumns, across, () => {
+            const product = routine.let(source);
+            routine.for(lines, add(lines, VECTOR * SIDE), VECTOR, (column) => {
+              const at = routine.let(product);
+              const values = Array.from({ length: SIDE }, () => {
+                const value = routine.load(at);
+                routine.step(at, placeRow);
+                return value;
+              });
+              transform(values).forEach((value, row) => {
+                routine.save(column, value, VECTOR * SIDE * row);
+              });
+              routine.step(product, placeBytes);
+            });
+            const line = routine.let(lines);
+            const start = routine.let(place);
+            routine.for(0, results, 1, (row) => {
+              const sums = transform(loadLine(routine, line, VECTOR));
+              const vectors =
+                results === 4
+                  ? transpose(code, sums as unknown as [number, number, number, number])
+                  : interleave(code, sums[0]!, sums[1]!);
+              vectors.forEach((vector, k) => {
+                const [below, column] = [Math.floor((4 * k) / run) * results, (4 * k) % run];
+                const cell = routine.let(add(start, mul(rowBytes, below), 4 * column));
+                const visible = routine.let(sub(left, column));
+                routine.if(both(less(add(row, below), rowsLeft), less(0, visible)), () =>
+                  write(cell, visible, vector),
                 );
-              };
-              if (i === 0) write();
-              else routine.if(less(1, rowsLeft), write);
-            }
-            routine.step(source, 16);
-            routine.step(place, 32);
-            routine.step(left, -8);
+              });
+              routine.step(line, VECTOR * SIDE);
+              routine.step(start, rowBytes);
+            });
+            routine.step(source, VECTOR);
+            routine.step(place, 4 * run);
+            routine.step(left, -run);
           });
-          routine.step(top, mul(rowBytes, 2));
-          routine.step(rowsLeft, -2);
+          routine.step(top, mul(rowBytes, results * down));
+          routine.step(rowsLeft, -results * down);
         });
         routine.step(from, stepFrom);
         routine.step(to, planeBytes);
-        if (bias) routine.step(biasAt, 4);
       });
     },
   );
+}

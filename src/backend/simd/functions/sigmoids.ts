@@ -1,7 +1,7 @@
 import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
 import { exp } from './exponential.js';
-import { choose, polynomial, store } from './pieces.js';
+import { choose, except, polynomial, store } from './pieces.js';
 import { ERF, ERF_TAIL, TANH } from './polynomials.js';
 
 const SIGN = 0x80000000;
@@ -38,6 +38,16 @@ export function erf(code: Code, x: number): number {
     polynomial(code, square, ERF);
     code.get(x).v(V.f32Mul).get(x).v(V.f32Add);
   });
+  return except(
+    code,
+    near,
+    () => code.get(t).f32(1).v(V.f32Less).v(V.not),
+    () => farErf(code, x, t),
+  );
+}
+
+/** erf x where t = |x| is at least 1. */
+function farErf(code: Code, x: number, t: number): number {
   const bounded = store(code, () => code.get(t).f32(4).v(V.f32PMin));
   const exponent = store(code, () => {
     polynomial(code, bounded, ERF_TAIL);
@@ -45,11 +55,5 @@ export function erf(code: Code, x: number): number {
   });
   const power = exp(code, exponent);
   const far = store(code, () => code.f32(1).get(power).v(V.f32Sub));
-  const signedFar = withSignOf(code, far, x);
-  return choose(
-    code,
-    () => code.get(near),
-    () => code.get(signedFar),
-    () => code.get(t).f32(1).v(V.f32Less),
-  );
+  return withSignOf(code, far, x);
 }

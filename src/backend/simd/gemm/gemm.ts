@@ -2,7 +2,7 @@ import { bitsOf } from '../../../webassembly/terms.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
 import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
-import type { Epilogue } from './epilogue.js';
+import { type Epilogue, extraArguments } from './epilogue.js';
 import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp, type Shared } from './kernel.js';
 import type { Tile } from './micro.js';
 import { encodePack, PACK_ARGS } from './pack.js';
@@ -49,14 +49,14 @@ const PIECES = 4;
 /**
  * A matrix product of float32.
  *
- * Operands of `run`: a, b, c, and the bias if there is one (a number for each row or column).
+ * Operands of `run`: a, b, c, and what the epilogue reads: the bias if there is one, then `others`.
  */
 export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine()): VectorOperation {
   const { c } = product;
   if (c.column !== 1 && c.row === 1) return exchanged(pool, product, tile);
   const plan = divide(pool, product, tile);
   const { shared, rows, columns, block } = plan;
-  const { m, n, k, a, b, batch: [outer, inner] = [1, 1], bias, activation, alpha = 1, beta = 0 } = product;
+  const { m, n, k, a, b, batch: [outer, inner] = [1, 1], alpha = 1, beta = 0 } = product;
   const matrices = outer * inner;
   const elements = (matrices * m * n * Math.max(1, k)) / PRODUCTS_PER_ELEMENT;
   const own = roundUp(ownBytes(tile, shared, rows, columns, block), CACHE_LINE);
@@ -95,7 +95,8 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
         }),
     });
   }
-  const epilogue = { ...(bias && { bias }), ...(activation && { activation }) };
+  const { bias, activation, others } = product;
+  const epilogue = { ...(bias && { bias }), ...(activation && { activation }), ...(others && { others }) };
   const [rowTiles, columnTiles] = [Math.ceil(m / rows), Math.ceil(n / columns)];
   const at = (strides: Strides, along: 0 | 1): number => 4 * (strides.batch?.[along] ?? 0);
   jobs.push({
@@ -110,7 +111,7 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
         a: operands[0]!,
         b: operands[1]!,
         c: operands[2]!,
-        bias: operands[3] ?? 0,
+        ...extraArguments(epilogue, operands),
         shared: scratch,
         own: scratch + packedBytes,
         ownBytes: own,
@@ -143,19 +144,18 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
   return new VectorOperation(pool, packedBytes + threads * own, jobs);
 }
 
+/** What an epilogue reads for the transposed result. */
+const TURNED = { row: 'column', column: 'row', whole: 'whole' } as const;
+
 /** The transposed product, Cᵀ = Bᵀ · Aᵀ, which writes the same memory. */
 function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperation {
-  const { m, n, a, b, c, bias } = product;
+  const { m, n, a, b, c, bias, others } = product;
   const turn = ({ row, column, batch }: Strides): Strides => ({
     row: column,
     column: row,
     ...(batch && { batch }),
   });
-  const {
-    pool: _,
-    scratchBytes,
-    jobs,
-  } = gemm(
+  const { ownBytes, jobs } = gemm(
     pool,
     {
       ...product,
@@ -164,16 +164,17 @@ function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperat
       a: turn(b),
       b: turn(a),
       c: turn(c),
-      ...(bias && { bias: bias === 'row' ? 'column' : 'row' }),
+      ...(bias && { bias: TURNED[bias] }),
+      ...(others && { others: others.map((extra) => TURNED[extra]) }),
     },
     tile,
   );
   return new VectorOperation(
     pool,
-    scratchBytes,
+    ownBytes,
     jobs.map((job) => ({
       ...job,
-      args: ([first, second, ...rest], scratch) => job.args([second!, first!, ...rest], scratch),
+      args: ([first, second, ...rest], ...places) => job.args([second!, first!, ...rest], ...places),
     })),
   );
 }

@@ -13,7 +13,7 @@ import {
 } from '../../../webassembly/terms.js';
 import { KernelModule } from '../kernel-module.js';
 
-import { type Epilogue, finish, isEmpty } from './epilogue.js';
+import { type Epilogue, EXTRA_ARGS, extrasAt, finish, isEmpty } from './epilogue.js';
 import { multiplyPanels, spareBytes, type Tile } from './micro.js';
 import { packPanel, packPanels } from './pack.js';
 
@@ -25,7 +25,7 @@ export const PRODUCT_ARGS = [
   'a',
   'b',
   'c',
-  'bias',
+  ...EXTRA_ARGS,
   'shared',
   'own',
   'ownBytes',
@@ -117,10 +117,8 @@ export function encodeProduct(
         },
         less(start, p.k),
       );
-      if (complete) {
-        const first = epilogue.bias === 'column' ? column : row;
-        routine.call(complete, c, p.cRow, rows, columns, add(p.bias, mul(first, 4)));
-      }
+      if (complete)
+        routine.call(complete, c, p.cRow, rows, columns, ...extrasAt(epilogue, p, { row, column }));
     });
   });
   return module.encodeFor(pages);

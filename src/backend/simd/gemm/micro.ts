@@ -1,6 +1,16 @@
 import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
-import { add, equal, less, min, mul, notEqual, type Routine, sub } from '../../../webassembly/terms.js';
+import {
+  add,
+  bitsOf,
+  equal,
+  less,
+  min,
+  mul,
+  notEqual,
+  type Routine,
+  sub,
+} from '../../../webassembly/terms.js';
 import type { KernelModule } from '../kernel-module.js';
 
 /** Size of the block of C that stays in registers while a panel of A is multiplied by a panel of B. */
@@ -57,7 +67,9 @@ function tileOf(module: KernelModule, tile: Tile, rows: number): Routine {
     );
     const scale = code.vector();
     code.get(alpha.local).v(V.splatI32).set(scale);
-    for (const sum of sums.flat()) code.get(sum).get(scale).v(V.f32Mul).set(sum);
+    routine.if(notEqual(alpha, bitsOf(1)), () => {
+      for (const sum of sums.flat()) code.get(sum).get(scale).v(V.f32Mul).set(sum);
+    });
     routine.if(notEqual(beta, 0), () => {
       code.get(beta.local).v(V.splatI32).set(scale);
       const row = routine.let(c);
@@ -84,9 +96,12 @@ function tileOf(module: KernelModule, tile: Tile, rows: number): Routine {
   });
 }
 
-/** `(rows, …)`: calls the routine for this number of rows, from 1 to the tile's rows. */
-function tiles(module: KernelModule, tile: Tile): Routine {
-  const byRows = Array.from({ length: tile.rows }, (_, i) => tileOf(module, tile, i + 1));
+/**
+ * `(rows, …)`: calls the routine for this number of rows, from 1 to the tile's rows.
+ * @param whole the routine for all rows
+ */
+function tiles(module: KernelModule, tile: Tile, whole: Routine): Routine {
+  const byRows = [...Array.from({ length: tile.rows - 1 }, (_, i) => tileOf(module, tile, i + 1)), whole];
   return module.define(8, (routine, rows, ...rest) => {
     const choose = (count: number): void => {
       const run = () => routine.call(byRows[count - 1]!, ...rest);
@@ -127,7 +142,8 @@ export const spareBytes = ({ rows, columns }: Tile): number => 4 * rows * column
  * of C is the sum of its products in the order of k.
  */
 export function multiplyPanels(module: KernelModule, tile: Tile): Routine {
-  const multiply = tiles(module, tile);
+  const whole = tileOf(module, tile, tile.rows);
+  const multiply = tiles(module, tile, whole);
   const part = addPart(module);
   const blockRows = Math.floor(ROWS_IN_CACHE / tile.rows) * tile.rows;
   return module.define(10, (routine, rows, columns, k, a, b, c, stepC, alpha, beta, spare) => {
@@ -140,9 +156,15 @@ export function multiplyPanels(module: KernelModule, tile: Tile): Routine {
           const left = add(a, mul(mul(i, k), 4));
           const place = routine.let(add(c, mul(i, stepC), mul(j, 4)));
           const height = routine.let(min(tile.rows, sub(rows, i)));
+          const inPlace = [place, stepC, alpha, beta] as const;
           routine.if(
             equal(width, tile.columns),
-            () => routine.call(multiply, height, k, left, right, place, stepC, alpha, beta),
+            () =>
+              routine.if(
+                equal(height, tile.rows),
+                () => routine.call(whole, k, left, right, ...inPlace),
+                () => routine.call(multiply, height, k, left, right, ...inPlace),
+              ),
             () => {
               routine.call(multiply, height, k, left, right, spare, 4 * tile.columns, alpha, 0);
               routine.call(part, place, stepC, spare, height, width, 4 * tile.columns, beta);

@@ -4,7 +4,7 @@ import { controlOf, type Place, poll, WORD, work } from '../jobs.js';
 /** Data passed to a thread at its start. */
 export interface ThreadData {
   readonly control: SharedArrayBuffer;
-  /** The modules of the current job's kernels. */
+  /** Modules of kernels, at places that each job names. */
   readonly module: SharedArrayBuffer;
   readonly memory: Memory;
   /** Its number; the pool's own thread has number 0. */

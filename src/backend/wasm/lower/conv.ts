@@ -1,9 +1,8 @@
 import type { Conv2dAttrs } from '../../../ops/conv2d.js';
-import { withFollowers } from '../../plan/followers.js';
 import { type Convolution, conv2d, conv2dGradInput, conv2dGradWeight } from '../../simd/conv/conv.js';
-import { canRender } from '../../simd/render.js';
 import type { WasmBuilder } from '../builder.js';
-import { emitApart, emitOperation } from './operation.js';
+import { extraOfImages, withEpilogue } from './epilogue.js';
+import { emitApart, emitPrepared } from './operation.js';
 
 type Quad = Convolution['x'];
 
@@ -17,19 +16,15 @@ export function lowerConv2d(b: WasmBuilder, i: number): boolean {
   const { inputs, attrs } = b.node(i);
   const [x, w, bias] = inputs as [number, number, number | undefined];
   const shape = convolution(b, x, w, i, attrs as unknown as Conv2dAttrs);
-  const { nodes, activation } = withFollowers(b, i, canRender);
-  const operation = conv2d(
-    b.pool,
-    shape,
-    {
-      ...(bias === undefined ? {} : { bias: 'row' }),
-      ...(activation && { activation }),
-    },
-    b.algorithms.pick('forward', shape),
+  const { nodes, epilogue, extras } = withEpilogue(
+    b,
+    i,
+    extraOfImages,
+    bias === undefined ? undefined : [bias, 'row'],
   );
+  const operation = conv2d(b.pool, shape, epilogue, b.algorithms.pick('forward', shape));
   const result = b.placeApart(nodes.at(-1)!, nodes);
-  const operands = [b.regionOf(x), b.regionOf(w), result];
-  emitOperation(b, nodes, operation, bias === undefined ? operands : [...operands, b.regionOf(bias)], result);
+  emitPrepared(b, nodes, operation, [b.regionOf(x), b.regionOf(w), result, ...extras], result);
   return true;
 }
 
@@ -44,5 +39,5 @@ export function lowerConv2dGradWeight(b: WasmBuilder, i: number): boolean {
   const { inputs, attrs } = b.node(i);
   const [grad, x] = inputs as [number, number];
   const shape = convolution(b, x, i, grad, attrs as unknown as Conv2dAttrs);
-  return emitApart(b, i, conv2dGradWeight(b.pool, shape));
+  return emitApart(b, i, conv2dGradWeight(b.pool, shape, b.algorithms.pick('weights', shape)));
 }

@@ -1,9 +1,8 @@
 import type { Shape } from '../../../graph/types.js';
 import type { MatmulAttrs } from '../../../ops/matmul.js';
-import { withFollowers } from '../../plan/followers.js';
 import { gemm, type Product, type Strides } from '../../simd/gemm/gemm.js';
-import { canRender } from '../../simd/render.js';
 import type { WasmBuilder } from '../builder.js';
+import { extraOfMatrix, withEpilogue } from './epilogue.js';
 import { emitOperation } from './operation.js';
 
 /** Strides of a row-major matrix with this number of columns, or of a batch of such matrices. */
@@ -14,12 +13,18 @@ const dense = (columns: number, batch?: Strides['batch']): Strides => ({
 });
 const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
 
+/** @param inputs the two matrices, and a bias for each column if there is one */
 function emitProduct(b: WasmBuilder, i: number, inputs: readonly number[], product: Product): boolean {
-  const { nodes, activation } = withFollowers(b, i, canRender);
-  const operation = gemm(b.pool, { ...product, ...(activation && { activation }) });
-  const [left, right, bias] = inputs.map((input) => b.regionOf(input));
+  const [left, right, bias] = inputs as [number, number, number | undefined];
+  const { nodes, epilogue, extras } = withEpilogue(
+    b,
+    i,
+    extraOfMatrix,
+    bias === undefined ? undefined : [bias, 'column'],
+  );
+  const operation = gemm(b.pool, { ...product, ...epilogue });
   const result = b.placeApart(nodes.at(-1)!, nodes);
-  emitOperation(b, nodes, operation, [left!, right!, result, ...(bias ? [bias] : [])], result);
+  emitOperation(b, nodes, operation, [b.regionOf(left), b.regionOf(right), result, ...extras], result);
   return true;
 }
 
@@ -60,7 +65,6 @@ export function lowerLinear(b: WasmBuilder, i: number): boolean {
     a: dense(k),
     b: transposed(dense(k)),
     c: dense(n),
-    ...(inputs.length > 2 ? { bias: 'column' as const } : {}),
   });
 }
 

@@ -18,7 +18,42 @@ export function emitOperation(
   const scratch = b.region(operation.scratchBytes);
   b.emitNode(nodes, [...operands, scratch], result, 'wasm', (addresses) => {
     const [places, own] = [addresses.slice(0, operands.length), addresses[operands.length]!];
-    return () => operation.run(places, own);
+    return operation.bind(places, own);
+  });
+}
+
+/**
+ * Like `emitOperation`, for an operation that prepares one of its operands: if that is a storage which the plan does not
+ * write, the prepared values are kept until the storage changes.
+ */
+export function emitPrepared(
+  b: WasmBuilder,
+  nodes: readonly number[],
+  operation: VectorOperation,
+  operands: readonly Region[],
+  result: Region,
+): void {
+  const { preparation } = operation;
+  const source = preparation && operands[preparation.operand]!;
+  const kept = source && b.packed(source, preparation.bytes);
+  if (!kept) {
+    emitOperation(b, nodes, operation, operands, result);
+    return;
+  }
+  b.emit({
+    op: 'prepare',
+    scope: b.node(nodes[0]!).scope,
+    kernel: 'wasm',
+    macs: 0,
+    packs: kept.packs!,
+    touches: [source, kept],
+    writes: false,
+    bind: (at) => operation.prepare(at(source), at(kept)),
+  });
+  const scratch = b.region(operation.ownBytes);
+  b.emitNode(nodes, [...operands, scratch, kept], result, 'wasm', (addresses) => {
+    const [own, prepared] = addresses.slice(operands.length);
+    return operation.bind(addresses.slice(0, operands.length), own!, prepared);
   });
 }
 

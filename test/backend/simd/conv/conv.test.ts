@@ -3,17 +3,21 @@ import { after, describe, it } from 'node:test';
 import { kernelOf } from '../../../../src/backend/reference/kernels.js';
 import {
   type Algorithm,
+  algorithmsFor,
+  usualAlgorithm,
+} from '../../../../src/backend/simd/conv/algorithm.js';
+import {
   type Convolution,
-  canTile,
   conv2d,
   conv2dGradInput,
   conv2dGradWeight,
 } from '../../../../src/backend/simd/conv/conv.js';
+import type { Epilogue } from '../../../../src/backend/simd/gemm/epilogue.js';
 import type { VectorOperation } from '../../../../src/backend/simd/operation.js';
 import type { KernelPool } from '../../../../src/backend/simd/pool.js';
 import { type Shape, sizeOf } from '../../../../src/graph/types.js';
 import { windows } from '../../../../src/ops/conv2d.js';
-import { f } from '../../../../src/ops/formula.js';
+import { evaluator, type Formula, f } from '../../../../src/ops/formula.js';
 import { KernelMemory, near, numbers } from '../../../support/kernel-memory.js';
 
 const alone = new KernelMemory();
@@ -90,12 +94,14 @@ function check(
   );
 }
 
-/** Checks the three directions; the algorithm is that of two of them, since weights' gradients have only one. */
+/** Checks the three directions. */
 function checkAll(shape: Convolution, algorithm: Algorithm = 'direct'): void {
   const { x, w, y } = shape;
+  // Rounding errors of tiles are up to five times as large.
+  const terms = (count: number): number => (algorithm === 'winograd' ? 25 * count : count);
   const values = { x: numbers(sizeOf(x), 1), w: numbers(sizeOf(w), 2), gradient: numbers(sizeOf(y), 3) };
   const inputs = (...pairs: readonly (readonly [Float32Array, Shape])[]) => pairs;
-  const k = w[1] * w[2] * w[3];
+  const k = terms(w[1] * w[2] * w[3]);
   const forward: Build = (pool, own) => conv2d(pool, own, {}, algorithm);
   check('conv2d', forward, shape, inputs([values.x, x], [values.w, w]), y, k);
   const withBias: Build = (pool, own) => conv2d(pool, own, { bias: 'row' }, algorithm);
@@ -106,17 +112,19 @@ function checkAll(shape: Convolution, algorithm: Algorithm = 'direct'): void {
     shape,
     inputs([values.gradient, y], [values.w, w]),
     x,
-    w[0] * w[2] * w[3],
+    terms(w[0] * w[2] * w[3]),
   );
   check(
     'conv2dGradWeight',
-    conv2dGradWeight,
+    (pool, own) => conv2dGradWeight(pool, own, algorithm),
     shape,
     inputs([values.gradient, y], [values.x, x]),
     w,
-    x[0] * y[2] * y[3],
+    terms(x[0] * y[2] * y[3]),
   );
 }
+
+const hasTiles = (shape: Convolution): boolean => algorithmsFor(shape).includes('winograd');
 
 describe('convolutions in three directions', () => {
   const SHAPES: Readonly<Record<string, Convolution>> = {
@@ -185,16 +193,27 @@ describe('convolutions in three directions', () => {
   for (const [name, shape] of Object.entries(SHAPES)) it(`of ${name}`, () => checkAll(shape));
 
   const TILED: Readonly<Record<string, Convolution>> = {
-    ...Object.fromEntries(Object.entries(SHAPES).filter(([, shape]) => canTile(shape) && shape.x[0] > 0)),
+    ...Object.fromEntries(Object.entries(SHAPES).filter(([, shape]) => hasTiles(shape))),
     'two planes': convolution([1, 2, 2, 2], [2, 3, 3], { padding: [1, 1] }),
     'odd sizes': convolution([3, 5, 7, 11], [13, 3, 3], { padding: [1, 1] }),
     'whole vectors of tiles': convolution([2, 6, 18, 18], [7, 3, 3]),
     'padding of two': convolution([2, 3, 6, 9], [4, 3, 3], { padding: [2, 2] }),
     'several strips': convolution([1, 40, 30, 30], [48, 3, 3], { padding: [1, 1] }),
+    'two tiles in a row': convolution([5, 3, 13, 8], [4, 3, 3], { padding: [1, 1] }),
+    'one tile in a row': convolution([3, 2, 19, 4], [5, 3, 3], { padding: [1, 1] }),
+    'many small images': convolution([70, 3, 6, 7], [4, 3, 3], { padding: [1, 1] }),
+    'several blocks of weights': convolution([3, 70, 6, 5], [66, 3, 3], { padding: [1, 1] }),
+    'blocks of 64': convolution([2, 72, 5, 9], [130, 3, 3], { padding: [1, 1] }),
+    '5×5': convolution([2, 3, 11, 13], [7, 5, 5], { padding: [2, 2] }),
+    '5×5 without padding': convolution([2, 5, 12, 20], [6, 5, 5]),
+    '5×5 in groups': convolution([3, 8, 8, 9], [6, 5, 5], { padding: [2, 1], groups: 2 }),
+    '5×5 of few columns': convolution([3, 2, 9, 3], [5, 5, 5], { padding: [2, 2] }),
+    '5×5 of two columns': convolution([3, 2, 2, 2], [5, 5, 5], { padding: [2, 2] }),
+    '5×5 in several strips': convolution([1, 40, 30, 30], [48, 5, 5], { padding: [2, 2] }),
   };
   for (const [name, shape] of Object.entries(TILED))
     it(`of ${name}, in Winograd's tiles`, () => {
-      assert.ok(canTile(shape));
+      assert.ok(hasTiles(shape));
       checkAll(shape, 'winograd');
     });
 
@@ -237,6 +256,56 @@ describe('convolutions in three directions', () => {
     );
   });
 
+  describe('apply a formula of the result, of numbers of its channel, and of another value', () => {
+    const CASES: Readonly<Record<string, Convolution>> = {
+      '3×3': convolution([3, 4, 9, 10], [6, 3, 3], { padding: [1, 1] }),
+      'two tiles in a row': convolution([5, 3, 13, 8], [4, 3, 3], { padding: [1, 1] }),
+      '5×5': convolution([2, 3, 7, 9], [5, 5, 5], { padding: [2, 2] }),
+      groups: convolution([2, 6, 9, 9], [8, 3, 3], { padding: [1, 1], groups: 2 }),
+      'stride 2': convolution([2, 3, 17, 18], [6, 3, 3], { stride: [2, 2], padding: [1, 1] }),
+      depthwise: convolution([2, 5, 12, 10], [5, 3, 3], { padding: [1, 1], groups: 5 }),
+      'depthwise of few columns': convolution([2, 3, 9, 3], [3, 3, 3], { padding: [1, 1], groups: 3 }),
+    };
+    const [x, mean, scale, other] = [0, 1, 2, 3].map((index) => f.input(index)) as [
+      Formula,
+      Formula,
+      Formula,
+      Formula,
+    ];
+    const epilogue = {
+      bias: 'row',
+      activation: f.max(f.add(f.mul(f.sub(x, mean), scale), other), 0),
+      others: ['row', 'row', 'whole'],
+    } as const;
+    for (const [name, shape] of Object.entries(CASES))
+      for (const algorithm of algorithmsFor(shape))
+        it(`of ${name}, ${algorithm}`, () => {
+          const [count, channels] = [sizeOf(shape.y), shape.y[1]];
+          const [image, weights] = [numbers(sizeOf(shape.x)), numbers(sizeOf(shape.w), 2)];
+          const extras = [channels, channels, channels, count].map((size, k) => numbers(size, 3 + k));
+          const run = (memory: KernelMemory, applied: Epilogue, read: readonly Float32Array[]) => {
+            memory.reset();
+            const [a, b] = [memory.put(image), memory.put(weights)];
+            const to = memory.room(count);
+            const operands = [a, b, to, ...read.map((values) => memory.put(values))];
+            memory.run(conv2d(memory.pool, shape, applied, algorithm), operands, [to, count]);
+            return memory.get(to, count);
+          };
+          const plain = run(alone, {}, []);
+          const got = run(alone, epilogue, extras);
+          const area = shape.y[2] * shape.y[3];
+          const apply = evaluator(epilogue.activation);
+          const expected = plain.map((value, i) => {
+            const [bias, ...rest] = extras.map(
+              (values, k) => values[k < 3 ? Math.floor(i / area) % channels : i]!,
+            );
+            return apply([Math.fround(value + bias!), ...rest]);
+          });
+          near(got, expected, 4, name);
+          assert.deepEqual(run(many, epilogue, extras), got, 'on three threads');
+        });
+  });
+
   it('take no gradient of depthwise weights from numbers that no window reads', () => {
     // Of 12 columns the last one lies beyond the last window.
     const shape = convolution([1, 2, 5, 12], [2, 3, 3], { stride: [2, 2], groups: 2 });
@@ -251,8 +320,36 @@ describe('convolutions in three directions', () => {
 
   it('sum weights over parts of a large batch', () => {
     const shape = convolution([256, 64, 112, 112], [64, 3, 3], { padding: [1, 1] });
-    const { total } = conv2dGradWeight(alone.pool, shape).jobs[0]!;
-    assert.ok((sizeOf(shape.y) * 64 * 9) / total <= 2 ** 31, `${total} pieces`);
+    for (const algorithm of algorithmsFor(shape)) {
+      const { total } = conv2dGradWeight(alone.pool, shape, algorithm).jobs[0]!;
+      // Tiles of 16 results take 36 products for each plane instead of 144.
+      const products = sizeOf(shape.y) * 64 * (algorithm === 'winograd' ? 36 / 16 : 9);
+      assert.ok(products / total <= 2 ** 31, `${total} pieces`);
+    }
+  });
+
+  it('have tiles only for square kernels without strides, of several planes', () => {
+    const one = { padding: [1, 1] } as const;
+    assert.deepEqual(algorithmsFor(convolution([2, 3, 9, 9], [4, 3, 3], one)), ['direct', 'winograd']);
+    for (const shape of [
+      convolution([2, 3, 9, 9], [4, 3, 3], { stride: [2, 2] }),
+      convolution([2, 3, 9, 9], [4, 3, 3], { dilation: [1, 2] }),
+      convolution([2, 3, 9, 9], [4, 3, 5], one),
+      convolution([2, 3, 9, 9], [4, 7, 7], one),
+      convolution([2, 3, 9, 9], [3, 3, 3], { groups: 3 }),
+      convolution([0, 3, 9, 9], [4, 3, 3], one),
+    ])
+      assert.deepEqual(algorithmsFor(shape), ['direct']);
+  });
+
+  it('usually take tiles where there are many planes and results', () => {
+    const directions = ['forward', 'input', 'weights'] as const;
+    const usual = (...shape: Parameters<typeof convolution>) =>
+      directions.map((direction) => usualAlgorithm(convolution(...shape), direction));
+    const padding = { padding: [1, 1] } as const;
+    assert.deepEqual(usual([8, 32, 16, 16], [32, 3, 3], padding), ['winograd', 'winograd', 'winograd']);
+    assert.deepEqual(usual([8, 3, 32, 32], [32, 3, 3], padding), ['direct', 'direct', 'direct']);
+    assert.deepEqual(usual([1, 256, 2, 2], [256, 3, 3], padding), ['direct', 'direct', 'direct']);
   });
 
   it('let NaN reach what it belongs to and nothing else', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { gemm, type Product, type Strides } from '../../../../src/backend/simd/gemm/gemm.js';
 import type { Tile } from '../../../../src/backend/simd/gemm/micro.js';
-import { evaluator, f } from '../../../../src/ops/formula.js';
+import { evaluator, type Formula, f } from '../../../../src/ops/formula.js';
 import { KernelMemory, near, numbers } from '../../../support/kernel-memory.js';
 
 const alone = new KernelMemory();
@@ -47,6 +47,8 @@ function compute(
   const b = numbers(extent(product.b, k, n, batch), 2);
   const before = numbers(extent(product.c, m, n, batch), 3);
   const bias = numbers(Math.max(m, n), 4);
+  const { others = [] } = product;
+  const extras = others.map((extra, k) => numbers(extra === 'whole' ? before.length : Math.max(m, n), 5 + k));
   const expected = Float64Array.from(before);
   const activation = product.activation ? evaluator(product.activation) : undefined;
   for (let o = 0; o < batch[0]; o++)
@@ -59,9 +61,11 @@ function compute(
           const at = place(product.c, o, i, r, c);
           const value =
             alpha * sum + beta * before[at]! + (product.bias ? bias[product.bias === 'row' ? r : c]! : 0);
-          expected[at] = activation ? activation([value]) : value;
+          const read = others.map((extra, k) => extras[k]![{ row: r, column: c, whole: at }[extra]]!);
+          expected[at] = activation ? activation([value, ...read]) : value;
         }
-  const operands = [a, b, before, bias].map((values) => memory.put(values));
+  const all = [a, b, before, ...(product.bias ? [bias] : []), ...extras];
+  const operands = all.map((values) => memory.put(values));
   memory.run(gemm(memory.pool, product, tile), operands, [operands[2]!, before.length]);
   return { got: memory.get(operands[2]!, before.length), expected };
 }
@@ -141,6 +145,29 @@ describe('matrix product', () => {
     const x = f.input(0);
     for (const activation of [f.max(x, 0), f.mul(x, f.div(1, f.add(1, f.exp(f.neg(x)))))])
       check({ m: 11, n: 13, k: 9, a: dense(9), b: dense(13), c: dense(13), bias: 'column', activation });
+  });
+
+  it('applies a formula of the result, of numbers of its row and column, and of another value', () => {
+    const [x, a, b, y] = [0, 1, 2, 3].map((index) => f.input(index)) as [Formula, Formula, Formula, Formula];
+    const rest = {
+      activation: f.max(f.add(f.mul(f.sub(x, a), b), y), -0.5),
+      others: ['row', 'column', 'whole'],
+    } as const;
+    for (const [m, n, k] of [
+      [11, 13, 9],
+      [70, 90, 330],
+    ] as const)
+      for (const bias of ['column', undefined] as const)
+        for (const c of [dense(n), dense(n, 3), transposed(m)])
+          check({ m, n, k, a: dense(k), b: dense(n), c, ...(bias && { bias }), ...rest });
+    const own = (size: number): readonly [number, number] => [0, size];
+    check({
+      ...{ m: 9, n: 7, k: 5, batch: [1, 6] },
+      a: { ...dense(5), batch: own(45) },
+      b: { ...dense(7), batch: own(35) },
+      c: { ...dense(7), batch: own(63) },
+      ...rest,
+    });
   });
 
   it('of batches, in two dimensions, with operands that several use', () => {
