@@ -114,6 +114,20 @@ export function operandsOf(part: Formula): readonly Formula[] {
   return 'x' in part ? [part.x] : [part.a, part.b];
 }
 
+/**
+ * A formula as a list of its subexpressions, whose operands are positions in the list: plain data that stays small where
+ * subexpressions are shared.
+ */
+export function listed(formula: Formula): readonly (readonly (string | number)[])[] {
+  const parts = partsOf(formula);
+  const places = new Map(parts.map((part, i) => [part, i]));
+  return parts.map((part) => {
+    if (part.kind === 'input') return [part.kind, part.index];
+    if (part.kind === 'constant') return [part.kind, part.value];
+    return [part.kind, ...operandsOf(part).map((operand) => places.get(operand)!)];
+  });
+}
+
 /** The formula with its inputs replaced by other formulas; shared subexpressions stay shared. */
 export function substitute(formula: Formula, inputs: readonly Formula[]): Formula {
   const made = new Map<Formula, Formula>();

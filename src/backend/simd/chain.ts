@@ -13,6 +13,8 @@ export interface VectorKernel {
   readonly inner: number;
   /** Pieces of the range are multiples of this. */
   readonly grain: number;
+  /** Time of an element, in that of one exp. */
+  readonly cost: number;
   /**
    * One span for each input, then one for the output: the number of elements for each index of the range, if index i
    * reads or writes only the elements i·span to (i + 1)·span; else 0.
@@ -87,10 +89,11 @@ export class VectorSteps<V, W extends object> {
     const { pool } = this;
     return (at) => {
       const calls = links.map(({ kernel, operands, scale }) => ({ kernel, scale, args: operands.map(at) }));
-      const [{ kernel, total, inner, grain, scale }] = links as [Link];
-      if (links.length === 1) return () => pool.run(kernel, calls[0]!.args, total, inner, grain);
+      const [{ kernel, total, inner, grain, scale, cost }] = links as [Link];
+      if (links.length === 1) return () => pool.run(kernel, calls[0]!.args, total, inner, grain, cost);
       const most = Math.max(...links.map((link) => link.inner * link.scale));
-      return () => pool.chain(calls, total / scale, most);
+      const all = links.reduce((sum, link) => sum + link.cost, 0);
+      return () => pool.chain(calls, total / scale, most, all);
     };
   }
 }

@@ -4,6 +4,7 @@ import type { Cluster } from '../plan/fusion.js';
 import type { VectorKernel } from './chain.js';
 import type { KernelPool } from './pool.js';
 import { sharedDimension } from './reduction.js';
+import { costOf } from './render.js';
 
 /**
  * The span of an operand in a `VectorKernel`: its elements for each index of `over`, or 0 if the other dimensions reach
@@ -30,7 +31,7 @@ export function elementwiseKernel(
   });
   const inner = below.reduce((n, dimension) => n * dimension.size, 1);
   const spans = [...inputs.map((_, k) => spanOf(k, outermost, below)), inner];
-  return { kernel, total: outermost.size, inner, grain: 1, spans };
+  return { kernel, total: outermost.size, inner, grain: 1, cost: costOf(formula), spans };
 }
 
 /** The kernel of a cluster with a reduction, over row-major inputs of these shapes. */
@@ -58,6 +59,7 @@ export function reductionKernel(
     inner: sizeOf(shape) / total,
     // If the innermost dimension is not reduced, several vectors of results are computed at a time.
     grain: shared && shared === dimensions.at(-1) ? 64 : 1,
+    cost: costOf(formula),
     spans: [...inputs, kept].map((_, k) => (shared ? spanOf(k, shared, others) : 0)),
   };
 }

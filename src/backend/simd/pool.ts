@@ -1,4 +1,5 @@
 import { DeviceError } from '../../errors/errors.js';
+import { listed } from '../../ops/formula.js';
 import { instantiate, type LoadKernel, type Memory, type Run } from '../../webassembly/runtime.js';
 import {
   type Call,
@@ -72,12 +73,14 @@ export class KernelPool {
 
   /** The id of a kernel, which is compiled at the first call. */
   kernel(shape: KernelShape): number {
-    return this.compile(shape, (pages) => encodeKernel(shape, pages));
+    return this.compile({ ...shape, formula: listed(shape.formula) }, (pages) => encodeKernel(shape, pages));
   }
 
   /** The id of a reduction kernel, which is compiled at the first call. */
   reduction(shape: ReductionShape): number {
-    return this.compile(shape, (pages) => encodeReduction(shape, pages));
+    return this.compile({ ...shape, formula: listed(shape.formula) }, (pages) =>
+      encodeReduction(shape, pages),
+    );
   }
 
   /**
@@ -105,11 +108,12 @@ export class KernelPool {
    * @param total size of the outermost dimension
    * @param inner number of elements per index of the outermost dimension
    * @param grain pieces are multiples of this number of indices
+   * @param cost time of an element, in that of one exp
    * @throws DeviceError if a thread failed or died during the computation
    */
-  run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1): void {
+  run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1, cost = 1): void {
     // Pieces are whole vectors, so that elements of one cache line belong to one thread.
-    this.share(id, addresses, total, grain * Math.ceil(PIECE / inner / grain), total * inner);
+    this.share(id, addresses, total, grain * Math.ceil(PIECE / inner / grain), total * inner * cost);
   }
 
   /**
@@ -140,10 +144,11 @@ export class KernelPool {
    * finds the results before it in the cache.
    *
    * @param inner the largest number of elements that one of the kernels computes for an index of the range
+   * @param cost time of an element in all kernels, in that of one exp
    * @throws DeviceError if a thread failed or died during the computation
    */
-  chain(calls: readonly Call[], total: number, inner: number): void {
-    this.#share(calls, total, Math.ceil(PIECE / inner), calls.length * total * inner);
+  chain(calls: readonly Call[], total: number, inner: number, cost: number = calls.length): void {
+    this.#share(calls, total, Math.ceil(PIECE / inner), cost * total * inner);
   }
 
   #share(calls: readonly Call[], total: number, piece: number, elements: number): void {

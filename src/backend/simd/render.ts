@@ -24,6 +24,22 @@ const isKey = <T extends object>(table: T, key: PropertyKey): key is keyof T => 
 export const canRender = (formula: Formula): boolean =>
   partsOf(formula).every((part) => part.kind !== 'pow' || part.b.kind === 'constant');
 
+/** Time of functions, in that of one exp. */
+const COST: Readonly<Partial<Record<Formula['kind'], number>>> = {
+  exp: 1,
+  log: 1,
+  log1p: 1.2,
+  tanh: 1.2,
+  erf: 1.5,
+  pow: 2.5,
+};
+/** Time to load and store an element, and of a simple operation, likewise. */
+const [COST_OF_MEMORY, COST_OF_OTHERS] = [0.25, 0.03];
+
+/** About how long a formula takes for an element, in the time of one exp (1 ns). */
+export const costOf = (formula: Formula): number =>
+  partsOf(formula).reduce((sum, { kind }) => sum + (COST[kind] ?? COST_OF_OTHERS), COST_OF_MEMORY);
+
 /**
  * Emits code that evaluates a formula for four elements.
  *
