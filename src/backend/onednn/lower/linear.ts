@@ -12,7 +12,7 @@ import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
-import { lowerRecurrentInput } from './recurrent.js';
+import { lowerRecurrentInput } from './recurrent/recurrent.js';
 
 const isSlow = (b: OneDnnBuilder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
@@ -24,14 +24,25 @@ const typeFor = (b: OneDnnBuilder, [outputs, inputs]: Dims): DnnlType =>
   b.choice.compute === 'bfloat16' && outputs! * inputs! >= LARGE ? 'bfloat16' : 'float32';
 
 /**
- * Whether a layer keeps its weights row-major: where a batch has many more rows than the weights, as for the tokens of a
- * transformer, the gradients are as fast in that layout, and that of the weights is faster (about 105 GFLOP/s a thread
- * for [4160, 96] and [4160, 288]; in the library's own layout 70). The forward product reads a copy in the library's
- * layout, which takes a fraction of what it saves.
+ * Whether a batch has many more rows than a layer's weights, as for the tokens of a transformer. Gradients with row-major
+ * weights are then as fast as in the library's layout, and that of the weights is faster (about 105 GFLOP/s a thread for
+ * [4160, 96] and [4160, 288]; in the library's own layout 70).
  */
-const keepsPlain = (type: DnnlType, [rows]: Dims, [outputs, inputs]: Dims): boolean =>
+const hasManyRows = (type: DnnlType, [rows]: Dims, [outputs, inputs]: Dims): boolean =>
   type === 'float32' && rows! >= MANY_ROWS * Math.max(outputs!, inputs!);
 const MANY_ROWS = 4;
+
+/**
+ * Whether a layer keeps its weights row-major: with many rows, and in layers of middle size. There the library's gradient
+ * of weights in its own layout makes threads wait for each other in spinning barriers: while two other threads were busy,
+ * that of [64, 784] and [64, 256] took 4 ms with two threads, and 0.4 ms row-major. The forward product reads a copy in the
+ * library's layout, which takes a fraction of what the gradients save.
+ */
+const keepsPlain = (type: DnnlType, x: Dims, wDims: Dims): boolean =>
+  hasManyRows(type, x, wDims) || (type === 'float32' && isMiddle(x[0]!, wDims[0]! * wDims[1]!));
+/** Smaller layers run on one thread; for larger ones, or fewer rows, the copy costs too much. */
+const isMiddle = (rows: number, weights: number): boolean =>
+  rows >= 32 && weights >= 2 ** 16 && weights <= 2 ** 19;
 
 /** Layout of a layer's weights: row-major, or the library's choice. */
 const weightsLayout = (b: OneDnnBuilder, type: DnnlType, x: Dims, wDims: Dims): Md =>
@@ -77,7 +88,7 @@ export function lowerLinear(b: OneDnnBuilder, i: number): boolean {
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
   const xDims = b.node(x).shape;
   const plain = keepsPlain(type, xDims, wDims);
-  if (plain && lowerRecurrentInput(b, i)) return true;
+  if (hasManyRows(type, xDims, wDims) && lowerRecurrentInput(b, i)) return true;
   const makeWith =
     (ops: readonly PostOp[]) =>
     (md: Md): Handle =>
