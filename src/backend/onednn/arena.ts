@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { MAX_PAGES, makeMemory, PAGE_BYTES, type SharedMemory } from '../../webassembly/runtime.js';
+import { Heap } from '../plan/heap.js';
 import { KernelPool } from '../simd/pool.js';
 import { startNodeThreads } from '../simd/threads/node.js';
 import {
   addressOf,
   adviseHugePages,
+  type Block,
   discard,
   outOfMemory,
   type Reservation,
@@ -15,13 +17,15 @@ import { loadWith } from './native/load.js';
 
 /** Pages (16 MiB) with which the memory begins. */
 const FIRST_PAGES = 256;
+/** The first part of the memory holds storages, as many as fit (64 MiB); they take memory only once they are written. */
+const STORED_BYTES = 1024 * PAGE_BYTES;
 /** Address space for plans that need more. */
 const LARGE_BYTES = 32 * 1024 ** 3;
 
 /**
- * Memory for the intermediate values of all plans; plans share it, since they run one after another. It is a WebAssembly
- * memory, so that both vector kernels and oneDNN's primitives can use it. A plan that needs more gets native memory,
- * which vector kernels cannot access.
+ * Memory for storages and for the intermediate values of all plans; plans share it, since they run one after another. It
+ * is a WebAssembly memory, so that both vector kernels and oneDNN's primitives can use it. A plan or a storage that needs
+ * more gets native memory, which vector kernels cannot access.
  */
 export class Arena {
   /** Undefined if the system cannot reserve a WebAssembly memory. */
@@ -29,6 +33,7 @@ export class Arena {
   readonly #memory: SharedMemory | undefined;
   readonly #base: number = 0;
   readonly #bytes: number = 0;
+  readonly #stored = new Heap(0, STORED_BYTES);
   #large: Reservation | undefined;
 
   /** @param library file of the library, for threads that call its primitives */
@@ -58,7 +63,7 @@ export class Arena {
 
   /** Whether vector kernels can access all memory of a plan of this size. */
   holds(bytes: number): boolean {
-    return this.pool !== undefined && bytes <= this.#bytes;
+    return this.pool !== undefined && bytes <= this.#bytes - STORED_BYTES;
   }
 
   /**
@@ -67,8 +72,8 @@ export class Arena {
    */
   addressFor(bytes: number): number {
     if (this.#memory && this.holds(bytes)) {
-      grow(this.#memory, bytes);
-      return this.#base;
+      grow(this.#memory, STORED_BYTES + bytes);
+      return this.#base + STORED_BYTES;
     }
     if (this.#large && this.#large.bytes < bytes) {
       this.#large.free();
@@ -77,6 +82,15 @@ export class Arena {
     this.#large ??= reserveAtLeast(bytes);
     this.#large.commit(bytes);
     return this.#large.address;
+  }
+
+  /** Memory of zeros for a storage that vector kernels can access; undefined if there is none left. */
+  allocate(bytes: number): Block | undefined {
+    const offset = this.#memory && this.#stored.allocate(bytes);
+    if (offset === undefined) return undefined;
+    grow(this.#memory!, offset + bytes);
+    new Uint8Array(this.#memory!.buffer, offset, bytes).fill(0);
+    return { address: this.#base + offset, bytes, free: () => this.#stored.free(offset) };
   }
 
   /** The WebAssembly memory as it is now; it may grow. */

@@ -33,7 +33,9 @@ export class OneDnnBuilder extends FormBuilder {
     readonly threads: Threads,
     readonly arena?: Arena,
   ) {
-    super(dnnl, layouts, graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) =>
+    // Without an arena no vector kernel accesses storages.
+    const slots = arena?.pool ? layouts : layouts.map((layout) => ({ ...layout, inside: false }));
+    super(dnnl, slots, graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) =>
       geluDerivative(graph, i),
     );
     const pool = arena?.pool;
@@ -66,10 +68,10 @@ export class OneDnnBuilder extends FormBuilder {
     if (slot < 0 || !this.slots[slot]!.flexible || !this.dnnl.isBlocked(md)) return;
     // Another input of the node being lowered may already have been given the present layout.
     if (this.node(this.current).inputs.filter((input) => this.sourceOf(input) === leaf).length > 1) return;
-    const { region } = this.slots[slot]!;
+    const { region, inside } = this.slots[slot]!;
     region.bytes = this.dnnl.bytes(md);
     const form: Form = { dims, md, region };
-    this.slots[slot] = { region, form, flexible: false };
+    this.slots[slot] = { region, form, flexible: false, inside };
     // In place, since reshapes of the storage share this list.
     this.value(leaf).forms.splice(0, Number.POSITIVE_INFINITY, form);
   }
@@ -126,8 +128,10 @@ const APART = new Set(['addScaled', 'sumOfSquares', 'broadcastTo']);
 /** Nodes that are not part of a cluster, such as an activation that the layer before it applies as a post-op. */
 function isApart(graph: Graph, i: number, users: readonly (readonly number[])[]): boolean {
   const { nodes } = graph;
-  const { op, inputs } = nodes[i]!;
-  if (APART.has(op) || isLargeGelu(graph, i)) return true;
+  const { op, inputs, shape } = nodes[i]!;
   const [x] = inputs as [number];
+  // Matrices are row-major, so a kernel that reads the scalar needs no other layout than a primitive would.
+  if (op === 'broadcastTo' && shape.length <= 2 && sizeOf(nodes[x]!.shape) === 1) return false;
+  if (APART.has(op) || isLargeGelu(graph, i)) return true;
   return isActivation(op) && appliesActivation(nodes[x]!.op) && users[x]!.length === 1;
 }

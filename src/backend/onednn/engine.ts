@@ -33,9 +33,10 @@ export class OneDnnEngine implements Engine, PlanHost {
     precision?: Precision;
   } = {}) {
     this.#dnnl = openDnnl();
-    this.#storages = new Storages(this.#dnnl);
     this.#threads = new Threads(this.#dnnl.path, threads);
-    this.#arena = new Arena(this.#threads.all, this.#dnnl.path);
+    const arena = new Arena(this.#threads.all, this.#dnnl.path);
+    this.#arena = arena;
+    this.#storages = new Storages(this.#dnnl, (bytes) => arena.allocate(bytes));
     this.#cache = KernelCache.open(`oneDNN ${this.#dnnl.version}`, this.#threads.all);
     this.#choice = new KernelChoice(this.#dnnl, precision, this.#cache);
     this.info = {

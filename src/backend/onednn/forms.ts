@@ -21,13 +21,15 @@ export interface SlotLayout {
   readonly dims: Dims;
   readonly md: Md;
   readonly flexible: boolean;
+  /** Whether vector kernels can access it; false if left out. */
+  readonly inside?: boolean;
 }
 
 /** Knows the forms of each value, and inserts reorders between them. */
 export class FormBuilder extends PlanBuilder<Value, Work> {
   /** Reordered copies of storages that this plan does not write: made once, not in each run. */
   readonly packed: Region[] = [];
-  readonly slots: { region: Region; form: Form; flexible: boolean }[];
+  readonly slots: { region: Region; form: Form; flexible: boolean; inside: boolean }[];
   reorders = 0;
   readonly #written: ReadonlySet<number>;
 
@@ -39,9 +41,9 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
     super(graph, ...options);
     this.#written = new Set(graph.updates.map((u) => u.slot));
     this.slots = graph.storages.map((_, slot) => {
-      const { dims, md, flexible } = layouts[slot]!;
+      const { dims, md, flexible, inside = false } = layouts[slot]!;
       const region: Region = { bytes: dnnl.bytes(md), slot, first: 0, last: 0, offset: 0 };
-      return { region, form: { dims, md, region }, flexible };
+      return { region, form: { dims, md, region }, flexible, inside };
     });
   }
 
@@ -49,6 +51,11 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
     const region = { bytes: this.dnnl.bytes(md), packs: slot, first: 0, last: 0, offset: 0 };
     this.packed.push(region);
     return region;
+  }
+
+  /** Whether vector kernels can access a region, in a plan whose memory they can access. */
+  isReachable({ slot, packs }: Region): boolean {
+    return packs === undefined && (slot === undefined || this.slots[slot]!.inside);
   }
 
   newForm(dims: Dims, md: Md, region?: Region): Form {

@@ -49,17 +49,17 @@ export class LazyPlan implements Plan {
   }
 
   #ready(storages: readonly number[]): BuiltPlan {
-    this.#built ??= this.engine.build(this.graph, storages);
-    if (!this.engine.prepare(this.#built, this.graph, storages)) {
-      this.#built.dispose();
-      this.#built = this.engine.build(this.graph, storages);
-      this.engine.prepare(this.#built, this.graph, storages);
+    let built = (this.#built ??= this.engine.build(this.graph, storages));
+    // Twice at most for each storage: it settles in a layout, and may find no memory within reach of vector kernels.
+    while (!this.engine.prepare(built, this.graph, storages)) {
+      built.dispose();
+      built = this.#built = this.engine.build(this.graph, storages);
     }
-    this.#built.bind(
-      this.engine.arenaFor(this.#built),
+    built.bind(
+      this.engine.arenaFor(built),
       storages.map((id) => this.engine.addressOf(id)),
     );
-    return this.#built;
+    return built;
   }
 
   dispose(): void {

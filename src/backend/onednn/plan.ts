@@ -4,9 +4,10 @@ import type { PlanStats, ProfileRow } from '../backend.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { joinCopies } from '../plan/copies.js';
 import { type BoundStep, Execution } from '../plan/execution.js';
+import { lookUpLast } from '../plan/lookup.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
-import { Arg, argName, type Dnnl, type Handle, type Md } from './api/dnnl.js';
+import { Arg, argName, type Dnnl, type Handle } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { appliesActivation, OneDnnBuilder } from './builder.js';
 import { forNode } from './failure.js';
@@ -16,13 +17,15 @@ import type { KernelChoice } from './kernel-choice.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import type { Threads } from './library/threads.js';
 import { lower } from './lower/index.js';
+import { lowerUpdates } from './lower/updates.js';
 import { isForOneThread } from './small.js';
+import type { Layout } from './storages.js';
 
 /** A graph compiled for given layouts of its storages: steps, memory and addresses. */
 export class BuiltPlan {
   readonly #stats: PlanStats;
   /** Layout that each storage must have, by slot. */
-  readonly layouts: readonly { dims: readonly number[]; md: Md }[];
+  readonly layouts: readonly Layout[];
   readonly #builder: OneDnnBuilder;
   readonly #dnnl: Dnnl;
   readonly #threads: Threads;
@@ -44,7 +47,7 @@ export class BuiltPlan {
     arena?: Arena,
   ) {
     const started = performance.now();
-    const graph = joinCopies(joinParts(poolFirst(written, appliesActivation)));
+    const graph = joinCopies(joinParts(poolFirst(lookUpLast(written), appliesActivation)));
     this.#dnnl = dnnl;
     this.#threads = threads;
     this.#graph = graph;
@@ -60,8 +63,9 @@ export class BuiltPlan {
       copy: (i, form) => this.#naming(i, () => this.#copy(i, form, b.newForm(form.dims, form.md))),
       stored: (i, slot) => this.#naming(i, () => b.form(i, b.slots[slot]!.form.dims, b.slots[slot]!.form.md)),
       store: (i, form, slot) => void this.#naming(i, () => this.#copy(i, form, b.slots[slot]!.form)),
+      update: (groups) => this.#naming(b.current, () => lowerUpdates(b, groups)),
     });
-    this.layouts = b.slots.map(({ form }) => form);
+    this.layouts = b.slots.map(({ form: { dims, md }, inside }) => ({ dims, md, inside }));
     b.steps.forEach((step, n) => {
       const { primitive } = step;
       if (!primitive) return;

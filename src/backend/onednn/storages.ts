@@ -11,22 +11,40 @@ interface Stored {
   block: Block;
   dims: readonly number[];
   md: Md;
+  /** Whether vector kernels can access the memory. */
+  inside: boolean;
   /** Whether a training plan has chosen the layout; other plans then adapt to it. */
   settled: boolean;
   /** Unique number of the content. */
   version: number;
 }
 
+/** Layout that a plan expects of a storage. */
+export interface Layout {
+  readonly dims: readonly number[];
+  readonly md: Md;
+  /** Whether vector kernels of the plan access it. */
+  readonly inside: boolean;
+}
+
 /** The storages of an engine, each in the layout that a training plan has chosen. */
 export class Storages {
   readonly #dnnl: Dnnl;
+  readonly #allocateInside: (bytes: number) => Block | undefined;
   readonly #storages = new Map<number, Stored>();
   /** Counter of writes to all storages, so that versions are unique. */
   #changes = 0;
   #staged: { readonly id: number; readonly block: Block } | undefined;
 
-  constructor(dnnl: Dnnl) {
+  /** @param allocateInside memory that vector kernels can access, as long as there is any */
+  constructor(dnnl: Dnnl, allocateInside: (bytes: number) => Block | undefined = () => undefined) {
     this.#dnnl = dnnl;
+    this.#allocateInside = allocateInside;
+  }
+
+  #allocate(bytes: number): Pick<Stored, 'block' | 'inside'> {
+    const block = this.#allocateInside(bytes);
+    return { block: block ?? allocate(bytes), inside: block !== undefined };
   }
 
   #stored(id: number): Stored {
@@ -37,8 +55,8 @@ export class Storages {
   }
 
   layoutOf(id: number): SlotLayout {
-    const { dims, md, settled } = this.#stored(id);
-    return { dims, md, flexible: !settled };
+    const { dims, md, settled, inside } = this.#stored(id);
+    return { dims, md, flexible: !settled, inside };
   }
 
   /** Unique number of the content. */
@@ -53,15 +71,11 @@ export class Storages {
   /**
    * Reorders storages whose layout may still change, before a plan runs.
    * @param ids the plan's storages, by slot
-   * @param layouts the layouts that the plan expects
+   * @param layouts the layouts that the plan expects, and whether its vector kernels access the storage
    * @param written the slots that it writes
-   * @returns whether all storages have these layouts
+   * @returns whether all storages have these layouts and are where the plan expects them
    */
-  prepare(
-    ids: readonly number[],
-    layouts: readonly { dims: readonly number[]; md: Md }[],
-    written: ReadonlySet<number>,
-  ): boolean {
+  prepare(ids: readonly number[], layouts: readonly Layout[], written: ReadonlySet<number>): boolean {
     this.#unstage();
     for (const [slot, id] of ids.entries()) {
       const stored = this.#stored(id);
@@ -70,6 +84,7 @@ export class Storages {
         if (stored.settled) return false;
         this.#move(stored, wanted);
       }
+      if (wanted.inside && !stored.inside) return false;
       if (written.has(slot)) {
         stored.settled = true;
         stored.version = ++this.#changes;
@@ -78,10 +93,16 @@ export class Storages {
     return true;
   }
 
-  #move(stored: Stored, { dims, md }: { dims: readonly number[]; md: Md }): void {
+  #move(stored: Stored, { dims, md }: Layout): void {
     const data = this.#rowMajor(stored);
     stored.block.free();
-    Object.assign(stored, { block: allocate(this.#dnnl.bytes(md)), dims, md });
+    // A storage that is out of reach stays so: plans that reach it need not be rebuilt again and again.
+    const bytes = this.#dnnl.bytes(md);
+    Object.assign(stored, {
+      ...(stored.inside ? this.#allocate(bytes) : { block: allocate(bytes) }),
+      dims,
+      md,
+    });
     this.#fill(stored, data);
   }
 
@@ -160,11 +181,12 @@ export class Storages {
     const opaque = spec.dtype === 'float64';
     const dims = opaque ? [data.byteLength] : dimsOf(spec.shape);
     const md = this.#dnnl.plain(dims, opaque ? 'uint8' : (spec.dtype as 'float32'));
-    const block = before?.block ?? allocate(data.byteLength);
+    const { block, inside } = before ?? this.#allocate(data.byteLength);
     arrayAt(block.address, spec.dtype, data.length).set(data as never);
     this.#storages.set(id, {
       spec: { shape: spec.shape, dtype: spec.dtype },
       block,
+      inside,
       dims,
       md,
       settled: spec.dtype !== 'float32',

@@ -2,6 +2,10 @@ import { layOut } from './arena-layout.js';
 import type { PlanBuilder } from './builder.js';
 import type { Region } from './region.js';
 import { schedule } from './schedule.js';
+import { type UpdateGroup, updateGroups } from './updates.js';
+
+/** Smaller groups of updates wait until the end, where few steps compute all of them. */
+const DEFERRED = 2 ** 18;
 
 /** How an engine builds steps. F is a value in some layout, in a region. */
 export interface Assembler<F> {
@@ -15,6 +19,8 @@ export interface Assembler<F> {
   stored(i: number, slot: number): F;
   /** Copies a value of the storage's layout into it. */
   store(i: number, form: F, slot: number): void;
+  /** Adds steps that compute groups of updates, each in one pass. Returns the groups that it cannot compute so. */
+  update?(groups: readonly UpdateGroup[]): readonly UpdateGroup[];
 }
 
 /** Result of assembling a plan, in addition to the builder's steps. */
@@ -46,11 +52,29 @@ export function assemble<F extends { readonly region: Region }, V, W extends obj
   // Feeds are filled before the first step, so they are live from the start.
   for (const region of feeds) Object.assign(region, { first: 0, last: 0 });
   let guard: Assembly<F>['guard'];
-  for (const i of schedule(graph))
+  // Values that are only part of another kernel cannot be read.
+  const groups = engine.update
+    ? updateGroups(graph).filter(({ inputs }) => !inputs.some((input) => b.absorbed.has(input)))
+    : [];
+  const groupAt = new Map(groups.flatMap((group) => group.nodes.map((i) => [i, group] as const)));
+  const update = (ready: readonly UpdateGroup[]): void => {
+    b.current = ready.at(-1)!.nodes.at(-1)!;
+    for (const { nodes } of engine.update!(ready)) for (const i of nodes) building(i, () => engine.lower(i));
+  };
+  const missing = new Map(groups.map((group) => [group, group.nodes.length]));
+  for (const i of schedule(graph)) {
+    const group = groupAt.get(i);
+    if (group) {
+      const left = missing.get(group)! - 1;
+      missing.set(group, left);
+      if (left === 0 && group.size >= DEFERRED) update([group]);
+      continue;
+    }
     building(i, () => {
       if (graph.nodes[i]!.inputs.length > 0) engine.lower(i);
       if (i === graph.guard) guard = { form: engine.plain(i), before: b.steps.length };
     });
+  }
   /** A row-major form of an output, copied if it is a storage that this run overwrites. */
   const outputs = graph.outputs.map((i) =>
     building(i, () => {
@@ -59,6 +83,8 @@ export function assemble<F extends { readonly region: Region }, V, W extends obj
       return updated ? engine.copy(i, form) : form;
     }),
   );
+  const deferred = groups.filter(({ size }) => size < DEFERRED);
+  if (deferred.length > 0) update(deferred);
   // Updates that cannot run in place: all values are copied first, since one may be another storage's old value.
   const later = graph.updates.filter(({ node, slot }) => regionOf(node).slot !== slot);
   const staged = later.map(({ node, slot }) =>

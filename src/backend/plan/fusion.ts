@@ -30,16 +30,17 @@ export interface Fusion {
   readonly inputs?: number;
 }
 
-const formulaOf = (op: string, { formulas = {} }: Fusion): FormulaOf | undefined => {
+/** The formula of an operation, if it is elementwise. */
+export const formulaOf = (op: string, { formulas = {} }: Fusion = {}): FormulaOf | undefined => {
   if (Object.hasOwn(formulas, op)) return formulas[op];
   return isOperation(op) ? operationOf(op).formula : undefined;
 };
 
 /** Whether a node is an elementwise operation on float32 values that has a formula. */
-const isElementwise = (
+export const isElementwise = (
   { op, inputs, dtype }: GraphNode,
   nodes: readonly GraphNode[],
-  fusion: Fusion,
+  fusion: Fusion = {},
 ): boolean =>
   inputs.length > 0 &&
   dtype === 'float32' &&

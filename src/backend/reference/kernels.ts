@@ -13,7 +13,7 @@ import { pool } from './kernels/pool.js';
 import { random } from './kernels/random.js';
 import { recurrent } from './kernels/recurrent.js';
 import { reduce } from './kernels/reduce.js';
-import { select } from './kernels/select.js';
+import { select, usedRows } from './kernels/select.js';
 import { shape } from './kernels/shape.js';
 
 export type { Kernel, KernelCall } from './kernels/kernel.js';
@@ -37,6 +37,9 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...communicate,
 };
 
+/** Kernels of operations that exist only in plans. */
+const ofPlans: Readonly<Record<string, Kernel>> = { usedRows };
+
 const made = new Map<string, Kernel | undefined>();
 
 /**
@@ -44,7 +47,7 @@ const made = new Map<string, Kernel | undefined>();
  * compare other engines with it, and fast engines use it for operations that they do not implement.
  */
 export function kernelOf(op: string): Kernel | undefined {
-  if (Object.hasOwn(kernels, op)) return kernels[op];
+  for (const known of [kernels, ofPlans]) if (Object.hasOwn(known, op)) return known[op];
   if (!made.has(op)) made.set(op, kernelFromFormula(op));
   return made.get(op);
 }

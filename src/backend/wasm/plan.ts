@@ -5,12 +5,14 @@ import { checkNumberOf, checkStorage } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { joinCopies } from '../plan/copies.js';
 import { Execution } from '../plan/execution.js';
+import { lookUpLast } from '../plan/lookup.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
 import type { KernelPool } from '../simd/pool.js';
 import type { Algorithms } from './algorithms.js';
 import { type Value, WasmBuilder } from './builder.js';
 import { lower } from './lower/index.js';
+import { lowerUpdates } from './lower/updates.js';
 import type { WasmMemory } from './memory.js';
 import { splitNormsAfterConvolutions } from './rewrite.js';
 
@@ -54,7 +56,8 @@ export class WasmPlan implements Plan {
     written: Graph,
   ) {
     const started = performance.now();
-    const graph = splitNormsAfterConvolutions(joinCopies(joinParts(poolFirst(written, () => false))));
+    const pooled = poolFirst(lookUpLast(written), () => false);
+    const graph = splitNormsAfterConvolutions(joinCopies(joinParts(pooled)));
     const b = new WasmBuilder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
@@ -78,6 +81,7 @@ export class WasmPlan implements Plan {
         copy: (i, value) => copyTo(i, value, b.newRegion(i)),
         stored: (i) => b.value(i),
         store: (i, value, slot) => void copyTo(i, value, b.slots[slot]!),
+        update: (groups) => lowerUpdates(b, groups),
       },
     );
     this.#stats = {

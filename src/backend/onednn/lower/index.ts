@@ -25,12 +25,12 @@ import { lowerLayerNormGrad, lowerNormalizeRows, lowerNormalizeRowsGrad } from '
 import { lowerLinear, lowerLinearGradInput, lowerLinearGradWeight } from './linear.js';
 import { lowerLrn, lowerLrnGrad } from './lrn.js';
 import { lowerLeftMatmul, lowerMatmul } from './matmul.js';
-import { lowerCopyParts, lowerPermute } from './move.js';
+import { lowerCopyParts, lowerIndexSelect, lowerPermute } from './move.js';
 import { lowerBatchNorm, lowerBatchNormGrad, lowerBatchNormTrain, lowerBatchStats } from './norm.js';
 import { lowerAvgPool, lowerAvgPoolGrad, lowerMaxPool, lowerMaxPoolGrad } from './pool.js';
-import { lowerRecurrent } from './recurrent.js';
+import { lowerRecurrent } from './recurrent/recurrent.js';
 import { lowerLogSoftmax, lowerSoftmax, lowerSoftmaxGrad } from './softmax.js';
-import { lowerIndexSelect, lowerVectors } from './vectors.js';
+import { lowerVectors } from './vectors.js';
 
 const operations: Lowerings<OneDnnBuilder>['operations'] = {
   conv2d: lowerConv2d,

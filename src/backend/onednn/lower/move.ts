@@ -1,8 +1,11 @@
+import { sizeOf } from '../../../graph/types.js';
 import { copyPartsOf } from '../../plan/copies.js';
 import { rowMajor } from '../api/core.js';
 import { Arg, type DnnlType } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { emitInto } from './emit.js';
+import { lowerRecurrentLookup } from './recurrent/recurrent.js';
+import { lowerVectors } from './vectors.js';
 
 /** Maximum number of dimensions of a reorder. */
 const MOST = 12;
@@ -43,4 +46,17 @@ export function lowerCopyParts(b: OneDnnBuilder, i: number): boolean {
   }
   b.define(i, out);
   return true;
+}
+
+/**
+ * Copies the rows that indices name. A table in a storage that is larger than what is read of it is read in TypeScript,
+ * since vector kernels would need a copy of all of it.
+ */
+export function lowerIndexSelect(b: OneDnnBuilder, i: number): boolean {
+  if (lowerRecurrentLookup(b, i)) return true;
+  const { inputs, shape } = b.node(i);
+  const [table] = inputs as [number];
+  if (!b.isReachable(b.value(table).forms[0]!.region) && sizeOf(b.node(table).shape) > sizeOf(shape))
+    return false;
+  return lowerVectors(b, i);
 }

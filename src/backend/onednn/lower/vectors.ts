@@ -1,4 +1,3 @@
-import { sizeOf } from '../../../graph/types.js';
 import { vectorOperation } from '../../simd/nodes.js';
 import type { VectorOperation } from '../../simd/operation.js';
 import type { KernelPool } from '../../simd/pool.js';
@@ -56,22 +55,9 @@ export function emitOperation(
 export const lowerVectors = (b: OneDnnBuilder, i: number): boolean =>
   emitVectors(b, i, (pool) => vectorOperation(pool, b.graph, i));
 
-/**
- * Copies the rows that indices name. A table in a storage that is larger than what is read of it is read in TypeScript,
- * since vector kernels would need a copy of all of it.
- */
-export function lowerIndexSelect(b: OneDnnBuilder, i: number): boolean {
-  const { inputs, shape } = b.node(i);
-  const [table] = inputs as [number];
-  const isStored = b.value(table).forms[0]!.region.slot !== undefined;
-  if (isStored && sizeOf(b.node(table).shape) > sizeOf(shape)) return false;
-  return lowerVectors(b, i);
-}
-
-/** A form in the arena: storages are outside of the memory that vector kernels can access. */
+/** A form that vector kernels can access: a copy if it is a storage outside of their memory. */
 export function reachable(b: OneDnnBuilder, node: number, form: Form): Form {
-  const { slot, packs } = form.region;
-  if (slot === undefined && packs === undefined) return form;
+  if (b.isReachable(form.region)) return form;
   const copy = b.newForm(form.dims, form.md);
   b.emitPrimitive(
     node,

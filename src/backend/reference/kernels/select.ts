@@ -57,6 +57,17 @@ const indexSelectGrad: Kernel = ({ inputs: [grad, indices], specs: [spec], outpu
     }
 };
 
+/** An operation of plans (`plan/lookup.ts`): a table whose rows are 0 unless an index names them. */
+export const usedRows: Kernel = ({ inputs: [table, indices], specs: [spec], output }) => {
+  const [rows, width] = spec!.shape as [number, number];
+  const used = new Uint8Array(rows);
+  for (const index of checked(indices!, rows)) used[index] = 1;
+  output.fill(0);
+  used.forEach((isUsed, row) => {
+    if (isUsed) output.set(table!.subarray(row * width, (row + 1) * width), row * width);
+  });
+};
+
 const slice: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
   const { outer, length, inner } = around(spec!.shape, attrs.axis as number);
   const count = (attrs.length as number) * inner;

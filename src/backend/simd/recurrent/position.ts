@@ -1,5 +1,16 @@
 import { CELLS, type Cell } from '../../../ops/sequence/recurrent.js';
-import { add, equal, less, min, mul, type Routine, sub } from '../../../webassembly/terms.js';
+import {
+  add,
+  at,
+  equal,
+  type Int,
+  less,
+  min,
+  mul,
+  type Routine,
+  sub,
+  type Variable,
+} from '../../../webassembly/terms.js';
 import { KernelModule } from '../kernel-module.js';
 import { cellBackward, cellFinish, cellStart, GATE_PRODUCTS, MOST_PRODUCTS } from './cells.js';
 import { ROWS } from './recurrent.js';
@@ -29,8 +40,16 @@ const copyRows = (module: KernelModule): Routine =>
     }),
   );
 
+/**
+ * What the products of a position are added to: inputs of the gates, rows of a table of such inputs, or the results of
+ * other products, which are there already.
+ */
+export type Prepared = 'inputs' | 'table' | 'products';
+
+/** `x` is the inputs, or the table, whose rows `indices` names; `xStep` leads from a position's inputs or indices to the next. */
 export const FORWARD_ARGS = [
   'x',
+  'indices',
   'h',
   'c',
   'bias',
@@ -51,9 +70,9 @@ export const FORWARD_ARGS = [
  * products of the next position are added to. Position −1 is the first state. The products lie one after another at
  * `product`, each for all examples.
  *
- * @param prepares false if something else writes what the products are added to; then `x` is not read
+ * @param from what the products are added to; a GRU has no table, since it reads inputs again
  */
-export function encodeForwardPosition(cell: Cell, prepares: boolean, pages: number): Uint8Array<ArrayBuffer> {
+export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number): Uint8Array<ArrayBuffer> {
   const { gates, record } = CELLS[cell];
   const module = new KernelModule();
   const [begin, finish] = [cellStart(module, cell), cellFinish(module, cell)];
@@ -84,16 +103,26 @@ export function encodeForwardPosition(cell: Cell, prepares: boolean, pages: numb
         });
         routine.call(finish, rows, p.size, ...products, x, h, step, c, step, out);
       });
-      const from = routine.let(add(out, mul(bytes, record - 1)));
+      const state = routine.let(add(out, mul(bytes, record - 1)));
       routine.if(less(p.t, 0), () => {
-        routine.set(from, add(p.h, start));
+        routine.set(state, add(p.h, start));
         routine.set(whole, bytes);
       });
-      routine.call(copy, rows, p.size, from, whole, add(p.state, start));
-      if (prepares)
-        routine.if(less(add(p.t, 1), p.length), () =>
-          routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias),
-        );
+      routine.call(copy, rows, p.size, state, whole, add(p.state, start));
+      const next = (write: () => void): void => routine.if(less(add(p.t, 1), p.length), write);
+      if (from === 'inputs')
+        next(() => routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias));
+      if (from === 'table')
+        next(() => {
+          const places = products.map((place): Int => (place === 0 ? 0 : routine.let(place)));
+          const indices = routine.let(add(p.indices, mul(add(p.t, 1), p.xStep), mul(row, 4)));
+          routine.for(0, rows, 1, (k) => {
+            const index = at(add(indices, mul(k, 4)));
+            routine.call(begin, 1, p.size, ...places, add(p.x, mul(index, mul(bytes, gates))), p.bias);
+            for (const [n, product] of GATE_PRODUCTS[cell].entries())
+              routine.step(places[n] as Variable, mul(bytes, product.gates));
+          });
+        });
     });
   });
   return module.encodeFor(pages);

@@ -1,0 +1,185 @@
+import { CELLS } from '../../../../ops/sequence/recurrent.js';
+import { macsOf } from '../../../plan/describe.js';
+import type { Region } from '../../../plan/region.js';
+import { readerOf } from '../../../plan/users.js';
+import { checked } from '../../../reference/kernels/select.js';
+import { GATE_PRODUCTS } from '../../../simd/recurrent/cells.js';
+import { layerOf, recurrentOperation } from '../../../simd/recurrent/lowered.js';
+import { along, elementsOf, ROWS, ranges } from '../../../simd/recurrent/recurrent.js';
+import { Arg } from '../../api/dnnl.js';
+import type { OneDnnBuilder } from '../../builder.js';
+import { emitVectors, reachable } from '../vectors.js';
+import { callsOf, type Operand, type Placed } from './calls.js';
+import { backwardArgs, backwardKernel, forwardArgs, forwardKernel } from './kernels.js';
+import { inputProducts, type Product, packWeights, primitivesOf, stateProducts } from './products.js';
+
+/** A recurrent layer, or its gradients. */
+export function lowerRecurrent(b: OneDnnBuilder, i: number): boolean {
+  const build = recurrentOperation(b.graph, i);
+  return build !== undefined && (lowerNative(b, i) || emitVectors(b, i, build));
+}
+
+/** A linear layer that computes the inputs of the gates. */
+interface InputLayer {
+  readonly x: number;
+  readonly w: number;
+  readonly bias: number | undefined;
+}
+
+/** A table of inputs of the gates: an index for each position and example names a row. */
+interface InputTable {
+  readonly table: number;
+  readonly indices: number;
+}
+
+/**
+ * A linear layer of which only a recurrent layer reads the result: its products are computed position by position, where
+ * the recurrent layer adds to them, instead of being written to memory for all positions and read again.
+ */
+export function lowerRecurrentInput(b: OneDnnBuilder, i: number): boolean {
+  const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
+  return lowerWithReader(b, i, { x, w, bias });
+}
+
+/** Rows of a table that only a recurrent layer reads: it reads them where they are, without a copy of all of them. */
+export function lowerRecurrentLookup(b: OneDnnBuilder, i: number): boolean {
+  const { inputs, attrs } = b.node(i);
+  const [table, indices] = inputs as [number, number];
+  return attrs.axis === 0 && b.node(table).shape.length === 2 && lowerWithReader(b, i, { table, indices });
+}
+
+/** Lowers the recurrent layer that is the only reader of this node, its inputs of the gates. */
+function lowerWithReader(b: OneDnnBuilder, i: number, input: InputLayer | InputTable): boolean {
+  const reader = readerOf(b, i);
+  if (reader === undefined || b.node(reader).op !== 'recurrent') return false;
+  const { inputs } = b.node(reader);
+  const others = inputs.slice(1);
+  const isKnown = others.every((other) => b.values[other] !== undefined);
+  if (b.sourceOf(inputs[0]!) !== b.sourceOf(i) || !isKnown) return false;
+  if (others.some((other) => b.sourceOf(other) === b.sourceOf(i))) return false;
+  if (!lowerNative(b, reader, input)) return false;
+  b.done.add(reader);
+  // Nothing reads it; a reshape in between asks for it.
+  b.define(i, b.value(reader).forms[0]!);
+  return true;
+}
+
+/** With fewer weights a call of a primitive costs more time than it saves. */
+const FEWEST_WEIGHTS = 2 ** 12;
+/** The most operands that differ from position to position: each is an object of the library. */
+const MOST_MOVING = 2 ** 12;
+
+/**
+ * The layer with the library's products. The pool's threads call them, each for its own examples. Returns false for
+ * gradients of the first state, for small layers, and if the library has no fast product.
+ *
+ * @param input what the inputs of the gates are computed from, which the node reads otherwise; not for a GRU
+ */
+function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTable): boolean {
+  const { op, inputs, scope } = b.node(i);
+  const { arena } = b;
+  const layer = layerOf(b.graph, i);
+  const { cell, count, size, length } = layer;
+  const { gates, grads } = CELLS[cell];
+  if (!arena?.pool || op === 'recurrentGradStart' || gates * size * size < FEWEST_WEIGHTS) return false;
+  const forward = op === 'recurrent';
+  const pieces = Math.ceil(count / ROWS);
+  const fitsMoving = length * pieces * GATE_PRODUCTS[cell].length <= MOST_MOVING;
+  const first = input && 'x' in input ? input : undefined;
+  const lookup = input && 'table' in input ? input : undefined;
+  // A GRU's input of n is not added to its product.
+  if (input && (cell === 'gru' || (first && !fitsMoving))) return false;
+  const features = first ? b.node(first.x).shape[1]! : 0;
+  const products = primitivesOf(b, layer, stateProducts(layer, forward));
+  const before = first && primitivesOf(b, layer, inputProducts(layer, features, first.bias !== undefined));
+  if (!products || (first && !before)) return false;
+  const { pool } = arena;
+  // The gradients of the gates are read where they are written, unless those of others lie between them.
+  const copies = !forward && (gates !== grads || !fitsMoving);
+  const w = inputs[forward ? 1 : 2]!;
+  const out = b.newPlainForm(i);
+  const inArena = (node: number): Region => reachable(b, node, b.plainForm(node)).region;
+  // Values that only the library reads may lie outside of the arena, and inputs of the gates need not exist.
+  const regions = inputs.map((node, k) => {
+    if (input && k === 0) return lookup ? inArena(lookup.table) : out.region;
+    return node === w ? b.plainForm(node).region : inArena(node);
+  });
+  const indices = lookup && inArena(lookup.indices);
+  const [from] = products[0]!.columns;
+  const to = products.reduce((sum, { columns }) => sum + columns[1], 0);
+  const operands = [...regions, out.region];
+  // The input of the products, their results, and the gradients of c: one after another, each for all examples.
+  const own = [forward || copies ? from : 0, to, size].map((columns) => b.region(4 * count * columns));
+  const [read, written] = own as [Region, Region];
+  const placesOf = (list: readonly Product[], weights: number, source: Operand, bias?: Region): Placed[] => {
+    let at = 0;
+    return list.map((product) => {
+      const [, width] = product.columns;
+      const packed = packWeights(b, i, weights, product, forward);
+      const result = { arg: Arg.dst, region: written, offset: 4 * count * at, columns: width };
+      at += width;
+      return {
+        product,
+        operands: [
+          source,
+          { arg: Arg.weights, region: packed, offset: 0, md: product.weights },
+          ...(bias
+            ? [{ arg: Arg.bias, region: bias, offset: 4 * product.row, md: b.dnnl.plain([width]) }]
+            : []),
+          result,
+        ],
+      };
+    });
+  };
+  const moving = (arg: number, region: Region, columns: number): Operand => {
+    const { first: begin, step } = along(layer, columns);
+    return { arg, region, offset: begin, columns, step };
+  };
+  const source: Operand =
+    forward || copies
+      ? { arg: Arg.src, region: read, offset: 0, columns: from }
+      : moving(Arg.src, out.region, from);
+  const bias = first?.bias === undefined ? undefined : b.plainForm(first.bias).region;
+  const placed = [
+    ...(first
+      ? placesOf(before!, first.w, moving(Arg.src, b.plainForm(first.x).region, features), bias)
+      : []),
+    ...placesOf(products, w, source),
+  ];
+  const calls = callsOf(b, layer, placed);
+  const kernel = forward
+    ? forwardKernel(pool, layer, first ? 'products' : lookup ? 'table' : 'inputs')
+    : backwardKernel(pool, layer, copies);
+  b.emit({
+    op,
+    scope,
+    kernel: 'brgemm, wasm',
+    macs: macsOf(b.graph, i) + (first ? length * count * gates * size * features : 0),
+    touches: [...operands, ...own, ...calls.regions, ...(indices ? [indices] : [])],
+    writes: false,
+    script: (at) => {
+      const offset = (region: Region): number => arena.offsetOf(at(region));
+      // The weights may be out of reach of vector kernels, which do not read them.
+      const places = operands.map((region, k) => (inputs[k] === w ? 0 : offset(region)));
+      const [state, result, dc] = own.map(offset) as [number, number, number];
+      const rows = indices && offset(indices);
+      const args = forward
+        ? forwardArgs(layer, places, { product: result, state, indices: rows })
+        : backwardArgs(layer, places, { product: state, dh: result, dc });
+      const words = calls.bind(at);
+      const view = new BigUint64Array(pool.memory.buffer, offset(calls.table), words.length);
+      const jobs = ranges(layer);
+      if (!forward) jobs.reverse();
+      const elements = elementsOf(layer);
+      return () => {
+        if (lookup)
+          checked(new Int32Array(pool.memory.buffer, rows!, length * count), b.node(lookup.table).shape[0]!);
+        view.set(words);
+        for (const [begin, end] of jobs)
+          pool.share(kernel, [offset(calls.table), placed.length, begin, end, ...args], pieces, 1, elements);
+      };
+    },
+  });
+  b.define(i, out);
+  return true;
+}
