@@ -23,7 +23,7 @@ export interface ClaimRow {
   readonly statement: { readonly en: string; readonly zh: string };
   readonly paperSays: string;
   /** Empty if not measured. */
-  readonly measured: string;
+  readonly measured: { readonly en: string; readonly zh: string };
   readonly verdict: Verdict;
   /** Why the claim was not measured, or what limits the verdict. */
   readonly reason?: { readonly en: string; readonly zh: string };

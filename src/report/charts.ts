@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
 import type { Chart } from '../papers/claims/chart.js';
-import type { Text } from '../papers/claims/claim.js';
+import { type Text, textOf } from '../papers/claims/claim.js';
 import { jobName } from '../papers/claims/job.js';
 import type { Results } from '../papers/claims/result.js';
 import type { Paper } from '../papers/paper.js';
@@ -29,7 +29,9 @@ export function chartSvg(chart: Chart, language: Language): string {
     ...(range ? { range } : {}),
     ...(log ? { log } : {}),
     ...(dots ? { dots } : {}),
-    series: series.filter(({ points }) => points.length > 0),
+    series: series
+      .filter(({ points }) => points.length > 0)
+      .map(({ label, points }) => ({ label: textOf(label)[language], points })),
   });
 }
 

@@ -11,6 +11,8 @@ export interface Series {
   readonly label: string;
   /** `step` is the horizontal position, in any unit. */
   readonly points: readonly Point[];
+  /** Positions of values that are NaN or infinite. */
+  readonly gaps?: readonly number[];
 }
 
 export interface CurvesOptions {
@@ -34,37 +36,46 @@ export interface CurvesOptions {
 
 const WIDTH = 860;
 const HEIGHT = 400;
-const LEGEND = 170;
-const AREA = { left: 66, right: WIDTH - LEGEND, top: 66, bottom: HEIGHT - 48 };
-/** Maximum number of legend lines beside the curves. */
+/** A legend beside the curves has at most this many lines; a longer one stands below them, in columns. */
 const LINES = 16;
+const LINE = 18;
+const LEGEND = { beside: 170, columns: 4 };
 
 /** Several labelled curves over one axis. */
 export function curvesSvg(options: CurvesOptions): string {
   const { title, xLabel, yLabel, series, log = false, unit = '', dots = false, mark } = options;
-  const drawing = new Drawing(WIDTH, HEIGHT, `${title}. ${series.map(({ label }) => label).join(', ')}`);
+  const beside = series.length <= LINES;
+  const area = { left: 66, right: WIDTH - (beside ? LEGEND.beside : 20), top: 66, bottom: HEIGHT - 48 };
+  const below = beside ? 0 : LINE * Math.ceil(series.length / LEGEND.columns) + 8;
+  const drawing = new Drawing(
+    WIDTH,
+    HEIGHT + below,
+    `${title}. ${series.map(({ label }) => label).join(', ')}`,
+  );
   const all = series.flatMap(({ points }) => points.filter((p) => isDrawable(p.value, log)));
   // The axis begins at 0 unless there are negative positions.
   const near = all.reduce((least, p) => Math.min(least, p.step), 0);
   const last = all.reduce((most, p) => Math.max(most, p.step), near);
   const far = last > near ? last : near + 1;
-  const x = (at: number): number => AREA.left + ((AREA.right - AREA.left) * (at - near)) / (far - near);
-  const scale = log ? logScale(all) : linearScale(series, options.range ?? options.top, unit);
-  const y = (value: number): number => AREA.bottom - (AREA.bottom - AREA.top) * scale.share(value);
-  drawing.text('h', [AREA.left - 46, 26], title, { size: 15 });
-  drawing.text('m', [AREA.left - 46, 48], yLabel);
+  const x = (at: number): number => area.left + ((area.right - area.left) * (at - near)) / (far - near);
+  const scale = log
+    ? logScale(all)
+    : linearScale(series, { given: options.range ?? options.top, mark, unit });
+  const y = (value: number): number => area.bottom - (area.bottom - area.top) * scale.share(value);
+  drawing.text('h', [area.left - 46, 26], title, { size: 15 });
+  drawing.text('m', [area.left - 46, 48], yLabel);
   for (const [value, label] of scale.ticks) {
-    drawing.line('g', [AREA.left, y(value)], [AREA.right, y(value)]);
-    drawing.text('m', [AREA.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
+    drawing.line('g', [area.left, y(value)], [area.right, y(value)]);
+    drawing.text('m', [area.left - 8, y(value) + 4], label, { anchor: 'end', size: 12 });
   }
   for (const tick of ticks(near, far, TICKS).filter(Number.isInteger))
-    drawing.text('m', [x(tick), AREA.bottom + 20], grouped(tick), { anchor: 'middle' });
-  drawing.text('m', [(AREA.left + AREA.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
+    drawing.text('m', [x(tick), area.bottom + 20], grouped(tick), { anchor: 'middle' });
+  drawing.text('m', [(area.left + area.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
   if (mark !== undefined) {
-    drawing.line('chance', [AREA.left, y(mark)], [AREA.right, y(mark)]);
-    drawing.text('chance-t', [AREA.right, y(mark) - 6], `${mark}${unit}`, { anchor: 'end', size: 12 });
+    drawing.line('chance', [area.left, y(mark)], [area.right, y(mark)]);
+    drawing.text('chance-t', [area.right, y(mark) - 6], `${mark}${unit}`, { anchor: 'end', size: 12 });
   }
-  for (const [i, { label, points }] of series.entries()) {
+  for (const [i, { label, points, gaps = [] }] of series.entries()) {
     const cls = `s s${i % SERIES_COLOURS}`;
     const dash = seriesDash(i)?.join(' ') ?? '';
     const shown = points.map((p) => [x(p.step), isDrawable(p.value, log) ? y(p.value) : Number.NaN] as const);
@@ -74,21 +85,32 @@ export function curvesSvg(options: CurvesOptions): string {
       if (Number.isFinite(at[1])) drawing.circle(cls, at, 2.5);
     const where = (is: (value: number) => boolean) =>
       points.filter((p) => isDrawable(p.value, log) && is(p.value)).map((p) => x(p.step));
-    const [above, below] = [where((value) => value > scale.most), where((value) => value < scale.least)];
-    drawOutside(drawing, AREA, { cls, above, below, gaps: [] });
-    if (i >= LINES) continue;
-    const line = AREA.top + 18 * i;
+    const above = where((value) => value > scale.most);
+    const under = where((value) => value < scale.least);
+    drawOutside(drawing, area, { cls, above, below: under, gaps: gaps.map(x) });
+    const [left, line] = beside
+      ? [area.right + 14, area.top + LINE * i]
+      : legendPlace(i, { left: area.left - 46, right: area.right });
     drawing.path(
       cls,
       [
-        [AREA.right + 14, line],
-        [AREA.right + 36, line],
+        [left, line],
+        [left + 22, line],
       ],
       { dash },
     );
-    drawing.text('m', [AREA.right + 42, line + 4], shorten(label, 20), { size: 12 });
+    drawing.text('m', [left + 28, line + 4], shorten(label, beside ? 20 : 26), { size: 12 });
   }
   return drawing.toString();
+}
+
+/** Where an entry of a legend below the curves begins. */
+function legendPlace(
+  index: number,
+  { left, right }: { readonly left: number; readonly right: number },
+): readonly [x: number, y: number] {
+  const [column, row] = [index % LEGEND.columns, Math.floor(index / LEGEND.columns)];
+  return [left + (column * (right - left)) / LEGEND.columns, HEIGHT + 10 + LINE * row];
 }
 
 interface Scale {
@@ -102,10 +124,19 @@ interface Scale {
 
 function linearScale(
   series: readonly Series[],
-  given: number | readonly [from: number, to: number] | undefined,
-  unit: string,
+  {
+    given,
+    mark = 0,
+    unit,
+  }: {
+    readonly given: number | readonly [from: number, to: number] | undefined;
+    readonly mark: number | undefined;
+    readonly unit: string;
+  },
 ): Scale {
-  const limits = robustLimits(series.map(({ points }) => points.map(({ value }) => value)));
+  const values = robustLimits(series.map(({ points }) => points.map(({ value }) => value)));
+  // A mark beyond the axis would be drawn at a wrong place.
+  const limits = values && { min: Math.min(values.min, mark), max: Math.max(values.max, mark) };
   const [bottom, top] = typeof given === 'object' ? given : aroundZero(limits, given);
   return {
     least: bottom,

@@ -1,4 +1,5 @@
 import type { Chart } from '../papers/claims/chart.js';
+import { textOf } from '../papers/claims/claim.js';
 import type { Bilingual, SiteChart, SiteSeries } from './page-types.js';
 
 const EPOCHS = { en: 'epoch', zh: '轮' };
@@ -32,6 +33,6 @@ export function chartOf(chart: Chart): SiteChart {
     ...(mark === undefined ? {} : { mark }),
     series: series
       .filter(({ points }) => points.some(({ value }) => Number.isFinite(value)))
-      .map(({ label, points }) => seriesOf({ en: label, zh: label }, points)),
+      .map(({ label, points }) => seriesOf(textOf(label), points)),
   };
 }

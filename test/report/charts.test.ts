@@ -29,7 +29,7 @@ const chart = (results: Results, mark?: number): Chart => ({
   yLabel: TEST_ERROR,
   ...(mark === undefined ? {} : { mark }),
   series: [
-    seriesOf(results, 'first', plainNet, [0, 1, 2], 'testError'),
+    seriesOf(results, { en: 'first', zh: '第一个' }, plainNet, [0, 1, 2], 'testError'),
     seriesOf(none, 'second', plainNet, [0], 'testError'),
   ],
 });
@@ -41,11 +41,13 @@ test('seeds of a variant are curves of one colour; a variant without results has
   assert.equal(d.match(/L/g)!.length, 3, d);
   assert.match(svg, /Some nets.*test error.*epoch.*first/s);
   assert.doesNotMatch(svg, /second|class="s s1"|NaN|class="chance"/);
-  assert.match(chartSvg(chart(some), 'zh'), /一些网络.*测试误差.*轮.*first/s);
+  assert.match(chartSvg(chart(some), 'zh'), /一些网络.*测试误差.*轮.*第一个/s);
 });
 
 test('a level is drawn across the chart', () => {
   assert.match(chartSvg(chart(some, 25), 'en'), /<line class="chance".*>25 %</s);
+  // Far above all values it is still at its place: the axis reaches it.
+  assert.match(chartSvg(chart(some, 600), 'en'), />600 %<.*<line class="chance".*>600 %</s);
 });
 
 test('a chart may have another unit, an axis of its own, and points alone', () => {

@@ -111,7 +111,7 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
   const rows = claimRows({ ...paper, claims }, results);
   const jobs = missingJobs(claims, results);
   if (json) {
-    for (const row of rows) printJson({ event: 'claim', ...row });
+    for (const row of rows) printJson({ event: 'claim', ...row, measured: row.measured.en });
     for (const job of jobs)
       printJson({ event: 'missing', run: jobName(job), seconds: Math.round(job.variant.seconds) });
     return;
@@ -122,7 +122,7 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
     section,
     verdict,
     paperSays,
-    measured || (reason ? `(${reason.en})` : ''),
+    measured.en || (reason ? `(${reason.en})` : ''),
   ]);
   for (const line of table([head, ...lines], 'lllll')) print(line);
   if (jobs.length === 0) return;

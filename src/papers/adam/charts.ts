@@ -24,6 +24,11 @@ const SHORT: Readonly<Record<(typeof METHODS)[number], string>> = {
   Adam: 'Adam',
 };
 
+const CORRECTED: Readonly<Record<(typeof CORRECTIONS)[number], Text>> = {
+  on: { en: 'corrected', zh: '有校正' },
+  off: { en: 'not corrected', zh: '无校正' },
+};
+
 const comparison = (name: string, title: Text, experiment: Experiment, results: Results): Chart => ({
   name,
   title,
@@ -50,7 +55,7 @@ const panel = (beta2: number, results: Results): Chart => ({
   yLabel: { en: 'negated bound, nats per image', zh: '变分下界取负（每张图像，nat）' },
   log: true,
   series: CORRECTIONS.map((correction) => ({
-    label: correction === 'on' ? 'corrected' : 'not corrected',
+    label: CORRECTED[correction],
     points: EXPONENTS.flatMap((exponent) => {
       const value = biasCost(beta2, exponent, correction, results);
       return Number.isFinite(value) ? [{ step: exponent, value }] : [];

@@ -1,4 +1,5 @@
-import { type Chart, seriesOf, TEST_ERROR, TRAINING_ERROR } from '../claims/chart.js';
+import { type Chart, seriesOf, TEST, TEST_ERROR, TRAINING, TRAINING_ERROR } from '../claims/chart.js';
+import { type Text, textOf } from '../claims/claim.js';
 import type { Results } from '../claims/result.js';
 import { CONDITIONS, FURTHER, ratiosOf } from './conditions.js';
 import { measuredCurve, type Start, TARGET } from './figure1.js';
@@ -7,12 +8,30 @@ import * as variants from './variants.js';
 
 const SEEDS = [0, 1, 2];
 
-const NAMES: Readonly<Record<Activation, string>> = {
-  relu: 'ReLU',
-  'leaky-relu': 'LeakyReLU',
-  tanh: 'tanh',
-  'scaled-tanh': 'scaled tanh',
-  sigmoid: 'sigmoid',
+const NAMES: Readonly<Record<Activation, Text>> = {
+  relu: textOf('ReLU'),
+  'leaky-relu': textOf('LeakyReLU'),
+  tanh: textOf('tanh'),
+  'scaled-tanh': { en: 'scaled tanh', zh: '缩放的 tanh' },
+  sigmoid: textOf('sigmoid'),
+};
+
+/** Short Chinese names of the conditions, by their ids. */
+const CONDITIONS_ZH: Readonly<Record<string, string>> = {
+  base: '同论断',
+  bytes: '字节输入',
+  'scaled-tanh': '缩放的 tanh',
+  'small-start': '小初始权重',
+  'bytes-small-start': '字节，小权重',
+  'no-momentum': '无动量',
+  'bytes-paper-start': '字节，论文权重',
+  'batch-64': '批大小 64',
+  deeper: '多一层',
+  'uniform-start': 'PyTorch 权重',
+  'bytes-uniform-start': '字节，PyTorch',
+  shallower: '少一层卷积',
+  wider: '完整宽度',
+  'batch-4': '批大小 4',
 };
 
 const figure1 = (results: Results, name: string, start: Start, title: Chart['title']): Chart => ({
@@ -23,7 +42,8 @@ const figure1 = (results: Results, name: string, start: Start, title: Chart['tit
   series: ACTIVATIONS.flatMap((activation) => {
     const measured = measuredCurve({ activation, start }, results);
     if (!measured) return [];
-    const label = `${NAMES[activation]}, lr ${measured.variant.training.lr}`;
+    const [{ en, zh }, { lr }] = [NAMES[activation], measured.variant.training];
+    const label = { en: `${en}, lr ${lr}`, zh: `${zh}，lr ${lr}` };
     return [seriesOf(results, label, measured.variant, measured.seeds, 'trainError')];
   }),
 });
@@ -50,7 +70,10 @@ export const charts = (results: Results): Chart[] => [
     dots: true,
     mark: 6,
     series: ratiosOf([...CONDITIONS, ...FURTHER], results).map(({ condition, bound }, i) => ({
-      label: `${i + 1} ${condition.id}`,
+      label: {
+        en: `${i + 1} ${condition.id}`,
+        zh: `${i + 1} ${CONDITIONS_ZH[condition.id] ?? condition.id}`,
+      },
       points: [{ step: i + 1, value: bound }],
     })),
   },
@@ -62,9 +85,9 @@ export const charts = (results: Results): Chart[] => [
     },
     yLabel: TEST_ERROR,
     series: [
-      seriesOf(results, 'none', variants.plainNet, SEEDS, 'testError'),
+      seriesOf(results, { en: 'none', zh: '无' }, variants.plainNet, SEEDS, 'testError'),
       seriesOf(results, 'LRN', variants.lrnNet, SEEDS, 'testError'),
-      seriesOf(results, 'batch norm', variants.batchNormNet, SEEDS, 'testError'),
+      seriesOf(results, { en: 'batch norm', zh: '批归一化' }, variants.batchNormNet, SEEDS, 'testError'),
     ],
   },
   {
@@ -75,8 +98,8 @@ export const charts = (results: Results): Chart[] => [
     },
     yLabel: { en: 'error', zh: '误差' },
     series: [
-      seriesOf(results, 'training', variants.notesTenEpochs, [0], 'trainError'),
-      seriesOf(results, 'test', variants.notesTenEpochs, [0], 'testError'),
+      seriesOf(results, TRAINING, variants.notesTenEpochs, [0], 'trainError'),
+      seriesOf(results, TEST, variants.notesTenEpochs, [0], 'testError'),
     ],
   },
 ];

@@ -1,6 +1,15 @@
 import type { Claim, Judgement, Text } from '../claims/claim.js';
 import { resultsOf, withSeeds } from '../claims/claim.js';
-import { compared, divergence, overfit, single, testError, trainError, unmeasured } from '../claims/kinds.js';
+import {
+  compared,
+  divergence,
+  measuredIn,
+  overfit,
+  single,
+  testError,
+  trainError,
+  unmeasured,
+} from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
 import { conditionsClaims } from './claims-conditions.js';
 import { countedClaims } from './claims-counted.js';
@@ -50,7 +59,8 @@ const tanhVerdict = (ratios: ReadonlyMap<Activation, number>): Pick<Judgement, '
   };
 };
 
-const plain = { label: 'none', variant: variants.plainNet };
+const NONE: Text = { en: 'none', zh: '无' };
+const plain = { label: NONE, variant: variants.plainNet };
 
 /** Claims measured by training on CIFAR-10. */
 const measured: readonly Claim[] = [
@@ -166,7 +176,10 @@ const measured: readonly Claim[] = [
       const gain = difference(lrn, batch);
       return {
         verdict: !isClear(gain) ? 'trend only' : gain.value > 0 ? 'confirmed' : 'refuted',
-        measured: `none ${show(none)} %, LRN ${show(lrn)} %, batch norm ${show(batch)} %`,
+        ...measuredIn({
+          en: `none ${show(none)} %, LRN ${show(lrn)} %, batch norm ${show(batch)} %`,
+          zh: `无 ${show(none)} %, LRN ${show(lrn)} %, 批归一化 ${show(batch)} %`,
+        }),
         ...(isClear(gain)
           ? {}
           : {
@@ -210,8 +223,8 @@ const measured: readonly Claim[] = [
       en: 'test error minus training error of the four-layer network after 12 epochs, two seeds',
       zh: '四层网络 12 轮后测试误差与训练误差之差，两个种子',
     },
-    less: { label: 'augmented', variant: variants.augmentedNet },
-    more: { label: 'plain', variant: variants.plainNet },
+    less: { label: { en: 'augmented', zh: '增强' }, variant: variants.augmentedNet },
+    more: { label: { en: 'plain', zh: '不增强' }, variant: variants.plainNet },
     seeds: TWO_SEEDS,
     measure: overfit,
     trend: SMALL,
@@ -229,8 +242,8 @@ const measured: readonly Claim[] = [
       en: 'training error of the four-layer network over the last of 12 epochs, two seeds',
       zh: '四层网络第 12 轮的训练误差，两个种子',
     },
-    less: { label: 'decay 5e-4', variant: variants.decayNet },
-    more: { label: 'none', variant: variants.plainNet },
+    less: { label: { en: 'decay 5e-4', zh: '衰减 5e-4' }, variant: variants.decayNet },
+    more: { label: NONE, variant: variants.plainNet },
     seeds: TWO_SEEDS,
     measure: trainError,
     trend: SMALL,
@@ -249,7 +262,7 @@ const measured: readonly Claim[] = [
       zh: '4 轮后测试误差与训练误差之差，两个种子；训练误差是在 dropout 生效时统计的',
     },
     less: { label: 'dropout', variant: variants.trendNet },
-    more: { label: 'none', variant: variants.trendWithoutDropout },
+    more: { label: NONE, variant: variants.trendWithoutDropout },
     seeds: TWO_SEEDS,
     measure: overfit,
     trend: REDUCED,
@@ -267,7 +280,7 @@ const measured: readonly Claim[] = [
       en: 'training loss over the fourth epoch, with and without dropout, two seeds; only the direction is judged',
       zh: '有无 dropout 时第 4 轮的训练损失，两个种子；只看方向',
     },
-    less: { label: 'none', variant: variants.trendWithoutDropout },
+    less: { label: NONE, variant: variants.trendWithoutDropout },
     more: { label: 'dropout', variant: variants.trendNet },
     seeds: TWO_SEEDS,
     measure: (result) => result.epochs.at(-1)!.trainLoss,
@@ -287,8 +300,8 @@ const measured: readonly Claim[] = [
       en: 'test error after four epochs, two seeds; as in the paper, the half-width network keeps the full last convolution',
       zh: '4 轮后的测试误差，两个种子；减半网络的最后一个卷积层保持不变，与论文一致',
     },
-    less: { label: 'two towers', variant: variants.trendNet },
-    more: { label: 'half-sized', variant: variants.trendHalfNet },
+    less: { label: { en: 'two towers', zh: '双塔' }, variant: variants.trendNet },
+    more: { label: { en: 'half-sized', zh: '减半' }, variant: variants.trendHalfNet },
     seeds: TWO_SEEDS,
     measure: testError,
     trend: REDUCED,
@@ -304,9 +317,9 @@ const measured: readonly Claim[] = [
       },
       paperSays: 'top-1 +2',
       rule: { en: 'test error after four epochs, two seeds', zh: '4 轮后的测试误差，两个种子' },
-      less: { label: 'all five layers', variant: variants.trendNet },
+      less: { label: { en: 'all five layers', zh: '五层' }, variant: variants.trendNet },
       more: {
-        label: `without conv ${layer}`,
+        label: { en: `without conv ${layer}`, zh: `去掉 conv ${layer}` },
         variant: layer === '3' ? variants.trendWithoutConv3 : variants.trendWithoutConv4,
       },
       seeds: TWO_SEEDS,

@@ -1,5 +1,4 @@
-import type { Text } from './claim.js';
-import { resultsOf } from './claim.js';
+import { type Label, resultsOf, type Text } from './claim.js';
 import type { Job, Variant } from './job.js';
 import type { EpochResult, Result, Results } from './result.js';
 
@@ -27,7 +26,7 @@ export interface Chart {
 
 /** Points drawn in one colour. */
 export interface ChartSeries {
-  readonly label: string;
+  readonly label: Label;
   readonly points: readonly ChartPoint[];
 }
 
@@ -50,11 +49,13 @@ export interface SampleFigure {
 
 export const TRAINING_ERROR: Text = { en: 'training error', zh: '训练误差' };
 export const TEST_ERROR: Text = { en: 'test error', zh: '测试误差' };
+export const TRAINING: Text = { en: 'training', zh: '训练' };
+export const TEST: Text = { en: 'test', zh: '测试' };
 
 type Measure = 'trainError' | 'testError' | ((epoch: EpochResult) => number | undefined);
 
 /** Curves over epochs: one for each training, all of one colour. */
-export const curvesOf = (label: string, results: readonly Result[], measure: Measure): ChartSeries => ({
+export const curvesOf = (label: Label, results: readonly Result[], measure: Measure): ChartSeries => ({
   label,
   points: results.flatMap(({ epochs }) => [
     ...epochs.map((epoch) => ({
@@ -69,7 +70,7 @@ export const curvesOf = (label: string, results: readonly Result[], measure: Mea
 /** Results of one variant with each seed, as a series. */
 export const seriesOf = (
   results: Results,
-  label: string,
+  label: Label,
   variant: Variant,
   seeds: readonly number[],
   measure: Measure,

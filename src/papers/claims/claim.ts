@@ -8,11 +8,19 @@ export interface Text {
   readonly zh: string;
 }
 
+/** Names something in charts and results: in both languages, or the same in both, such as `ReLU`. */
+export type Label = Text | string;
+
+/** A label in both languages. */
+export const textOf = (label: Label): Text => (typeof label === 'string' ? { en: label, zh: label } : label);
+
 /** The verdict of a claim's rule on the measured numbers. */
 export interface Judgement {
   readonly verdict: Verdict;
-  /** The numbers, in a language-independent form; empty if not measured. */
+  /** The numbers; empty if not measured. */
   readonly measured: string;
+  /** The same in Chinese, if it has words. */
+  readonly measuredZh?: string;
   readonly reason?: Text;
 }
 

@@ -1,5 +1,6 @@
+import type { Language } from '../../display/languages.js';
 import { UsageError } from '../../errors/errors.js';
-import { type Claim, type Judgement, resultsOf, type Text, withSeeds } from './claim.js';
+import { type Claim, type Judgement, type Label, resultsOf, type Text, textOf, withSeeds } from './claim.js';
 import type { Variant } from './job.js';
 import type { EpochResult, Result } from './result.js';
 import { difference, isClear, show, summarise } from './statistics.js';
@@ -24,7 +25,7 @@ export const counted = (claim: Basics & { readonly judge: () => Judgement }): Cl
 /** One side of a comparison. */
 export interface Side {
   /** Its label in the table. */
-  readonly label: string;
+  readonly label: Label;
   readonly variant: Variant;
 }
 
@@ -68,18 +69,19 @@ export function compared({
       const sign = gain.value < 0 ? '−' : '';
       // Percentages are shown with one digit after the point; values without a unit are small and need two.
       const shown = (side: typeof a) => (unit === '' ? show(side, 2) : `${show(side)} ${unit}`);
-      const measured =
-        `${less.label} ${shown(a)}, ${more.label} ${shown(b)}: ` +
+      const inWords = (language: Language) =>
+        `${textOf(less.label)[language]} ${shown(a)}, ${textOf(more.label)[language]} ${shown(b)}: ` +
         `${sign}${Math.abs(gain.value).toFixed(2)}${spread} (n = ${seeds.length})`;
+      const measured = measuredIn({ en: inWords('en'), zh: inWords('zh') });
       const direction = directionOf(gain);
       if (trend)
         return {
           verdict: 'trend only',
-          measured,
+          ...measured,
           reason: { en: `${direction.en}; ${trend.en}`, zh: `${direction.zh}；${trend.zh}` },
         };
-      if (!isClear(gain)) return { verdict: 'trend only', measured, reason: direction };
-      return { verdict: gain.value > 0 ? 'confirmed' : 'refuted', measured };
+      if (!isClear(gain)) return { verdict: 'trend only', ...measured, reason: direction };
+      return { verdict: gain.value > 0 ? 'confirmed' : 'refuted', ...measured };
     },
   };
 }
@@ -118,10 +120,19 @@ export function single({
 }
 
 /** A variant that diverged allows no comparison. */
-export const divergence = (label: string): Judgement => ({
-  verdict: 'not measured',
-  measured: '',
-  reason: { en: `${label}: a training diverged`, zh: `${label}：训练发散` },
+export function divergence(label: Label): Judgement {
+  const { en, zh } = textOf(label);
+  return {
+    verdict: 'not measured',
+    measured: '',
+    reason: { en: `${en}: a training diverged`, zh: `${zh}：训练发散` },
+  };
+}
+
+/** The numbers of a judgement; in Chinese only if their words differ. */
+export const measuredIn = ({ en, zh }: Text): Pick<Judgement, 'measured' | 'measuredZh'> => ({
+  measured: en,
+  ...(zh === en ? {} : { measuredZh: zh }),
 });
 
 function directionOf(gain: { value: number; error: number }): Text {

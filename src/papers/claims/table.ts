@@ -13,8 +13,16 @@ import type { Results } from './result.js';
 export const claimRows = ({ claims }: Paper, results: Results): ClaimRow[] =>
   claims.map((claim) => {
     const { id, section, statement, paperSays } = claim;
-    const { verdict, measured, reason } = judge(claim, results);
-    return { id, section, statement, paperSays, measured, verdict, ...(reason ? { reason } : {}) };
+    const { verdict, measured, measuredZh, reason } = judge(claim, results);
+    return {
+      id,
+      section,
+      statement,
+      paperSays,
+      measured: { en: measured, zh: measuredZh ?? measured },
+      verdict,
+      ...(reason ? { reason } : {}),
+    };
   });
 
 const HEADS: Readonly<Record<Language, readonly string[]>> = {
@@ -46,7 +54,7 @@ function claimTable(rows: readonly ClaimRow[], language: Language): string {
         row.section,
         row.statement[language],
         row.paperSays || '—',
-        row.measured || '—',
+        row.measured[language] || '—',
         `${VERDICTS[language][row.verdict]}${why}`,
       ]);
     }),

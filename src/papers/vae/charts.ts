@@ -1,5 +1,5 @@
-import { type Chart, curvesOf, type SampleFigure } from '../claims/chart.js';
-import { withSeeds } from '../claims/claim.js';
+import { type Chart, curvesOf, type SampleFigure, TEST, TRAINING } from '../claims/chart.js';
+import { type Text, withSeeds } from '../claims/claim.js';
 import type { Results } from '../claims/result.js';
 import { COMPARED, resultsIn, type Series, SIZES, variantOf } from './experiments.js';
 
@@ -7,6 +7,11 @@ const bound = (losses: Readonly<Record<string, number>> | undefined): number | u
   const { reconstruction, divergence } = losses ?? {};
   return reconstruction === undefined || divergence === undefined ? undefined : -reconstruction - divergence;
 };
+
+const labelOf = (algorithm: string, { en, zh }: Text): Text => ({
+  en: `${algorithm}, ${en}`,
+  zh: `${algorithm}，${zh}`,
+});
 
 /** The paper's Figure 2: one panel for each number of latent variables. */
 const panel = (latent: number, results: Results): Chart => {
@@ -21,10 +26,10 @@ const panel = (latent: number, results: Results): Chart => {
     unit: '',
     range: [-200, -110],
     series: [
-      curvesOf('AEVB, training', of('aevb'), ({ trainMetrics }) => bound(trainMetrics)),
-      curvesOf('AEVB, test', of('aevb'), ({ testMetrics }) => bound(testMetrics)),
-      curvesOf('wake-sleep, training', of('wake-sleep'), ({ trainMetrics }) => bound(trainMetrics)),
-      curvesOf('wake-sleep, test', of('wake-sleep'), ({ testMetrics }) => bound(testMetrics)),
+      curvesOf(labelOf('AEVB', TRAINING), of('aevb'), ({ trainMetrics }) => bound(trainMetrics)),
+      curvesOf(labelOf('AEVB', TEST), of('aevb'), ({ testMetrics }) => bound(testMetrics)),
+      curvesOf(labelOf('wake-sleep', TRAINING), of('wake-sleep'), ({ trainMetrics }) => bound(trainMetrics)),
+      curvesOf(labelOf('wake-sleep', TEST), of('wake-sleep'), ({ testMetrics }) => bound(testMetrics)),
     ],
   };
 };

@@ -21,8 +21,8 @@ export const charts = (results: Results): Chart[] => [
     },
     yLabel: TRAINING_ERROR,
     series: [
-      seriesOf(results, 'transformer', transformer, SEEDS, 'trainError'),
-      seriesOf(results, 'residual', residual, SEEDS, 'trainError'),
+      seriesOf(results, { en: 'transformer', zh: 'Transformer' }, transformer, SEEDS, 'trainError'),
+      seriesOf(results, { en: 'residual', zh: '残差网络' }, residual, SEEDS, 'trainError'),
     ],
   },
   {
@@ -33,9 +33,9 @@ export const charts = (results: Results): Chart[] => [
     },
     yLabel: TEST_ERROR,
     series: [
-      seriesOf(results, 'none', withoutPositions, SEEDS, 'testError'),
-      seriesOf(results, '1-D', transformer, SEEDS, 'testError'),
-      seriesOf(results, '2-D', twoDirections, SEEDS, 'testError'),
+      seriesOf(results, { en: 'none', zh: '无' }, withoutPositions, SEEDS, 'testError'),
+      seriesOf(results, { en: '1-D', zh: '一维' }, transformer, SEEDS, 'testError'),
+      seriesOf(results, { en: '2-D', zh: '二维' }, twoDirections, SEEDS, 'testError'),
     ],
   },
   {
@@ -49,7 +49,7 @@ export const charts = (results: Results): Chart[] => [
     unit: '',
     dots: true,
     series: observed(results).map((result) => ({
-      label: `seed ${result.seed}`,
+      label: { en: `seed ${result.seed}`, zh: `种子 ${result.seed}` },
       points: Array.from({ length: LAYERS }, (_, i) =>
         distancesOf(result, i + 1).map((value) => ({ step: i + 1, value })),
       ).flat(),

@@ -1,5 +1,5 @@
 import { type Claim, resultsOf, type Text, withSeeds } from '../claims/claim.js';
-import { compared, counted, testError, testMetric, unmeasured } from '../claims/kinds.js';
+import { compared, counted, measuredIn, testError, testMetric, unmeasured } from '../claims/kinds.js';
 import type { Result } from '../claims/result.js';
 import {
   distancesOf,
@@ -132,8 +132,8 @@ const training: Claim[] = [
       en: `error on ${TESTED} test images after ${EPOCHS} epochs, both networks trained in the same way, one seed; 78,042 and 86,554 parameters; always a trend`,
       zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 张测试图像上的误差，两种网络训练方式相同，一个种子；残差网络 78,042 个参数，Transformer 86,554 个；只作趋势`,
     },
-    less: { label: 'residual', variant: residual },
-    more: { label: 'transformer', variant: transformer },
+    less: { label: { en: 'residual', zh: '残差网络' }, variant: residual },
+    more: { label: { en: 'transformer', zh: 'Transformer' }, variant: transformer },
     seeds: SEEDS,
     measure: testError,
     trend: SMALL,
@@ -151,8 +151,8 @@ const training: Claim[] = [
       en: `error on ${TESTED} test images after ${EPOCHS} epochs, one seed; always a trend`,
       zh: `训练 ${EPOCHS} 轮后在 ${TESTED} 张测试图像上的误差，一个种子；只作趋势`,
     },
-    less: { label: '1-D', variant: transformer },
-    more: { label: 'none', variant: withoutPositions },
+    less: { label: { en: '1-D', zh: '一维' }, variant: transformer },
+    more: { label: { en: 'none', zh: '无' }, variant: withoutPositions },
     seeds: SEEDS,
     measure: testError,
     trend: SMALL,
@@ -181,7 +181,10 @@ const training: Claim[] = [
           : { en: 'in the paper’s direction', zh: '方向与论文一致' };
       return {
         verdict: 'trend only',
-        measured: `1-D ${one.toFixed(1)} %, 2-D ${two.toFixed(1)} %`,
+        ...measuredIn({
+          en: `1-D ${one.toFixed(1)} %, 2-D ${two.toFixed(1)} %`,
+          zh: `一维 ${one.toFixed(1)} %, 二维 ${two.toFixed(1)} %`,
+        }),
         reason: { en: `${direction.en}; ${SMALL.en}`, zh: `${direction.zh}；${SMALL.zh}` },
       };
     },

@@ -30,7 +30,7 @@ const claim = (trend?: Claim['statement']): Claim =>
     statement: text,
     paperSays: '',
     rule: text,
-    less: { label: 'a', variant: a },
+    less: { label: { en: 'a', zh: '甲' }, variant: a },
     more: { label: 'b', variant: b },
     seeds: [0, 1, 2],
     measure: testError,
@@ -47,6 +47,7 @@ describe('a comparison’s verdict', () => {
     assert.equal(near.verdict, 'trend only');
     assert.match(near.reason!.en, /no difference beyond the spread/);
     assert.equal(near.measured, 'a 11.0 ± 1.0 %, b 11.5 ± 1.0 %: 0.50 ± 0.82 (n = 3)');
+    assert.equal(near.measuredZh, '甲 11.0 ± 1.0 %, b 11.5 ± 1.0 %: 0.50 ± 0.82 (n = 3)');
     const smaller = verdict([20, 21, 22], [10, 11, 12], { en: 'smaller', zh: '更小' });
     assert.equal(smaller.verdict, 'trend only');
     assert.match(smaller.reason!.en, /^against the paper’s direction; smaller$/);

@@ -1,3 +1,5 @@
+import { shorten } from '../../../display/svg-text.js';
+import type { ClaimRow } from '../../../papers/page-types.js';
 import { useApp } from '../../app/context.js';
 import { measuredValues, paperNumber } from '../../lib/measured.js';
 
@@ -6,11 +8,17 @@ const ROW = 22;
 const NAME = 132;
 
 /** The values that a claim compares, as bars with their spread; the paper's number is a line across its bar. */
-export function ClaimChart({ says, measured }: { says: string; measured: string }) {
-  const { t } = useApp();
-  const { values } = measuredValues(measured);
+export function ClaimChart({ claim: { paperSays, measured } }: { claim: ClaimRow }) {
+  const { t, language } = useApp();
+  // The paper's numbers have English names.
+  const { values } = measuredValues(measured.en);
+  const names = measuredValues(measured[language]).values;
   if (values.length === 0) return null;
-  const rows = values.slice(0, 6).map((each) => ({ ...each, paper: paperNumber(says, each.name) }));
+  const rows = values.slice(0, 6).map((each, i) => ({
+    ...each,
+    name: names[i]?.name ?? each.name,
+    paper: paperNumber(paperSays, each.name),
+  }));
   const ends = rows.flatMap(({ value, spread, paper }) => [value + spread, value - spread, paper ?? value]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const x = (value: number): number => NAME + ((value - low) / (high - low || 1)) * (WIDTH - NAME - 4);
@@ -27,7 +35,7 @@ export function ClaimChart({ says, measured }: { says: string; measured: string 
           return (
             <g key={name}>
               <text x="0" y={middle + 4}>
-                {name.length > 20 ? `${name.slice(0, 19)}…` : name}
+                {shorten(name, 20)}
               </text>
               <rect
                 x={Math.min(x(0), x(value))}

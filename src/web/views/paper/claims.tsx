@@ -88,7 +88,7 @@ function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChild
         </span>
         <p>{claim.statement[language]}</p>
         {claim.reason && <p class="hint">{claim.reason[language]}</p>}
-        <ClaimChart says={claim.paperSays} measured={claim.measured} />
+        <ClaimChart claim={claim} />
       </div>
       <dl>
         <div>
@@ -97,7 +97,7 @@ function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChild
         </div>
         <div>
           <dt>{t('claims.measured')}</dt>
-          <dd>{claim.measured || '–'}</dd>
+          <dd>{claim.measured[language] || '–'}</dd>
         </div>
       </dl>
       <VerdictMark verdict={claim.verdict} />
