@@ -1,4 +1,5 @@
 import { plainText } from './plain-text.js';
+import { cut, widthOf } from './text-width.js';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: XML has no way to write them
 const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
@@ -19,8 +20,6 @@ export const escapeXml = (text: string): string =>
 /** Formats a coordinate, rounded to a tenth of a pixel. */
 export const round = (n: number): string => String(Math.round(n * 10) / 10);
 
-/** Shortens a text to at most `length` characters. */
-export function shorten(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
-}
+/** Shortens a text to at most `width` columns: narrow characters, of which a Chinese one takes two. */
+export const shorten = (text: string, width: number): string =>
+  widthOf(text) <= width ? text : `${cut(text, width - 1)}…`;

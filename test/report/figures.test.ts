@@ -34,17 +34,8 @@ const figures: Record<string, string> = {
   ),
   histogram: histogramsSvg(
     [
-      {
-        name: EVIL,
-        kind: 'ReLU',
-        units: 2,
-        dead: 0.5,
-        active: 0.25,
-        mean: 1,
-        std: 1,
-        histogram: { min: 0, max: 2, counts: [5, 0, 1] },
-      },
-      { name: 'without', kind: 'ReLU', units: 2, dead: 0, active: 0, mean: Number.NaN, std: Number.NaN },
+      { name: EVIL, note: EVIL, histogram: { min: 0, max: 2e30, counts: [5, 0, 1] } },
+      { name: 'without', note: '' },
     ],
     EVIL,
   ),
@@ -83,12 +74,14 @@ for (const [name, svg] of Object.entries(figures))
     assert.ok(width > 100 && height > 50);
   });
 
-test('text is escaped and shortened by characters', () => {
+test('text is escaped, and shortened by its width', () => {
   assert.equal(escapeXml(`<a b="c">'&`), '&#60;a b=&#34;c&#34;&#62;&#39;&#38;');
   assert.equal(escapeXml('a\u0007b\ud83d'), 'a\ufffdb\ufffd');
   assert.equal(escapeXml('猫🐱'), '猫🐱');
   assert.equal(escapeXml('a\u202eb\u2066'), 'a\\u202eb\\u2066');
-  assert.equal(shorten('🐱🐱🐱🐱', 3), '🐱🐱…');
+  assert.equal(shorten('🐱🐱🐱🐱', 5), '🐱🐱…');
+  assert.equal(shorten('卷积神经网络', 8), '卷积神…');
+  assert.equal(shorten('卷积神经', 8), '卷积神经');
   assert.equal(shorten('abc', 3), 'abc');
 });
 

@@ -1,5 +1,5 @@
+import { padEnd, padStart, widthOf } from '../../display/text-width.js';
 import { printable, printableLines } from '../../errors/printable.js';
-import { padEnd, padStart, widthOf } from './width.js';
 
 let results: NodeJS.WriteStream = process.stdout;
 let silent = false;

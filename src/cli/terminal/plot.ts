@@ -1,4 +1,4 @@
-import { widthOf } from './width.js';
+import { widthOf } from '../../display/text-width.js';
 
 /** Bit of each dot of a braille character, by row and column (Unicode, U+2800). */
 const DOTS = [

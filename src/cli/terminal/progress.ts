@@ -1,7 +1,7 @@
 import { RateMeter } from '../../data/rate.js';
+import { cut, widthOf } from '../../display/text-width.js';
 import { grouped } from '../../errors/counted.js';
 import { printableLines } from '../../errors/printable.js';
-import { cut, widthOf } from './width.js';
 
 /** Output of a bar: `process.stderr`, or a collector in tests. */
 export interface ProgressStream {

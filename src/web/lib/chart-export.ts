@@ -1,6 +1,7 @@
 import { plainText } from '../../display/plain-text.js';
 import type { Limits } from '../../display/robust-limits.js';
 import { escapeXml, round, shorten } from '../../display/svg-text.js';
+import { widthOf } from '../../display/text-width.js';
 import { ticks } from '../../display/ticks.js';
 import { isolated } from './curves/isolated.js';
 import { type ExportedLine, outsideOf } from './points-outside-frame.js';
@@ -78,7 +79,7 @@ export function csvOf({ xLabel, lines, range }: ExportedChart): string {
 
 const WIDTH = 900;
 const LEGEND_ROW = 20;
-/** Maximum length of a name beside its line, and the estimated width of a character. */
+/** Maximum width of a name beside its line in columns, and the estimated width of one. */
 const LONGEST = 118;
 const CHARACTER = 7;
 const SAMPLE = 32;
@@ -94,10 +95,7 @@ interface LegendEntry {
 function legendOf(lines: readonly ExportedLine[]): readonly LegendEntry[] {
   let [left, row] = [PLOT.left, 0];
   return lines.map((line) => {
-    const name = shorten(line.label, LONGEST);
-    // Chinese characters are twice as wide.
-    const characters = [...name].reduce((sum, each) => sum + (each > '\u2e7f' ? 2 : 1), 0);
-    const width = SAMPLE + CHARACTER * characters + 18;
+    const width = SAMPLE + CHARACTER * widthOf(shorten(line.label, LONGEST)) + 18;
     if (left > PLOT.left && left + width > PLOT.right + 18) [left, row] = [PLOT.left, row + 1];
     const entry = { line, left, row };
     left += width;

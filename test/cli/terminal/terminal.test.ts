@@ -3,8 +3,8 @@ import test from 'node:test';
 import { fittedTable, leftOutLine, table, widest } from '../../../src/cli/terminal/output.js';
 import { plot } from '../../../src/cli/terminal/plot.js';
 import { Progress } from '../../../src/cli/terminal/progress.js';
-import { cut, widthOf } from '../../../src/cli/terminal/width.js';
 import { summaryLines } from '../../../src/cli/train/summary.js';
+import { cut, widthOf } from '../../../src/display/text-width.js';
 import type { DoneEvent, StepEvent } from '../../../src/run/events.js';
 
 test('widths are counted in columns, not characters', () => {

@@ -6,7 +6,7 @@ const NARROW = /[\p{Mn}\p{Me}\p{Cf}\p{Cc}]/u;
 
 const columnsOf = (character: string): number => (NARROW.test(character) ? 0 : WIDE.test(character) ? 2 : 1);
 
-/** Width of a text on a terminal, in columns. */
+/** Width of a text in columns, on a terminal and roughly in figures: a Chinese character takes two. */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += columnsOf(character);
