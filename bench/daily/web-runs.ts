@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeProcess } from '../../src/run/process-file.js';
 import { launch, NO_BROWSER } from '../../test/web/browser.js';
 import { startDashboard } from '../dashboard.js';
 import { makeLongRun } from '../long-run.js';
@@ -35,6 +36,7 @@ for (let i = 0; i < count; i++) {
   if (existsSync(join(root, name(i)))) continue;
   const size = { steps: i === 0 ? steps : short, noise: 0.5, lr: RATES[i % RATES.length]!, seed: i };
   makeLongRun(join(root, name(i)), { ...size, measured: true });
+  await writeProcess(join(root, name(i)), 'done');
 }
 const browser = await launch();
 const { server, address } = await startDashboard(root);

@@ -16,11 +16,25 @@ const SOURCES = ['config.json', 'scalars.jsonl', 'metrics.jsonl', 'state.json', 
 /** Summaries also depend on the time and on processes, so they expire even if the files are unchanged. */
 const FRESH_MS = 2000;
 
+/**
+ * The files of a run that has ended change by renaming, which changes the time of their folder: until then they are not
+ * looked at again, except after this time, for files that were edited by hand.
+ */
+const QUIET_MS = 60_000;
+/** Times of folders are too coarse to tell two changes apart that are closer than this. */
+const SETTLED_MS = 2000;
+
 interface Summarised {
   readonly key: string;
   readonly at: number;
   readonly summary: RunSummary;
+  /** The state of the folder for which the summary holds until a time. */
+  readonly quiet?: { readonly folder: string; readonly until: number };
 }
+
+/** Whether a summary may change although the files that it was made from do not. */
+const ongoing = ({ status, kind }: RunSummary): boolean =>
+  status === 'training' || status === 'paused' || kind === 'tensorboard';
 
 /** The runs in a folder. */
 export class Runs {
@@ -61,18 +75,36 @@ export class Runs {
     return runFolder(this.root, id);
   }
 
+  /** Changes with the run's files, as far as the last list or summary saw them; undefined for an unknown run. */
+  keyOf(id: string): string | undefined {
+    return this.#summaries.get(id)?.key;
+  }
+
   async summary(id: string): Promise<RunSummary> {
-    const key = isSegment(id) ? await this.#signature(id) : '';
+    const began = Date.now();
+    const folder = isSegment(id) ? await stat(join(this.root, id)).catch(() => undefined) : undefined;
+    const state = folder && `${folder.mtimeMs}/${folder.ino}`;
+    const before = this.#summaries.get(id);
+    if (before?.quiet && before.quiet.folder === state && began < before.quiet.until) return before.summary;
+    const { key, owned } = folder ? await this.#signature(id) : { key: '', owned: false };
     const known = this.#summaries.get(id);
-    const open = known && (known.summary.status === 'training' || known.summary.status === 'paused');
-    const foreign = known?.summary.kind === 'tensorboard';
-    if (known?.key === key && ((!open && !foreign) || Date.now() - known.at < FRESH_MS)) return known.summary;
+    // Not all at the same time.
+    const until = began + QUIET_MS * (0.5 + Math.random());
+    const settled = folder !== undefined && began - folder.mtimeMs > SETTLED_MS && owned;
+    const keep = (summary: RunSummary, at: number): void => {
+      const quiet = settled && !ongoing(summary) ? { quiet: { folder: state!, until } } : {};
+      this.#summaries.set(id, { key, at, summary, ...quiet });
+    };
+    if (known?.key === key && (!ongoing(known.summary) || Date.now() - known.at < FRESH_MS)) {
+      keep(known.summary, known.at);
+      return known.summary;
+    }
     const busy = this.#busy.get(id);
     if (busy?.key === key) return busy.summary;
     const summary = this.folder(id).then((folder) => this.#summarise(folder, id));
     this.#busy.set(id, { key, summary });
     try {
-      this.#summaries.set(id, { key, at: Date.now(), summary: await summary });
+      keep(await summary, Date.now());
     } finally {
       if (this.#busy.get(id)?.summary === summary) this.#busy.delete(id);
     }
@@ -80,10 +112,14 @@ export class Runs {
   }
 
   /** Changes with the files of a run; nothing is read, so links need no check. */
-  async #signature(id: string): Promise<string> {
+  async #signature(id: string): Promise<{ readonly key: string; readonly owned: boolean }> {
     const files = SOURCES.map((name) => stat(join(this.root, id, name)).catch(() => undefined));
     const all = await Promise.all(files);
-    return all.map((file) => file && `${file.mtimeMs}/${file.size}/${file.ino}`).join();
+    return {
+      key: all.map((file) => file && `${file.mtimeMs}/${file.size}/${file.ino}`).join(),
+      // Without a process.json, a run goes on whenever its metrics grow.
+      owned: all[SOURCES.indexOf('process.json')] !== undefined,
+    };
   }
 
   async #summarise(folder: string, id: string): Promise<RunSummary> {

@@ -18,20 +18,20 @@ export class Settings {
 
   constructor(readonly runs: Runs) {}
 
-  /** The settings of one run by their path; empty if they cannot be read. */
+  /** The settings of a listed run by their path; empty if they cannot be read. */
   async of(id: string): Promise<Values> {
+    const key = this.runs.keyOf(id);
+    const known = this.#known.get(id);
+    if (key !== undefined && known?.key === key) return known.settings;
     const folder = await this.runs.folder(id).catch(() => undefined);
     const file = folder === undefined ? undefined : await fileInside(folder, 'config.json');
     if (folder === undefined) return {};
     // Another program's event files may have settings.
     if (!file) return (await this.#eventSettings(id)) ?? {};
-    const key = `${file.stats.mtimeMs}/${file.stats.size}/${file.stats.ino}`;
-    const known = this.#known.get(id);
-    if (known?.key === key) return known.settings;
     const text = await readSmall(folder, 'config.json').catch(() => undefined);
     const all = Object.entries(flatSettings(parseJson(text ?? '')));
     const settings = Object.fromEntries(all.filter(([path]) => !LEFT_OUT.test(path)));
-    this.#known.set(id, { key, settings });
+    if (key !== undefined) this.#known.set(id, { key, settings });
     return settings;
   }
 

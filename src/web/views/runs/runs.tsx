@@ -155,6 +155,24 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
     const result = shown.some(({ run }) => run.bestAccuracy !== undefined) ? ['loss', 'accuracy'] : ['loss'];
     return [...some.filter((name) => !result.includes(name)), ...result];
   }, [view.columns?.join(), differing.join(), shown]);
+  // Hundreds of rows are not drawn again with each frame of a zoom. What the buttons call does not depend on the render.
+  const table = useMemo(
+    () => (
+      <RunsTable
+        rows={shown}
+        looks={looks}
+        view={view}
+        columns={columns}
+        baseline={baseline}
+        onView={show}
+        selected={selected}
+        onSelect={setSelected}
+        onEdit={setEditing}
+        onDelete={(run) => void remove([run])}
+      />
+    ),
+    [shown, looks, view.sort, view.descending, columns, baseline, selected, t],
+  );
   return (
     <div class="page">
       <div class="page-head">
@@ -237,22 +255,7 @@ export function RunsView({ query }: { query: Readonly<Record<string, string>> })
           </div>
           {settings.failure && <Problem failure={settings.failure} retry={settings.reload} />}
           {parallel && <Parallel rows={shown} names={axes} />}
-          {shown.length === 0 ? (
-            <p class="missing">{t('runs.none', { filter })}</p>
-          ) : (
-            <RunsTable
-              rows={shown}
-              looks={looks}
-              view={view}
-              columns={columns}
-              baseline={baseline}
-              onView={show}
-              selected={selected}
-              onSelect={setSelected}
-              onEdit={setEditing}
-              onDelete={(run) => void remove([run])}
-            />
-          )}
+          {shown.length === 0 ? <p class="missing">{t('runs.none', { filter })}</p> : table}
         </>
       )}
       {editing && <RunEditor run={editing} onClose={() => setEditing(undefined)} onChange={change} />}
