@@ -17,11 +17,15 @@ export function useAlerts(): { readonly on: boolean; readonly toggle: () => void
   const tell = (alert: RunAlert) => {
     const text = t(`alert.${alert.kind}`, { name: alert.name, step: alert.step });
     showToast({ text, action: { label: t('alert.open'), run: () => go(runHref(alert.id)) } });
-    const note = new Notification(text, { body: alert.error ?? '', tag: `${alert.id} ${alert.kind}` });
-    note.onclick = () => {
-      focus();
-      go(runHref(alert.id));
-    };
+    try {
+      const note = new Notification(text, { body: alert.error ?? '', tag: `${alert.id} ${alert.kind}` });
+      note.onclick = () => {
+        focus();
+        go(runHref(alert.id));
+      };
+    } catch {
+      // Browsers of phones show notifications of service workers only; the page itself has told it.
+    }
   };
   useEvents(
     'GET /api/events',

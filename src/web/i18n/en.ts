@@ -152,7 +152,7 @@ export const EN = {
   'figure.left': 'Time left',
   'figure.step': 'Duration of last step',
   'figure.waits': 'Waiting for data',
-  'figure.waitsUnit': 'of the last step',
+  'figure.waitsUnit': 'of the step',
   'figure.lr': 'Learning rate',
   'figure.ranks': 'Ranks',
   'figure.slowest': 'slowest: rank {n}',

@@ -132,8 +132,7 @@ export function Chart(props: ChartProps) {
       name.textContent = line.label;
       const item = document.createElement('span');
       item.className = 'readout-value';
-      item.style.setProperty('--line', `var(${line.color})`);
-      item.append(name, ` ${typeof value === 'number' ? format(value) : '–'}`);
+      item.append(sampleOf(line), name, ` ${typeof value === 'number' ? format(value) : '–'}`);
       if (Math.abs(own - step) > near) item.append(` ${t('chart.atStep', { place: innerText(own) })}`);
       return [item];
     });
@@ -340,6 +339,22 @@ const distance = (line: Line, x: number, made: uPlot): number => {
   const value = valueNear(line, x);
   return value === undefined ? Infinity : Math.abs(made.valToPos(value, 'y') - (made.cursor.top ?? 0));
 };
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+/** A short piece of a line, as {@link LineSample} draws it; the readout changes too often for components. */
+function sampleOf({ color, dash }: Line): Element {
+  const svg = document.createElementNS(SVG, 'svg');
+  for (const [name, value] of Object.entries({ width: '20', height: '8', 'aria-hidden': 'true' }))
+    svg.setAttribute(name, value);
+  const path = document.createElementNS(SVG, 'path');
+  path.setAttribute('class', 'stroke');
+  path.setAttribute('d', 'M1 4H19');
+  if (dash) path.setAttribute('stroke-dasharray', dash.join(' '));
+  path.style.stroke = `var(${color})`;
+  svg.append(path);
+  return svg;
+}
 
 /** Opens the run whose line was clicked. */
 function openNearest(lines: readonly Line[], made: uPlot): void {

@@ -26,6 +26,7 @@ export interface Charted {
 export interface Group {
   readonly label: string;
   readonly color: string;
+  readonly dash?: readonly number[] | undefined;
   readonly ids: ReadonlySet<string>;
 }
 
@@ -203,7 +204,7 @@ function grouped(lines: readonly Line[], groups: readonly Group[]): Line[] {
       .filter((line) => [...ids].some((id) => line.href === runHref(id)))
       .map(({ dash: _, outside: __, gaps: ___, ...line }): Line => ({ ...line, color, faint: true })),
   );
-  const means = groups.flatMap(({ label, color }, i): Line[] => {
+  const means = groups.flatMap(({ label, color, dash }, i): Line[] => {
     const own = members[i]!;
     if (own.length === 0) return [];
     const axis = own[0]!.axis!;
@@ -217,6 +218,7 @@ function grouped(lines: readonly Line[], groups: readonly Group[]): Line[] {
       {
         label,
         color,
+        ...(dash ? { dash } : {}),
         ...meanOf(moved),
         mean: own.some(({ logged }) => logged) ? 'smoothed' : 'logged',
         axis,

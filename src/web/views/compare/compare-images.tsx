@@ -30,9 +30,13 @@ async function storedIn(id: string, signal: AbortSignal): Promise<Stored> {
   return { kernels, samples, logged };
 }
 
+/** Maximum number of runs whose images are loaded. */
+const MOST_RUNS = 12;
+
 /** Images of several runs beside each other, at the same step: kernels, samples, and what a program logged. */
-export function CompareImages({ runs, turn }: { runs: readonly Charted[]; turn: number }) {
+export function CompareImages({ runs: all, turn }: { runs: readonly Charted[]; turn: number }) {
   const { t } = useApp();
+  const runs = all.slice(0, MOST_RUNS);
   const ids = runs.map(({ id }) => id).join('/');
   const stored = useLoad(
     `images ${ids} ${turn}`,
@@ -51,6 +55,7 @@ export function CompareImages({ runs, turn }: { runs: readonly Charted[]; turn: 
   return (
     <section class="block" aria-labelledby="compare-images-title">
       <h2 id="compare-images-title">{t('logged.images')}</h2>
+      {all.length > MOST_RUNS && <p class="hint">{t('compare.most', { n: MOST_RUNS, all: all.length })}</p>}
       {steps.length > 1 && <StepSlider steps={steps} place={at} onPlace={setPlace} />}
       <div class="compare-images">
         {runs.map((run) => {

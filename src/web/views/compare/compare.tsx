@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { seriesColour } from '../../../display/series-colours.js';
+import { seriesColour, seriesDash } from '../../../display/series-colours.js';
 import type { RunDetail } from '../../../serve/api.js';
 import { type ApiFailure, get } from '../../app/api.js';
 import { useApp, useTitle } from '../../app/context.js';
@@ -25,8 +25,10 @@ import { MetricPicker } from './metric-picker.js';
 
 /** Maximum number of runs in a comparison. */
 export const MOST = 64;
-/** With more runs their list is folded, and the table of settings needs a choice. */
+/** The names of more runs stand closer. */
 const MANY = 12;
+/** The names of more runs are folded. */
+const FOLDED = 32;
 /** Refresh interval for runs that are still training. */
 const AGAIN_MS = 5000;
 
@@ -66,7 +68,6 @@ export function CompareView({
     );
     return found.map((run, i) => ({ ...run, name: run.detail.name, ...looks[i]! }));
   }, [runs.value, all.value]);
-  const few = useMemo(() => good.slice(0, MANY), [good]);
   const training = good.some(({ detail }) => detail.status === 'training' || detail.status === 'paused');
   useEvery(AGAIN_MS, training, runs.reload);
   const settings = { ...query, metrics: query.metrics === undefined ? undefined : listOf(query.metrics) };
@@ -78,7 +79,7 @@ export function CompareView({
     <li key={run.id}>
       <LineSample color={run.color} dash={run.dash} width={28} height={10} />
       <a href={runHref(run.id)}>{run.detail.name}</a>
-      <Status status={run.detail.status} />
+      {(good.length <= MANY || run.detail.status !== 'done') && <Status status={run.detail.status} />}
       <button
         type="button"
         class="icon"
@@ -122,13 +123,13 @@ export function CompareView({
       </div>
       {all.failure && <Problem failure={all.failure} retry={all.reload} />}
       {ids.length > MOST && <p class="hint">{t('compare.most', { n: MOST, all: ids.length })}</p>}
-      {members.length > MANY ? (
+      {members.length > FOLDED ? (
         <details class="numbers compared-all">
           <summary>{t('compare.runs', { n: members.length })}</summary>
-          <ul class="compared">{members}</ul>
+          <ul class="compared close">{members}</ul>
         </details>
       ) : (
-        <ul class="compared">{members}</ul>
+        <ul class={members.length > MANY ? 'compared close' : 'compared'}>{members}</ul>
       )}
       {(runs.value ?? []).map((run) =>
         'failure' in run ? <Problem key={run.id} failure={run.failure} /> : null,
@@ -138,8 +139,8 @@ export function CompareView({
       {good.length > 0 && (
         <>
           <Charts runs={good} query={query} write={write} turn={turn} />
-          <CompareImages runs={few} turn={turn} />
-          <ConfigTable runs={few} />
+          <CompareImages runs={good} turn={turn} />
+          <ConfigTable runs={good} />
         </>
       )}
     </div>
@@ -173,6 +174,7 @@ function Charts({
     return [...groupRuns(runs, by, t('compare.noTag'))].map(([value, members], i) => ({
       label: t('compare.groupName', { value, n: members.size }),
       color: `--run-${seriesColour(i)}`,
+      dash: seriesDash(i),
       ids: members,
     }));
   }, [runs, by, t]);

@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { useApp } from '../../app/context.js';
 import { diffConfigs } from '../../lib/diff.js';
 import { percent, significant } from '../../lib/format.js';
+import { LineSample } from '../../ui/chart/line-sample.js';
 import { Scroll } from '../../ui/scroll.js';
 import type { Compared } from '../compare/compared.js';
 
@@ -31,7 +32,7 @@ export function ConfigTable({ runs }: { runs: readonly Compared[] }) {
               <th scope="col">{t('config.setting')}</th>
               {runs.map((run) => (
                 <th key={run.id} scope="col">
-                  <span class="swatch" style={{ background: `var(${run.color})` }} aria-hidden="true" />
+                  <LineSample color={run.color} dash={run.dash} width={26} height={10} />
                   {run.detail.name}
                 </th>
               ))}

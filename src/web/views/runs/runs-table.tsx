@@ -8,13 +8,14 @@ import { ago, integer, moment, percent, significant } from '../../lib/format.js'
 import { runHref } from '../../lib/route.js';
 import type { ListView } from '../../lib/table/list-view.js';
 import { cellText, columnTitle, differenceText, type RunRow } from '../../lib/table/rows.js';
+import { LineSample } from '../../ui/chart/line-sample.js';
 import { Spark } from '../../ui/chart/spark.js';
 import { Icon } from '../../ui/icon.js';
 import { Status } from '../../ui/status.js';
 
 interface Props {
   readonly rows: readonly RunRow[];
-  /** Colours of the first rows, which have a curve. */
+  /** Colours and dashes of the first rows, which have a curve. */
   readonly looks: readonly RunLook[];
   readonly view: ListView;
   /** Further columns. */
@@ -124,9 +125,7 @@ export function RunsTable({
               <RunRowView
                 key={row.run.id}
                 row={row}
-                color={
-                  looks[i]?.color ?? (row.run.color === undefined ? undefined : `--run-${row.run.color}`)
-                }
+                look={looks[i] ?? chosenLook(row.run)}
                 columns={own}
                 baseline={baseline}
                 selected={selected.has(row.run.id)}
@@ -153,6 +152,10 @@ export function RunsTable({
   );
 }
 
+/** The look of a run without a curve. */
+const chosenLook = ({ color }: RunSummary): RunLook | undefined =>
+  color === undefined ? undefined : { color: `--run-${color}`, dash: undefined };
+
 /** How a value differs from the baseline's, below it. */
 function Difference({ name, row, baseline }: { name: string; row: RunRow; baseline: RunRow | undefined }) {
   const { t } = useApp();
@@ -167,7 +170,7 @@ function Difference({ name, row, baseline }: { name: string; row: RunRow; baseli
 
 function RunRowView({
   row,
-  color,
+  look,
   columns,
   baseline,
   selected,
@@ -176,7 +179,7 @@ function RunRowView({
   onDelete,
 }: {
   row: RunRow;
-  color: string | undefined;
+  look: RunLook | undefined;
   columns: readonly string[];
   baseline: RunRow | undefined;
   selected: boolean;
@@ -200,9 +203,7 @@ function RunRowView({
         />
       </td>
       <td role="cell" class="col-name">
-        {color !== undefined && (
-          <span class="swatch" style={{ background: `var(${color})` }} aria-hidden="true" />
-        )}
+        {look && <LineSample {...look} width={26} height={10} />}
         <a href={runHref(run.id)}>{run.name}</a>
         {isBase && (
           <span class="base">
