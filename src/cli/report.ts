@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { LANGUAGES, type Language } from '../display/languages.js';
 import { counted } from '../errors/counted.js';
-import { PaperweightError } from '../errors/errors.js';
+import { PaperweightError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import type { LoadedModel } from '../papers/loading/loaded-model.js';
 import type { Measured } from '../report/evaluate-sample.js';
+import type { Figure } from '../report/figures.js';
+import type { LoggedRun } from '../report/logged.js';
 import {
   addDeviceOptions,
   type DeviceFlags,
@@ -23,6 +25,11 @@ import { note, print, printJson } from './terminal/output.js';
 /** Default number of test images: enough for a confusion matrix, and fast. */
 const IMAGES = 1000;
 
+interface Page {
+  readonly html: string;
+  readonly figures: readonly Figure[];
+}
+
 interface Flags extends DeviceFlags {
   readonly out?: string;
   readonly figures?: string;
@@ -38,7 +45,7 @@ export function register(program: Command): void {
     .command('report')
     .summary('write a run as one HTML page, with figures as SVG and PNG')
     .description(
-      'Writes a page with curves, epochs, norms, dead units, kernels, confusion matrix, predictions and nearest neighbours of a run. It opens from disk and needs no network.',
+      'Writes a page with curves, epochs, norms, dead units, kernels, confusion matrix, predictions and nearest neighbours of a run; of a run of Logger, or a folder with event files of TensorBoard, a page with everything that was logged. It opens from disk and needs no network.',
     )
     .argument('<run>', 'a run folder', pathName('run'))
     .argument(
@@ -80,8 +87,7 @@ export function register(program: Command): void {
 async function writeReport(run: string, others: readonly string[], flags: Flags): Promise<void> {
   const { force = false } = flags;
   const inputs = [run, ...others];
-  const { RunFolder } = await import('../run/run-folder.js');
-  for (const input of inputs) RunFolder.open(input);
+  const gathered = await gather(inputs, flags);
   // The default page in the run's folder is always replaced.
   if (flags.out !== undefined)
     checkOutput(flags.out, {
@@ -91,13 +97,8 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
       force,
       inputs,
     });
-  const [{ collect }, { reportPage }, { writeFileAtomic }] = await Promise.all([
-    import('../report/collect.js'),
-    import('../report/page/page.js'),
-    import('../files/atomic.js'),
-  ]);
-  const data = { ...(await collect(run, others)), ...(await look(run, flags)) };
-  const { html, figures } = reportPage(data, flags.lang);
+  const { writeFileAtomic } = await import('../files/atomic.js');
+  const { html, figures } = await gathered();
   const out = flags.out ?? join(run, 'report.html');
   const drawn = flags.figures === undefined ? [] : await figureFiles(flags.figures, figures);
   for (const { file, ending } of drawn)
@@ -111,6 +112,45 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
     if (flags.figures !== undefined)
       print(`Figures: ${counted(files.length, 'file')} in ${printable(flags.figures)}`);
   }
+}
+
+/**
+ * What a page needs to know about the runs.
+ * @returns makes the page, which may take a while
+ */
+async function gather([run, ...others]: readonly string[], flags: Flags): Promise<() => Promise<Page>> {
+  const { collectLogged } = await import('../serve/runs/collect-logged.js');
+  const { RunFolder } = await import('../run/run-folder.js');
+  const logged = await collectLogged(run!);
+  if (!logged) {
+    for (const input of [run!, ...others]) RunFolder.open(input);
+    return async () => {
+      const [{ collect }, { reportPage }] = await Promise.all([
+        import('../report/collect.js'),
+        import('../report/page/page.js'),
+      ]);
+      return reportPage({ ...(await collect(run!, others)), ...(await look(run!, flags)) }, flags.lang);
+    };
+  }
+  const beside: LoggedRun[] = [];
+  for (const path of others) {
+    const other = await collectLogged(path);
+    if (!other) {
+      RunFolder.open(path);
+      throw new UsageError({
+        what: `${path} cannot be drawn beside ${run}`,
+        expected:
+          'runs of the same kind: only trainings, or only runs of Logger and event files of TensorBoard',
+        got: 'a training',
+        next: 'make two reports, or compare the runs in the dashboard: paperweight serve',
+      });
+    }
+    beside.push(other);
+  }
+  return async () => {
+    const { loggedPage } = await import('../report/page/logged-page.js');
+    return loggedPage(logged, beside, flags.lang);
+  };
 }
 
 /** The architecture of the model, and its predictions on test images. */

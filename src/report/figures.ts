@@ -4,7 +4,7 @@ import type { EpochEvent, Insight, KernelImage, SampleImage, StepEvent } from '.
 import { architectureSvg, type Stage } from './architecture.js';
 import { confusionSvg } from './confusion.js';
 import { curveSvg, running } from './curve.js';
-import { curvesSvg, type Series } from './curves.js';
+import { curvesSvg, percent, type Series } from './curves.js';
 import type { Measured } from './evaluate-sample.js';
 import { histogramsSvg } from './histogram.js';
 import { kernelsSvg } from './kernel-grid.js';
@@ -162,7 +162,12 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
   const activations = insights.at(-1)?.activations ?? [];
   if (activations.length > 0) {
     const title = titles.histograms(insights.at(-1)!.step);
-    add('histograms', title, histogramsSvg(activations, title, language), true);
+    const panels = activations.map(({ name, kind, dead, active, histogram }) => ({
+      name: `${name} (${kind})`,
+      note: `${words.dead} ${percent(dead)} · ${words.active} ${percent(active)}`,
+      histogram,
+    }));
+    add('histograms', title, histogramsSvg(panels, title), true);
   }
   for (const [i, kernels] of data.kernels.entries()) {
     const title = titles.kernels(kernels.step);
@@ -185,17 +190,28 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
     if (measured.neighbours.length > 0)
       add('neighbours', neighbours, neighboursSvg(measured.neighbours, neighbours, language));
   }
-  return figures;
+  return withUniqueNames(figures);
 }
 
-/** File name of the figure of a metric that a paper defines. */
-const slug = (kind: string, name: string): string =>
+/** File name of the figure of a named metric or set of images. */
+export const slug = (kind: string, name: string): string =>
   name === kind
     ? kind
     : `${kind}-${name
         .toLowerCase()
         .replaceAll(/[^a-z0-9]+/g, '-')
-        .replaceAll(/^-|-$/g, '')}`;
+        .replaceAll(/^-|-$/g, '')}`.replace(/-$/, '');
+
+/** Numbers names that occur again: `loss/a` and `loss-a` give one file name. */
+export function withUniqueNames(figures: readonly Figure[]): Figure[] {
+  const taken = new Set<string>();
+  return figures.map((figure) => {
+    let name = figure.name;
+    for (let n = 2; taken.has(name); n++) name = `${figure.name}-${n}`;
+    taken.add(name);
+    return { ...figure, name };
+  });
+}
 
 /** Metrics that a paper defines and that have a curve, which takes at least two epochs. */
 const metricNames = (epochs: readonly EpochEvent[]): string[] =>

@@ -8,7 +8,7 @@ const WIDTH = 844;
 const GREY = 128;
 
 /** One set of images: [count, 1 or 3, height, width], bytes. */
-type SampleSet = SampleImage['sets'] extends ReadonlyMap<string, infer S> ? S : never;
+export type SampleSet = SampleImage['sets'] extends ReadonlyMap<string, infer S> ? S : never;
 
 /** Images as one, separated by one grey pixel, in a grid that is about square. */
 export function samplePixels({ shape, data }: SampleSet): Pixels {

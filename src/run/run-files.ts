@@ -116,6 +116,6 @@ export function refuseForeign(path: string): void {
     what: `${path} is not the run of a training by Paperweight`,
     expected: 'a run folder as created by train, which has a model and its settings',
     got,
-    next: 'the dashboard shows such a run with all its values: paperweight serve',
+    next: 'paperweight serve, report and site show such a run with all its values',
   });
 }

@@ -77,7 +77,10 @@ export interface SiteRun {
   /** Name of its page: letters, digits, dots and hyphens. */
   readonly id: string;
   readonly name: string;
-  readonly paper: string;
+  /** Missing if a program logged the run itself. */
+  readonly paper?: string;
+  /** File name of such a program, if it is known. */
+  readonly program?: string;
   /** In percent; only classifiers have one. */
   readonly accuracy?: number;
   /** Settings by their path in `config.json`. */

@@ -1,10 +1,12 @@
 import { basename } from 'node:path';
-import { LANGUAGES } from '../display/languages.js';
+import { LANGUAGES, type Language } from '../display/languages.js';
 import { collect } from '../report/collect.js';
 import { metricsOf } from '../report/epoch-metrics.js';
 import { type Figure, figuresOf, type ReportData } from '../report/figures.js';
+import { type LoggedRun, loggedFigures, MOST_CHARTS } from '../report/logged.js';
 import { flat } from '../report/page/parts.js';
 import { isClassified } from '../run/events.js';
+import { collectLogged } from '../serve/runs/collect-logged.js';
 import { type Point, seriesOf } from './charts.js';
 import { type Piece, sizeOf } from './copies.js';
 import type { Bilingual, SiteChart, SiteImage, SiteRun } from './page-types.js';
@@ -37,10 +39,12 @@ const metricName = (name: string): Bilingual => ({
  * @throws UsageError if there is no run, CheckpointError if its files are damaged
  */
 export async function gatherRun(path: string, id: string): Promise<RunPart> {
+  const logged = await collectLogged(path);
+  if (logged) return gatherLogged(logged, id);
   const data: ReportData = { ...(await collect(path)), stages: [], inputShape: [], measured: undefined };
   const { config, epochs } = data;
   const charts = chartsOf(data);
-  const { figures, pieces } = await drawFigures(data, id);
+  const { figures, pieces } = await drawFigures((language) => figuresOf(data, language), id);
   const classified = epochs.filter(isClassified);
   const accuracy = classified.reduce<number | undefined>(
     (best, { testAccuracy }) => (best === undefined || testAccuracy > best ? testAccuracy : best),
@@ -57,6 +61,34 @@ export async function gatherRun(path: string, id: string): Promise<RunPart> {
       name: data.name,
       paper: config.model.paper,
       ...(accuracy === undefined ? {} : { accuracy }),
+      settings: flat(settings),
+      charts,
+      figures,
+    },
+    pieces,
+  };
+}
+
+/** The page of a run that a program logged itself. */
+async function gatherLogged(logged: LoggedRun, id: string): Promise<RunPart> {
+  const { name, program, settings, scalars } = logged;
+  const { figures, pieces } = await drawFigures((language) => loggedFigures(logged, [], language), id);
+  const charts = scalars.slice(0, MOST_CHARTS).map((scalar, i): SiteChart => {
+    const title = { en: scalar.name, zh: scalar.name };
+    return {
+      name: `value-${i}`,
+      title,
+      xLabel: STEP,
+      yLabel: { en: '', zh: '' },
+      unit: '',
+      series: [seriesOf(title, scalar.points)],
+    };
+  });
+  return {
+    run: {
+      id,
+      name,
+      ...(program === undefined ? {} : { program }),
       settings: flat(settings),
       charts,
       figures,
@@ -132,10 +164,10 @@ function chartsOf({ steps, epochs, config }: ReportData): SiteChart[] {
 }
 
 /** The images of the report; its curves are drawn from their numbers. */
-async function drawFigures(data: ReportData, id: string) {
+async function drawFigures(draw: (language: Language) => readonly Figure[], id: string) {
   const pieces: Piece[] = [];
   const figures: SiteImage[] = [];
-  const [english, chinese] = LANGUAGES.map((language) => figuresOf(data, language)) as [Figure[], Figure[]];
+  const [english, chinese] = LANGUAGES.map(draw) as [Figure[], Figure[]];
   for (const [i, { name, title: en, svg, image }] of english.entries()) {
     const other = chinese[i]!;
     if (!image) continue;

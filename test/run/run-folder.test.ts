@@ -65,7 +65,7 @@ test('a run of another program cannot be opened, and the error says what it is',
   await mkdir(join(parts, 'train'), { recursive: true });
   for (const place of [flat, join(parts, 'train')])
     await writeFile(join(place, 'events.out.tfevents.1.host'), '');
-  assert.throws(() => RunFolder.open(logged), complete(UsageError, /with Logger.*paperweight serve/));
+  assert.throws(() => RunFolder.open(logged), complete(UsageError, /with Logger.*paperweight serve, report/));
   for (const path of [flat, parts])
     assert.throws(() => RunFolder.open(path), complete(UsageError, /event files of TensorBoard/));
 });

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { parse } from 'parse5';
 import { paperIds } from '../../src/papers/registry.js';
+import { Logger } from '../../src/run/logger.js';
 import { RunFolder } from '../../src/run/run-folder.js';
 import { buildSite, parseBase } from '../../src/site/build.js';
 import { openRenderer } from '../../src/site/renderer.js';
@@ -191,6 +192,31 @@ describe('paperweight site', () => {
     ]);
     const accuracy = { trainAccuracy: 50, testAccuracy: 40 };
     assert.deepEqual(await legendOf({ ...epoch, ...accuracy }), ['损失', '训练', '测试']);
+  });
+
+  it('shows what a program logged itself', async (t) => {
+    const path = join(await scratch(t), 'mine');
+    const logger = await Logger.open(path, { settings: { lr: 0.25, note: '<b>' } });
+    for (const step of [1, 2, 3]) logger.scalar('f1 <i>', step / 4, step);
+    logger.histogram('w', [1, 2, 3], 3);
+    await logger.image('face', { shape: [1, 2, 2], data: [0, 1, 0, 1] }, 3);
+    await logger.close();
+    const { run, pieces } = await gatherRun(path, 'mine');
+    const { renderSite } = await openRenderer();
+    const files = renderSite({ version: '0', papers: [], runs: [run], notes: [] });
+    const { text } = files.find((file) => file.path === 'runs/mine.html')!;
+    assert.match(text, /f1 &lt;i>/);
+    assert.match(text, /"y":\[0\.25,0\.5,0\.75\]/);
+    assert.match(text, /<th scope="row">lr<\/th><td>0\.25<\/td>/);
+    assert.ok(!/<b>|<i>/.test(text.replaceAll(/<script type="application\/json">.*?<\/script>/gs, '')));
+    assert.deepEqual(
+      pieces.map((piece) => piece.path),
+      ['image-face', 'distributions'].flatMap((name) => [
+        `runs/mine/${name}.svg`,
+        `runs/mine/${name}.zh.svg`,
+      ]),
+    );
+    assert.ok(files.some((file) => file.path === 'zh/index.html' && file.text.includes('mine')));
   });
 
   it('reads paths and addresses', () => {

@@ -120,24 +120,28 @@ export function epochs(data: ReportData, words: PageWords): string {
     hasTop5(config.model.classes.length) && e.testTop5 !== undefined ? `${round(e.testTop5)} %` : '–',
     share(e.testImages, e.testTotal, words),
   ]);
-  const head = words.epochColumns.map((name) => `<th scope="col">${escapeXml(name)}</th>`).join('');
-  const body = cells.map((row) => `<tr>${row.map((c) => `<td>${escapeXml(c)}</td>`).join('')}</tr>`).join('');
-  return `<div class="wide" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  return wideTable(words.epochColumns, cells);
+}
+
+/** A table that is scrolled where it is too wide for the page. */
+export function wideTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
+  const row = (open: string, close: string, cells: readonly string[]) =>
+    `<tr>${cells.map((cell) => `${open}${escapeXml(cell)}${close}`).join('')}</tr>`;
+  const head = row('<th scope="col">', '</th>', columns);
+  const body = rows.map((cells) => row('<td>', '</td>', cells));
+  return `<div class="wide" tabindex="0"><table><thead>${head}</thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
 /** The table of epochs of a run that does not train a classifier, with the metrics of its paper. */
 function ownEpochs({ epochs: done }: ReportData, words: PageWords): string {
   const names = [...new Set(done.flatMap((event) => metricsOf(event).map(([name]) => name)))];
   if (done.length === 0) return '';
-  const row = (open: string, close: string, cells: readonly string[]) =>
-    `<tr>${cells.map((cell) => `${open}${escapeXml(cell)}${close}`).join('')}</tr>`;
-  const head = row('<th scope="col">', '</th>', [...words.epochColumns.slice(0, 2), ...names]);
-  const body = done.map((event) => {
+  const rows = done.map((event) => {
     const values = new Map(metricsOf(event));
     const shown = names.map((name) => values.get(name)?.toPrecision(5) ?? '–');
-    return row('<td>', '</td>', [String(event.epoch), grouped(event.step), ...shown]);
+    return [String(event.epoch), grouped(event.step), ...shown];
   });
-  return `<div class="wide" tabindex="0"><table><thead>${head}</thead><tbody>${body.join('')}</tbody></table></div>`;
+  return wideTable([...words.epochColumns.slice(0, 2), ...names], rows);
 }
 
 export const withoutMachine = ({ machine: _, ...rest }: ReportData['config']): Record<string, unknown> =>

@@ -1,29 +1,16 @@
-import { z } from 'zod';
-import { evenlySpaced } from '../../display/evenly-spaced.js';
-import type { LoggedHistogram } from '../api.js';
 import { FileAnswer } from '../http/file-answer.js';
 import { wholeParam } from '../http/query.js';
 import { RequestError } from '../http/request-error.js';
 import type { Handlers } from '../http/router.js';
 import { EventFiles } from '../metrics/event-files.js';
 import type { RunRoutes } from '../route-table.js';
+import { histogramsOf } from '../runs/logged-histograms.js';
 import type { Runs } from '../runs/runs.js';
-import { lastLines, parseJson } from '../runs/tail.js';
 
 type LoggedRoutes = Pick<
   RunRoutes,
   'GET /api/runs/:id/histograms' | 'GET /api/runs/:id/images' | 'GET /api/runs/:id/images/:index'
 >;
-
-/** Bytes of histograms that are read, from the end. */
-const BYTES = 2 ** 24;
-const KEPT = 64;
-
-const lineSchema = z.object({
-  step: z.number().int().nonnegative(),
-  name: z.string(),
-  histogram: z.object({ min: z.number(), max: z.number(), counts: z.array(z.number()).max(1000) }),
-});
 
 const TYPES = [
   ['image/png', [0x89, 0x50, 0x4e, 0x47]],
@@ -41,10 +28,7 @@ export function loggedRoutes(runs: Runs): Handlers<keyof LoggedRoutes> {
   return {
     'GET /api/runs/:id/histograms': async ({ params }) => {
       const live = await runs.live(params.id);
-      const scalars = await live.scalars();
-      if (scalars instanceof EventFiles) return scalars.histograms;
-      const lines = await lastLines(live.folder, 'histograms.jsonl', BYTES);
-      return someOfEach(lines.flatMap((line) => lineSchema.safeParse(parseJson(line)).data ?? []));
+      return histogramsOf(live.folder, await live.scalars());
     },
     'GET /api/runs/:id/images': async ({ params }) =>
       (await images(params.id)).map(({ name, step }, index) => ({ name, step, index })),
@@ -56,11 +40,4 @@ export function loggedRoutes(runs: Runs): Handlers<keyof LoggedRoutes> {
       throw new RequestError(404, { what: 'The run has no such image', next: 'see the list of its images' });
     },
   };
-}
-
-/** At most {@link KEPT} of each name, evenly spaced, including the first and the last. */
-function someOfEach(all: readonly LoggedHistogram[]): LoggedHistogram[] {
-  const names = new Map<string, LoggedHistogram[]>();
-  for (const each of all) names.set(each.name, [...(names.get(each.name) ?? []), each]);
-  return [...names.values()].flatMap((some) => evenlySpaced(some.length, KEPT).map((i) => some[i]!));
 }

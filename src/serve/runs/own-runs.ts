@@ -12,7 +12,7 @@ const programSchema = z.object({
   program: z.string(),
   steps: z.number().int().positive().optional(),
   settings: z.record(z.string(), z.unknown()).default({}),
-  machine: z.object({ started: z.string().optional() }).optional(),
+  machine: z.looseObject({ started: z.string().optional() }).optional(),
 });
 export type ProgramConfig = z.infer<typeof programSchema>;
 

@@ -63,7 +63,7 @@ function Body({ place }: { place: Place }) {
                     <th scope="row">
                       <a href={place.page(runPath(run.id))}>{run.name}</a>
                     </th>
-                    <td>{site.papers.find(({ id }) => id === run.paper)?.title ?? run.paper}</td>
+                    <td>{site.papers.find(({ id }) => id === run.paper)?.title ?? run.paper ?? '–'}</td>
                     <td>{run.accuracy === undefined ? '–' : percent(run.accuracy)}</td>
                   </tr>
                 ))}

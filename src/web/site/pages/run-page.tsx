@@ -12,7 +12,7 @@ import { wordsOf } from '../words.js';
 export const runPageOf = (run: SiteRun, place: Place): Page => ({
   path: runPath(run.id),
   title: run.name,
-  description: `${run.paper}${run.accuracy === undefined ? '' : `, ${percent(run.accuracy)}`}`,
+  description: `${run.paper ?? run.program ?? run.name}${run.accuracy === undefined ? '' : `, ${percent(run.accuracy)}`}`,
   body: <Body run={run} place={place} />,
 });
 
@@ -26,9 +26,19 @@ function Body({ run, place }: { run: SiteRun; place: Place }) {
       <div class="paper-title">
         <h1>{run.name}</h1>
         <p class="citation">
-          {words.paper}
-          {words.colon}
-          {known ? <a href={place.page(paperPath(known.id))}>{known.title}</a> : run.paper}
+          {run.paper === undefined ? (
+            run.program === undefined ? (
+              words.eventFiles
+            ) : (
+              `${words.program}${words.colon}${run.program}`
+            )
+          ) : (
+            <>
+              {words.paper}
+              {words.colon}
+              {known ? <a href={place.page(paperPath(known.id))}>{known.title}</a> : run.paper}
+            </>
+          )}
           {run.accuracy !== undefined && ` · ${words.accuracy}${words.colon}${percent(run.accuracy)}`}
         </p>
       </div>
