@@ -59,7 +59,7 @@ export function curvesSvg(options: CurvesOptions): string {
   const far = last > near ? last : near + 1;
   const x = (at: number): number => area.left + ((area.right - area.left) * (at - near)) / (far - near);
   const scale = log
-    ? logScale(all)
+    ? logScale(all, mark)
     : linearScale(series, { given: options.range ?? options.top, mark, unit });
   const y = (value: number): number => area.bottom - (area.bottom - area.top) * scale.share(value);
   drawing.text('h', [area.left - 46, 26], title, { size: 15 });
@@ -153,9 +153,10 @@ function aroundZero(limits: Limits | undefined, given: number | undefined): read
   return [bottom, top > bottom ? top : bottom + 1];
 }
 
-/** Whole powers of ten around the values; with many, only every second one has a label. */
-function logScale(points: readonly Point[]): Scale {
-  const logs = points.map((p) => Math.log10(p.value));
+/** Whole powers of ten around the values and the marked one; with many, only every second one has a label. */
+function logScale(points: readonly Point[], mark: number | undefined): Scale {
+  const values = [...points.map(({ value }) => value), ...(mark === undefined ? [] : [mark])];
+  const logs = values.filter((value) => value > 0).map(Math.log10);
   const low = logs.length > 0 ? Math.floor(logs.reduce((a, b) => Math.min(a, b))) : 0;
   const high = Math.max(low + 1, logs.length > 0 ? Math.ceil(logs.reduce((a, b) => Math.max(a, b))) : 1);
   const every = Math.ceil((high - low) / 6);

@@ -34,6 +34,19 @@ const chart = (results: Results, mark?: number): Chart => ({
   ],
 });
 
+test('the axis reaches a marked value that lies beyond all others', () => {
+  for (const log of [false, true]) {
+    const svg = chartSvg({ ...chart(some, 500), log }, 'en');
+    const mark = Number(/<[^>]*class="chance"[^>]* y1="([\d.]+)"/.exec(svg)![1]);
+    const highest = Math.min(
+      ...[.../<path class="s s0"[^>]* d="([^"]*)"/.exec(svg)![1]!.matchAll(/,([\d.]+)/g)].map(([, y]) =>
+        Number(y),
+      ),
+    );
+    assert.ok(mark < highest - 20, `mark at ${mark}, highest value at ${highest}`);
+  }
+});
+
 test('seeds of a variant are curves of one colour; a variant without results has no curve', () => {
   const svg = chartSvg(chart(some), 'en');
   const d = /<path class="s s0"[^>]* d="([^"]*)"/.exec(svg)![1]!;

@@ -1,7 +1,7 @@
 import { type Chart, seriesOf, TEST, TEST_ERROR, TRAINING, TRAINING_ERROR } from '../claims/chart.js';
 import { type Text, textOf } from '../claims/claim.js';
 import type { Results } from '../claims/result.js';
-import { CONDITIONS, FURTHER, ratiosOf } from './conditions.js';
+import { labelOf, ratiosOf } from './conditions.js';
 import { measuredCurve, type Start, TARGET } from './figure1.js';
 import { ACTIVATIONS, type Activation } from './layers.js';
 import * as variants from './variants.js';
@@ -14,24 +14,6 @@ const NAMES: Readonly<Record<Activation, Text>> = {
   tanh: textOf('tanh'),
   'scaled-tanh': { en: 'scaled tanh', zh: '缩放的 tanh' },
   sigmoid: textOf('sigmoid'),
-};
-
-/** Short Chinese names of the conditions, by their ids. */
-const CONDITIONS_ZH: Readonly<Record<string, string>> = {
-  base: '同论断',
-  bytes: '字节输入',
-  'scaled-tanh': '缩放的 tanh',
-  'small-start': '小初始权重',
-  'bytes-small-start': '字节，小权重',
-  'no-momentum': '无动量',
-  'bytes-paper-start': '字节，论文权重',
-  'batch-64': '批大小 64',
-  deeper: '多一层',
-  'uniform-start': 'PyTorch 权重',
-  'bytes-uniform-start': '字节，PyTorch',
-  shallower: '少一层卷积',
-  wider: '完整宽度',
-  'batch-4': '批大小 4',
 };
 
 const figure1 = (results: Results, name: string, start: Start, title: Chart['title']): Chart => ({
@@ -67,13 +49,11 @@ export const charts = (results: Results): Chart[] => [
     xLabel: { en: 'condition', zh: '条件' },
     yLabel: { en: 'epochs with tanh / epochs with ReLU', zh: 'tanh 轮数 / ReLU 轮数' },
     unit: '',
+    log: true,
     dots: true,
     mark: 6,
-    series: ratiosOf([...CONDITIONS, ...FURTHER], results).map(({ condition, bound }, i) => ({
-      label: {
-        en: `${i + 1} ${condition.id}`,
-        zh: `${i + 1} ${CONDITIONS_ZH[condition.id] ?? condition.id}`,
-      },
+    series: ratiosOf(results).map(({ condition, bound }, i) => ({
+      label: { en: `${i + 1} ${labelOf(condition).en}`, zh: `${i + 1} ${labelOf(condition).zh}` },
       points: [{ step: i + 1, value: bound }],
     })),
   },

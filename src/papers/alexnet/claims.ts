@@ -11,7 +11,7 @@ import {
   unmeasured,
 } from '../claims/kinds.js';
 import { difference, isClear, show, summarise } from '../claims/statistics.js';
-import { conditionsClaims } from './claims-conditions.js';
+import { conditionsClaim } from './claims-conditions.js';
 import { countedClaims } from './claims-counted.js';
 import { figure1Claim } from './figure1.js';
 import type { Activation } from './layers.js';
@@ -128,7 +128,7 @@ const measured: readonly Claim[] = [
       };
     },
   ),
-  ...conditionsClaims,
+  conditionsClaim,
   compared({
     id: 'lrn-four-layer',
     section: '3.3',

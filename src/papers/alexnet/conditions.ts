@@ -67,10 +67,6 @@ export const CONDITIONS: readonly Condition[] = [
     name: { en: 'LeCun’s 1.7159 tanh(2x/3)', zh: 'LeCun 的 1.7159 tanh(2x/3)' },
     scaled: true,
   },
-];
-
-/** Further conditions, for which not all runs have been trained. */
-export const FURTHER: readonly Condition[] = [
   {
     id: 'small-start',
     name: { en: 'small initial weights of cuda-convnet', zh: 'cuda-convnet 的小初始权重' },
@@ -122,6 +118,27 @@ export const FURTHER: readonly Condition[] = [
   { id: 'wider', name: { en: 'full width', zh: '完整宽度' }, options: { width: 'full' } },
   { id: 'batch-4', name: { en: 'batches of 4', zh: '批大小 4' }, training: { batchSize: 4 } },
 ];
+
+/** Short Chinese names of the conditions, by their ids. */
+const LABELS_ZH: Readonly<Record<string, string>> = {
+  base: '同论断',
+  bytes: '字节输入',
+  'scaled-tanh': '缩放的 tanh',
+  'small-start': '小初始权重',
+  'bytes-small-start': '字节，小权重',
+  'no-momentum': '无动量',
+  'bytes-paper-start': '字节，论文权重',
+  'batch-64': '批大小 64',
+  deeper: '多一层',
+  'uniform-start': 'PyTorch 权重',
+  'bytes-uniform-start': '字节，PyTorch',
+  shallower: '少一层卷积',
+  wider: '完整宽度',
+  'batch-4': '批大小 4',
+};
+
+/** A short name for figures. */
+export const labelOf = ({ id }: Condition): Text => ({ en: id, zh: LABELS_ZH[id] ?? id });
 
 const SIDES = ['relu', 'tanh'] as const;
 type Side = (typeof SIDES)[number];
@@ -177,9 +194,9 @@ function measuredOf(condition: Condition, side: Side, results: Results): Variant
   return best === undefined ? undefined : variant(condition, side, best, MOST_EPOCHS);
 }
 
-/** The searches of some conditions, and the training runs that they decide. */
-export const conditionJobs = (conditions: readonly Condition[], results: Results): Job[] =>
-  conditions.flatMap((condition) =>
+/** The searches of all conditions, and the training runs that they decide. */
+export const conditionJobs = (results: Results): Job[] =>
+  CONDITIONS.flatMap((condition) =>
     SIDES.flatMap((side) => {
       const chosen = measuredOf(condition, side, results);
       return [
@@ -199,8 +216,8 @@ export interface Ratio {
 }
 
 /** The ratios of those conditions that have been measured. */
-export const ratiosOf = (conditions: readonly Condition[], results: Results): Ratio[] =>
-  conditions.flatMap((condition) => {
+export const ratiosOf = (results: Results): Ratio[] =>
+  CONDITIONS.flatMap((condition) => {
     const epochs = SIDES.map((side) => {
       const chosen = measuredOf(condition, side, results);
       const [result] = chosen ? resultsOf(results, chosen, [SEED]) : [];
