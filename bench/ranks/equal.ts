@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -7,13 +7,16 @@ import { alexNet, equality, resNet } from '../../test/distributed/equality.js';
 import { launchers, runChild } from '../../test/distributed/launch.js';
 
 /*
- * Compares 20 steps on 1, 2 and 4 ranks, resumed ones included, AlexNet's towers on two, and evaluations on 1, 2 and 3:
+ * Compares 20 steps on 1, 2 and 4 ranks, resumed ones included, whole batches and batches in blocks, AlexNet's towers on two
+ * ranks, and evaluations on 1, 2 and 3:
  *
- *   node dist/bench/ranks/equal.js [--hidden 512] [--batch-size 32] [--seeds 5] [--launcher mpich] [--json FILE]
+ *   node dist/bench/ranks/equal.js [--hidden 512] [--batch-size 32] [--seeds 5] [--launcher mpich] [--only WORDS] \
+ *     [--json FILE]
  *
  * AlexNet trains on CIFAR-10 from the folder in PAPERWEIGHT_CIFAR10, otherwise on drawn images, with several seeds: a
  * rounding can choose another maximum of a pooling window, or move a value over the kink of ReLU. In float64 that does not
- * happen; batches are small there, because the reference engine is slow.
+ * happen; batches are small there, because the reference engine is slow. --only float64,towers makes the comparisons with
+ * one of these words in their names; the file keeps its other results.
  */
 const { values } = parseArgs({
   options: {
@@ -21,6 +24,7 @@ const { values } = parseArgs({
     'batch-size': { type: 'string', default: '32' },
     seeds: { type: 'string', default: '5' },
     launcher: { type: 'string', default: 'mpich' },
+    only: { type: 'string', default: '' },
     json: { type: 'string' },
   },
 });
@@ -30,14 +34,24 @@ if (!launcher) throw new Error(`no launcher with ${values.launcher} in its name 
 const folder = mkdtempSync(join(tmpdir(), 'paperweight-equal-'));
 type Comparison = [given: Parameters<typeof equality>[2], options: Parameters<typeof equality>[3]];
 try {
-  const parts: Record<string, object> = {};
-  const compare = async (...[name, given, options]: [string, ...Comparison]): Promise<void> => {
-    parts[name] = await equality(join(folder, name), launcher, given, {
-      ...options,
-      note: (text) => console.error(`${name}: ${text}`),
-    });
+  const known = values.json && existsSync(values.json) ? readFileSync(values.json, 'utf8') : '{}';
+  const { parts = {} } = JSON.parse(known) as { parts?: Record<string, object> };
+  const words = values.only.toLowerCase().split(',');
+  /** Makes a comparison, unless it is left out, and saves it. */
+  const part = async (name: string, make: () => Promise<object>): Promise<void> => {
+    if (!words.some((word) => name.toLowerCase().includes(word))) return;
+    parts[name] = { date: new Date().toISOString(), ...(await make()) };
     console.log(JSON.stringify({ [name]: parts[name] }));
+    const head = { what: 'equal-ranks', ...resultHead(1), launcher: launcher.name, batchSize };
+    if (values.json) writeFileSync(values.json, `${JSON.stringify({ ...head, parts }, null, 2)}\n`);
   };
+  const compare = (...[name, given, options]: [string, ...Comparison]): Promise<void> =>
+    part(name, () =>
+      equality(join(folder, name), launcher, given, {
+        ...options,
+        note: (text) => console.error(`${name}: ${text}`),
+      }),
+    );
   const cifar10 = process.env.PAPERWEIGHT_CIFAR10;
   const net = { ...alexNet(Number(values.hidden), batchSize), ...(cifar10 ? { cifar10 } : {}) };
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
@@ -57,18 +71,16 @@ try {
   await compare('towersInFloat64', { ...small, parallel: 'towers' }, { ranks: [2] });
   await compare('resnet', resNet(32, true), {});
   await compare('resnetWithRelu', resNet(32, false), { ranks: [2], resumed: [2], controls: ['nudged'] });
-  const evaluations: string[] = [];
-  for (const ranks of [1, 2, 3]) {
-    const { stdout } = await runChild(launcher, ranks, 'evaluate', ['10000', '9999']);
-    evaluations.push(stdout.trim());
-  }
-  const sameEvaluation = evaluations.every((text) => text === evaluations[0]);
-  console.log(JSON.stringify({ sameEvaluation, evaluation: JSON.parse(evaluations[0]!) }));
-  if (values.json)
-    writeFileSync(
-      values.json,
-      `${JSON.stringify({ what: 'equal-ranks', ...resultHead(1), launcher: launcher.name, batchSize, ...parts, sameEvaluation }, null, 2)}\n`,
-    );
+  await part('evaluation', async () => {
+    const found: string[] = [];
+    for (const ranks of [1, 2, 3]) {
+      const { code, stdout, stderr } = await runChild(launcher, ranks, 'evaluate', ['10000', '9999']);
+      if (code !== 0) throw new Error(stderr);
+      found.push(stdout.trim());
+    }
+    const same = found.every((text) => text === found[0]);
+    return { same, found: JSON.parse(found[0]!) as object };
+  });
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -27,19 +27,13 @@ describe('the papers’ networks on several ranks', { skip }, () => {
     assert.ok(unshifted! > 0.1, `the comparison would not see other masks: ${unshifted}`);
   });
 
-  test('AlexNet in blocks has the same bits on 1, 2 and 4 ranks, resumed on others too', async () => {
+  test('AlexNet in blocks has the same bits on 1, 2 and 4 ranks, also resumed on another number', async () => {
     const given = alexNet(16, 8);
     const config = { ...given.config, blocks: 4 };
-    const { apart, resumed } = await equality(
-      join(root, 'blocks'),
-      launchers[0]!,
-      { ...given, config },
-      {
-        steps: 6,
-        resumed: [4, 1],
-      },
-    );
-    assert.deepEqual({ apart, resumed }, { apart: { 2: 0, 4: 0 }, resumed: { 1: 0, 4: 0 } });
+    const path = join(root, 'blocks');
+    const options = { steps: 4, resumed: [1] };
+    const { apart, resumed } = await equality(path, launchers[0]!, { ...given, config }, options);
+    assert.deepEqual({ apart, resumed }, { apart: { 2: 0, 4: 0 }, resumed: { 1: 0 } });
   });
 
   test('20 layers with batch normalisation over all ranks are those of a single rank', async () => {
