@@ -3,13 +3,23 @@ import { UsageError } from '../../errors/errors.js';
 import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { isShape, makeArray, type Shape } from '../../graph/types.js';
+import {
+  isShape,
+  makeArray,
+  type Shape,
+  type Spec,
+  sameShape,
+  showShape,
+  type TypedArray,
+} from '../../graph/types.js';
 import { Module } from '../../nn/module.js';
 import { namedTensors } from '../../nn/nested.js';
 import { withUnrolled } from '../../nn/sequence/recurrence.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { rules, type Writer } from './operators.js';
+import { checkBatchFree, onceOf, repeated } from './batch-free.js';
+import { NOT_EXPORTED, rules } from './operators.js';
 import * as onnx from './schema.js';
+import type { Writer } from './writer.js';
 
 export interface OnnxOptions {
   /** Name of the graph. */
@@ -24,6 +34,8 @@ export interface OnnxOptions {
 
 /** Batch size for tracing. A large prime: dimensions that it divides depend on the batch. */
 const TRACED_BATCH = 263;
+/** Another one, to find what else depends on it. */
+const OTHER_BATCH = 269;
 const INPUT = 'images';
 const OUTPUT = 'logits';
 
@@ -59,21 +71,28 @@ export async function exportOnnx(
       expected: 'the sizes of one image without the batch, such as [3, 224, 224]',
       got: shown(inputShape),
     });
-  const input = new Tensor(hostLeaf(makeArray(inputType, 0), [TRACED_BATCH, ...inputShape], inputType));
-  const outputs = outputsOf(
-    model,
-    inEvaluation(model, () => withUnrolled(() => model.forward(input))),
-  );
+  const traced = (batch: number): { input: Tensor; outputs: [string, Node][]; nodes: Node[] } => {
+    const input = new Tensor(hostLeaf(makeArray(inputType, 0), [batch, ...inputShape], inputType));
+    const result = inEvaluation(model, () => withUnrolled(() => model.forward(input)));
+    const outputs = outputsOf(model, result);
+    return { input, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
+  };
+  const { input, outputs, nodes } = traced(TRACED_BATCH);
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
   const graph = new GraphWriter(outputs.map(([key]) => key));
   const names = new Map<Node, string>();
-  for (const node of reachable(outputs.map(([, output]) => output))) {
+  for (const node of nodes) {
     if (node === input.node) names.set(node, INPUT);
     // Positions and flags, one per image: the rule of the operation reads their values.
     else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
-    else if (node.inputs.length === 0)
-      names.set(node, graph.leaf(parameters.get(node), node, await new Tensor(node).data()));
-    else
+    else if (node.inputs.length === 0) {
+      const data = await new Tensor(node).data();
+      const parameter = parameters.get(node);
+      names.set(
+        node,
+        parameter === undefined ? graph.constant(node, data) : graph.leaf(parameter, node, data),
+      );
+    } else
       names.set(
         node,
         graph.operation(
@@ -85,6 +104,7 @@ export async function exportOnnx(
   }
   for (const [wanted, output] of outputs)
     if (names.get(output) !== wanted) graph.add('Identity', [names.get(output)!], {}, wanted);
+  checkBatchFree({ nodes, batch: TRACED_BATCH }, { nodes: traced(OTHER_BATCH).nodes, batch: OTHER_BATCH });
   const free = (shape: Shape) =>
     shape.map((size) => {
       const batches = size / TRACED_BATCH;
@@ -149,14 +169,35 @@ class GraphWriter implements Writer {
     return name;
   }
 
-  leaf(
-    wanted: string | undefined,
-    { shape, dtype }: Node,
-    data: Awaited<ReturnType<Tensor['data']>>,
-  ): string {
-    const name = this.#unique(wanted ?? 'constant');
+  leaf(wanted: string, { shape, dtype }: Spec, data: TypedArray): string {
+    const name = this.#unique(wanted);
     this.initializers.push(onnx.tensor(name, shape, dtype, data));
     return name;
+  }
+
+  /** @throws UsageError for a constant that differs from image to image */
+  constant({ shape, dtype }: Spec, data: TypedArray): string {
+    const name = this.spread(shape, data, (values, sizes) =>
+      this.leaf('constant', { shape: sizes, dtype }, values),
+    );
+    if (name !== undefined) return name;
+    throw new UsageError({
+      what: `A constant ${showShape(shape)} cannot be exported to ONNX: it differs from image to image`,
+      expected: 'constants that are the same for all images, since the exported batch has no fixed size',
+      got: `other values in each of ${TRACED_BATCH} images`,
+      next: 'compute it from the input, or make it a parameter or buffer of the model',
+    });
+  }
+
+  spread(
+    shape: Shape,
+    data: TypedArray,
+    write: (data: TypedArray, shape: Shape) => string,
+  ): string | undefined {
+    const once = onceOf(shape, this.batch);
+    if (sameShape(once, shape)) return write(data, shape);
+    const values = repeated(data, shape, once);
+    return values && this.add('Expand', [write(values, once), this.shape(shape)]);
   }
 
   operation(node: Node, inputs: readonly string[], output?: string): string {
@@ -164,7 +205,9 @@ class GraphWriter implements Writer {
     this.#scope = node.scope.split(' ')[0]!;
     const name = output ?? this.#unique(this.#scope ? `${this.#scope}/${node.op}` : node.op);
     const rule = rules[node.op];
-    const problem = rule ? rule(this, node, inputs, name) : 'the exporter does not support it';
+    const problem = rule
+      ? rule(this, node, inputs, name)
+      : (NOT_EXPORTED[node.op] ?? 'it belongs to training');
     if (problem)
       throw new UsageError({
         what: `${node.op}${node.scope ? ` in ${node.scope}` : ''} cannot be exported to ONNX: ${problem}`,

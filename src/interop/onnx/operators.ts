@@ -1,31 +1,9 @@
 import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
+import { places } from './places.js';
 import type { Attribute } from './schema.js';
 import { UNARY } from './unary.js';
-
-/** Interface for rules: writes ONNX nodes and constants. */
-export interface Writer {
-  /** Adds a node; its result is named `output`, by default a new name. */
-  add(
-    type: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, Attribute>>,
-    output?: string,
-    /** Number of unused results before the named one. */
-    before?: number,
-  ): string;
-  /** Adds a float32 constant. */
-  floats(values: readonly number[], shape: readonly number[]): string;
-  /** Adds an int64 constant, for shapes and axes: a list unless a shape is given. */
-  integers(values: readonly number[], shape?: readonly number[]): string;
-  /** A list of sizes; those that the batch size divides grow with the batch. */
-  shape(sizes: readonly number[]): string;
-  /** Batch size with which the graph was traced; the exported graph accepts any. */
-  readonly batch: number;
-}
-
-/** Writes an operation as ONNX nodes whose last result is `output`. @returns the reason if that is impossible */
-type Rule = (w: Writer, node: Node, inputs: readonly string[], output: string) => string | undefined;
+import type { Rule, Writer } from './writer.js';
 
 const pair = (value: AttrValue | undefined): [number, number] => value as unknown as [number, number];
 /** ONNX's order of padding: top, left, bottom, right. */
@@ -70,13 +48,10 @@ const activation =
   (w, node, inputs, output) =>
     node.attrs.order ? 'it is a derivative' : rule(w, node, inputs, output);
 
-/** The name of whole numbers: a result of the graph, or a constant. */
-const positions = (w: Writer, node: Node, name: string | undefined): string | undefined =>
-  name ??
-  (node.source?.kind === 'host' && !node.shape.some((d) => d % w.batch === 0)
-    ? w.integers([...node.source.data], node.shape)
-    : undefined);
-
+const MIXES = 'it mixes the images of a batch';
+/** Whether a reduction goes over the batch; its mean would divide by the traced size. */
+const mixes = (w: Writer, x: Node, axes: readonly number[]): boolean =>
+  axes.some((i) => x.shape[i]! > 0 && x.shape[i]! % w.batch === 0);
 const ofBatch = (w: Writer, { attrs, inputs: [x] }: Node): boolean =>
   x!.shape[attrs.axis as number]! % w.batch === 0;
 
@@ -215,24 +190,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   concat: direct('Concat', axis),
-  indexSelect: (w, node, [x, computed], output) => {
-    const list = positions(w, node.inputs[1]!, computed);
-    if (list === undefined) return 'its positions depend on the size of the batch';
-    w.add('Gather', [x!, list], { axis: node.attrs.axis as number }, output);
-    return undefined;
-  },
-  gather: (w, node, [x, computed], output) => {
-    const index = positions(w, node.inputs[1]!, computed);
-    if (index === undefined) return 'its positions depend on the size of the batch';
-    w.add('GatherElements', [x!, index], { axis: node.attrs.axis as number }, output);
-    return undefined;
-  },
-  oneHot: (w, { attrs, inputs: [index] }, [computed], output) => {
-    const places = positions(w, index!, computed);
-    if (places === undefined) return 'its positions depend on the size of the batch';
-    w.add('OneHot', [places, w.integers([attrs.classes as number]), w.floats([0, 1], [2])], {}, output);
-    return undefined;
-  },
+  ...places,
   slice: (w, node, [x], output) => {
     if (x === undefined) return 'it picks constant whole numbers';
     if (ofBatch(w, node)) return 'it picks some images of a batch';
@@ -251,7 +209,7 @@ export const rules: Readonly<Record<string, Rule>> = {
     return undefined;
   },
   cumsum: (w, node, [x], output) => {
-    if (ofBatch(w, node)) return 'it mixes the images of a batch';
+    if (ofBatch(w, node)) return MIXES;
     const { axis: along, reverse } = node.attrs;
     w.add('CumSum', [x!, w.integers([along as number], [])], { reverse: reverse ? 1 : 0 }, output);
     return undefined;
@@ -311,6 +269,10 @@ export const rules: Readonly<Record<string, Rule>> = {
       {},
       output,
     ),
+  addScaled: (w, _node, [a, b, factor], output) =>
+    void w.add('Add', [a!, w.add('Mul', [b!, factor!])], {}, output),
+  roundToByte: (w, _node, [x], output) =>
+    void w.add('Clip', [w.add('Round', [x!]), w.floats([0], []), w.floats([255], [])], {}, output),
   square: (w, _node, [x], output) => void w.add('Mul', [x!, x!], {}, output),
   pow: (w, { attrs }, [x], output) =>
     void w.add('Pow', [x!, w.floats([attrs.exponent as number], [])], {}, output),
@@ -328,14 +290,43 @@ export const rules: Readonly<Record<string, Rule>> = {
   },
   sum: (w, { attrs, inputs: [x] }, inputs, output) => {
     const axes = attrs.axes as readonly number[];
-    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the images of a batch';
+    if (mixes(w, x!, axes)) return MIXES;
     w.add('ReduceSum', [...inputs, w.integers(axes)], { keepdims: attrs.keepDims ? 1 : 0 }, output);
+    return undefined;
+  },
+  sumOfSquares: (w, { inputs: [x] }, inputs, output) => {
+    if (mixes(w, x!, Object.keys(x!.shape).map(Number))) return MIXES;
+    w.add('ReduceSumSquare', inputs, { keepdims: 0 }, output);
     return undefined;
   },
   max: (w, { attrs, inputs: [x] }, inputs, output) => {
     const axes = attrs.axes as readonly number[];
-    if (axes.includes(0) && x!.shape[0] === w.batch) return 'it mixes the images of a batch';
+    if (mixes(w, x!, axes)) return MIXES;
     w.add('ReduceMax', inputs, { axes, keepdims: attrs.keepDims ? 1 : 0 }, output);
     return undefined;
   },
+};
+
+const LOSS = 'it compares with targets, and a file has one input';
+const STATISTICS = 'it normalises by the statistics of the batch';
+const RANKS = 'it exchanges values with other processes';
+
+/** Why an operation has no rule. Operations without a line belong to training, such as the gradients of others. */
+export const NOT_EXPORTED: Readonly<Record<string, string>> = {
+  allGather: RANKS,
+  allReduce: RANKS,
+  broadcastFrom: RANKS,
+  reduceScatter: RANKS,
+  sumStart: RANKS,
+  sumEnd: RANKS,
+  batchStats: STATISTICS,
+  batchNormTrain: STATISTICS,
+  binaryCrossEntropy: LOSS,
+  binaryCrossEntropyWithLogits: LOSS,
+  crossEntropy: LOSS,
+  topKCorrect: LOSS,
+  flip: 'it mirrors some of the images',
+  negateOffsets: 'it belongs to cropping at random',
+  dropoutMask: 'it draws random numbers',
+  recurrent: 'only the layers RNN, GRU and LSTM unroll it',
 };

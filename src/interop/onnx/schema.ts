@@ -15,10 +15,10 @@ const TENSOR_TYPE: Readonly<Record<DType | 'int64', number>> = {
   int64: 7,
   float64: 11,
 };
-const ATTRIBUTE = { float: 1, int: 2, ints: 7 } as const;
+const ATTRIBUTE = { float: 1, int: 2, text: 3, ints: 7 } as const;
 
 /** Value of an attribute. A plain number is written as an integer; floats are wrapped. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 /** A tensor dimension: a size, or a name if it is known only at run time. */
 export type Dimension = number | string;
@@ -41,6 +41,7 @@ export function node(
 function attribute(name: string, value: Attribute): Message {
   const message = new Message().string(1, name);
   if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE.int);
+  if (typeof value === 'string') return message.string(4, value).int(20, ATTRIBUTE.text);
   if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE.float);
   // Not packed: onnx.proto uses proto2.
   for (const item of value) message.int(8, item);

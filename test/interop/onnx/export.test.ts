@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +9,14 @@ import { UsageError } from '../../../src/errors/errors.js';
 import { Message } from '../../../src/files/protobuf.js';
 import { hostLeaf } from '../../../src/graph/node.js';
 import { exportOnnx, importOnnx } from '../../../src/interop/onnx/index.js';
+import { NOT_EXPORTED, rules } from '../../../src/interop/onnx/operators.js';
 import { AdaptiveAvgPool2d, LocalResponseNorm, Module, Sequential } from '../../../src/nn/index.js';
 import * as ops from '../../../src/ops/index.js';
 import { AlexNet } from '../../../src/papers/alexnet/model.js';
 import { saveWeights } from '../../../src/run/checkpoint.js';
+import { randn } from '../../../src/tensor/create.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
-import { Tensor } from '../../../src/tensor/tensor.js';
+import { full, Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { jsonLines, runCli } from '../../support/cli.js';
 import { assertNear } from '../../support/generated.js';
 import { everyLayer } from '../../support/nets/every-layer.js';
@@ -120,6 +123,76 @@ test('an operation that ONNX cannot express is refused with the name of the laye
     assert.rejects(exportOnnx(model, [4, 8, 8]), (e) => e instanceof UsageError && words.test(e.message));
   await refused(new Sequential(new LocalResponseNorm(4)), /localResponseNorm in 0 .*window of 4/);
   await refused(new Mixing(), /mixes the images/);
+});
+
+test('a constant of the batch is written once and repeated, or refused', async () => {
+  class Shifted extends Module {
+    constructor(readonly made: (n: number) => Tensor) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return x.add(this.made(x.shape[0]!));
+    }
+  }
+  const x = patterned([2, 3]);
+  const row = [1, 2, 3];
+  const same = (n: number): Tensor => tensor(Array.from({ length: n }, () => row));
+  const file = bytesOf(await exportOnnx(new Shifted(same), [3]));
+  const { nodes, initializers } = readOnnx(file);
+  assert.ok(nodes.some(({ type }) => type === 'Expand'));
+  assert.ok([...initializers.values()].every(({ shape }) => !shape.includes(263)));
+  assertNear(await importOnnx(file).forward(x).data(), await x.add(same(2)).data(), 1e-6, 'shifted');
+  await assert.rejects(
+    exportOnnx(new Shifted((n) => randn([n, 3])), [3]),
+    (e) => e instanceof UsageError && /constant \[263, 3\].*differs from image to image/.test(e.message),
+  );
+});
+
+test('what depends on the number of images in another way than by sizes is refused', async () => {
+  class Made extends Module {
+    constructor(readonly made: (x: Tensor) => Tensor) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      return this.made(x);
+    }
+  }
+  for (const [made, words] of [
+    [(x: Tensor) => x.div(x.shape[0]!), /depends on the number of images/],
+    [(x: Tensor) => x.mul(x.shape[0]!), /depends on the number of images/],
+    [(x: Tensor) => x.pow(x.shape[0]!), /pow depends.*exponent 263 for 263 images, 269 for 269/],
+    [(x: Tensor) => x.add(randn([3])), /constant \[3\] depends/],
+    [(x: Tensor) => (x.shape[0]! > 265 ? x.relu() : x.exp()), /exp depends.*relu instead/],
+    [(x: Tensor) => (x.shape[0]! > 265 ? x.relu().exp() : x.exp()), /other operations/],
+    [(x: Tensor) => x.add(full([x.shape[0]!, 3], x.shape[0]!)), /constant \[263, 3\] depends/],
+    [(x: Tensor) => x.transpose(0, 1).mean(1), /mixes the images/],
+  ] as const)
+    await assert.rejects(
+      exportOnnx(new Made(made), [3]),
+      (e) => e instanceof UsageError && words.test(e.message),
+      String(made),
+    );
+  // A transposed batch, tiled and reshaped, is only a matter of sizes.
+  const turned = new Made((x) => x.transpose(0, 1).repeat(1, 2).mul(2).transpose(0, 1));
+  const again = importOnnx(bytesOf(await exportOnnx(turned, [3])));
+  const x = patterned([2, 3]);
+  assertNear(await again.forward(x).data(), await turned.forward(x).data(), 1e-6, 'turned');
+});
+
+test('every operation is exported, or refused for a reason that the documentation gives', () => {
+  const missing = ops
+    .operationNames()
+    .filter((name) => !/Grad(\d|[A-Z]\w*)?$/.test(name) && !(name in rules));
+  assert.deepEqual(missing.sort(), Object.keys(NOT_EXPORTED).sort());
+  const read = (name: string) => readFileSync(new URL(`../../../../docs/${name}`, import.meta.url), 'utf8');
+  for (const page of ['onnx.md', 'onnx.zh.md'].map(read)) {
+    const named = new Set([...page.matchAll(/`(\w+)`/g)].map(([, name]) => name!));
+    const all = [...Object.keys(rules), ...Object.keys(NOT_EXPORTED)];
+    assert.deepEqual(
+      all.filter((name) => !named.has(name)),
+      [],
+    );
+  }
 });
 
 test('the command writes a run’s weights as ONNX', async (t) => {

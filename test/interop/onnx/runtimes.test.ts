@@ -14,7 +14,7 @@ import { ResNet } from '../../../src/papers/resnet/model.js';
 import { tensor } from '../../../src/tensor/tensor.js';
 import { batchOf } from '../../support/generated.js';
 import { everyLayer } from '../../support/nets/every-layer.js';
-import { imageLayers, SequenceLayers } from '../../support/nets/library.js';
+import { Histogram, imageLayers, SequenceLayers } from '../../support/nets/library.js';
 import {
   check,
   farthest,
@@ -80,6 +80,7 @@ interface Network {
 const NETWORKS: Readonly<Record<string, Network>> = {
   'every layer': { size: 16, real: false, make: everyLayer },
   'layers on images': { size: 16, real: false, make: imageLayers, near: true },
+  histogram: { size: 16, real: false, make: () => new Histogram(), near: true },
   'layers on sequences': { size: 16, real: false, make: () => new SequenceLayers(), near: true },
   ...Object.fromEntries(
     (['notes', 'paper', 'batchnorm', 'torchvision'] as const).map((preset) => [

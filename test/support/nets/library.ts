@@ -1,4 +1,4 @@
-import { nn, ops, Tensor } from '../../../src/core.js';
+import { nn, ops, Tensor, tensor, zeros } from '../../../src/core.js';
 
 const { Conv2d, ConvTranspose2d, Linear, Sequential } = nn;
 
@@ -68,5 +68,34 @@ export class SequenceLayers extends nn.Module {
         1,
       ),
     );
+  }
+}
+
+/** Sums of values by class, at constant and computed positions: [N, 3, 16, 16] → [N, 6]. */
+export class Histogram extends nn.Module {
+  forward(x: Tensor): Tensor {
+    const values = x.flatten(1).narrow(1, 0, 12);
+    const [n, length] = values.shape as [number, number];
+    const each = (count: number, of: (i: number) => number): Tensor =>
+      tensor(
+        Int32Array.from({ length: n * count }, (_, i) => of(i % count)),
+        { shape: [n, count] },
+      );
+    const best = values.narrow(1, 0, 5).argmax(1).unsqueeze(1);
+    const sums = zeros([n, 5])
+      .scatterAdd(
+        1,
+        each(length, (i) => (7 * i) % 5),
+        values,
+      )
+      // More values than positions: the others are ignored.
+      .scatterAdd(
+        1,
+        each(2, () => 4),
+        values,
+      )
+      .scatterAdd(1, best, values.square());
+    const bytes = new Tensor(ops.roundToByte(ops.scaleBy(values.node, 100)));
+    return new Tensor(ops.concat([sums.node, bytes.sum(1, true).node], 1));
   }
 }

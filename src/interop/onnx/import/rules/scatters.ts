@@ -106,23 +106,65 @@ function scattered(
   return ops.reshape(rows(all, count + places.length, chosen), x.shape);
 }
 
+/** What happens to the elements that are already there; `add` since opset 16. */
+const reductionOf = (operator: Operator): string =>
+  operator.opset >= 16 ? operator.word('reduction', ['none', 'add']) : 'none';
+
+/** `x` with `updates` added at the positions of `index` along an axis; several updates of one element add up. */
+function summed(operator: Operator, x: Node, axis: number, index: Node, updates: Node): Node {
+  if (x.dtype !== 'int32') return ops.scatterAdd(x, axis, index, updates);
+  if (operator.inputKinds[0] === 'mask')
+    operator.misfit('its data', 'numbers, or integers that do not depend on the images', 'computed integers');
+  const sums = ops.scatterAdd(ops.cast(x, 'float64'), axis, index, ops.cast(updates, 'float64'));
+  return ops.cast(sums, 'int32');
+}
+
+/** Adds `updates` to some rows of `x`. */
+function summedRows(
+  operator: Operator,
+  x: Node,
+  updates: Node,
+  count: number,
+  places: readonly number[],
+): Node {
+  const width = sizeOf(x.shape) / Math.max(1, count);
+  if (sizeOf(updates.shape) !== places.length * width)
+    operator.misfit('its updates', `${places.length} of ${width} elements`, showShape(updates.shape));
+  const list = [places.length, width];
+  few(operator, sizeOf(list));
+  const index = hostLeaf(
+    Int32Array.from({ length: sizeOf(list) }, (_, i) => places[Math.floor(i / width)]!),
+    list,
+    'int32',
+  );
+  const sums = summed(operator, ops.reshape(x, [count, width]), 0, index, ops.reshape(updates, list));
+  return ops.reshape(sums, x.shape);
+}
+
 const scatterND: Rule = (operator) => {
   operator.arity(3);
-  if (operator.opset >= 16) operator.word('reduction', ['none']);
+  const written = reductionOf(operator) === 'add' ? summedRows : scattered;
   return ([x, indices, updates]) => {
     const [places, count] = named(operator, x!.shape, indices!);
-    return scattered(operator, x!, updates!, count, places);
+    return written(operator, x!, updates!, count, places);
   };
 };
 
 const scatterElements: Rule = (operator) => {
   operator.arity(3);
   const given = operator.int('axis', 0);
-  if (operator.opset >= 16) operator.word('reduction', ['none']);
+  const adds = reductionOf(operator) === 'add';
   return ([x, indices, updates]) => {
     const [axis] = operator.axes([given], x!.shape.length) as [number];
+    if (adds && operator.inputKinds[1] === 'mask') {
+      if (indices!.dtype !== 'int32') operator.misfit('its indices', 'positions', 'truth values');
+      if (!sameShape(indices!.shape, updates!.shape))
+        operator.misfit('its updates', showShape(indices!.shape), showShape(updates!.shape));
+      return summed(operator, x!, axis, indices!, updates!);
+    }
     const places = replaced(operator, x!.shape, indices!, axis);
-    return scattered(operator, x!, updates!, sizeOf(x!.shape), places);
+    const written = adds ? summedRows : scattered;
+    return written(operator, x!, updates!, sizeOf(x!.shape), places);
   };
 };
 
