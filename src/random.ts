@@ -73,6 +73,15 @@ function checkInteger(what: string, value: number, low: number, high: number): v
   });
 }
 
+function checkFinite(what: string, first: number, second: number): void {
+  if (Number.isFinite(first) && Number.isFinite(second)) return;
+  throw new UsageError({
+    what: `${what} got a bad number`,
+    expected: 'finite numbers',
+    got: `${String(first)} and ${String(second)}`,
+  });
+}
+
 /**
  * A stream of random numbers on top of {@link philox4x32}: a pure function of seed, stream and position.
  *
@@ -123,11 +132,13 @@ export class Generator {
 
   /** Uniform in [low, high), in steps of 2^-24 of the range (float32 can hold every step of [0, 1)). */
   uniform(low = 0, high = 1): number {
+    checkFinite('uniform(low, high)', low, high);
     return low + (high - low) * ((this.nextUint32() >>> 8) / 2 ** 24);
   }
 
   /** Normal with the given mean and standard deviation (Box-Muller, two numbers from two words). */
   normal(mean = 0, std = 1): number {
+    checkFinite('normal(mean, std)', mean, std);
     let value = this.#spare;
     this.#spare = null;
     if (value === null) {

@@ -1,6 +1,6 @@
-import { checkOptionNames, shown } from '../errors/arguments.js';
+import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
-import { type Shape, showShape, sizeOf, withMemory } from '../graph/types.js';
+import { isShape, type Shape, showShape, sizeOf, withMemory } from '../graph/types.js';
 import type { Generator } from '../random.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { initGenerator } from '../tensor/random.js';
@@ -36,6 +36,12 @@ export function uniform(
   checkOptionNames('init.uniform', options, ['low', 'high']);
   const { low = 0, high = 1 } = options;
   check('uniform', parameter, { low, high });
+  if (low > high)
+    throw new UsageError({
+      what: 'init.uniform got limits in the wrong order',
+      expected: 'low of at most high',
+      got: `${low} and ${high}`,
+    });
   // Its own loop, twice as fast as fill(): default initialisation of every layer uses it.
   write(parameter, (data) => {
     for (let i = 0; i < data.length; i++) data[i] = generator.uniform(low, high);
@@ -51,6 +57,7 @@ export function normal(
   checkOptionNames('init.normal', options, ['mean', 'std']);
   const { mean = 0, std = 1 } = options;
   check('normal', parameter, { mean, std });
+  checkNumber('init.normal', 'std', std, { least: 0, expected: 'a number of at least 0' });
   fill(parameter, () => generator.normal(mean, std));
 }
 
@@ -68,11 +75,11 @@ export function ones(parameter: Parameter): void {
 
 /** fanIn and fanOut of a weight [out, in, …]: inputs and outputs per unit. */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
-  if (shape.length < 2)
+  if (!isShape(shape) || shape.length < 2)
     throw new ShapeError({
       what: 'This initialiser needs fanIn and fanOut',
       expected: 'a weight of at least 2 dimensions, [out, in, …]',
-      got: showShape(shape),
+      got: isShape(shape) ? showShape(shape) : shown(shape),
       next: 'use constant() or uniform() for biases',
     });
   const field = sizeOf(shape.slice(2));
@@ -84,6 +91,7 @@ export type Nonlinearity = 'linear' | 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' 
 
 /** PyTorch's recommended gain; `slope` is LeakyReLU's. */
 export function gain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  checkNumber('init.gain', 'slope', slope, { expected: 'a number' });
   switch (nonlinearity) {
     case 'linear':
     case 'sigmoid':

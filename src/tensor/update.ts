@@ -22,6 +22,12 @@ export function update(
 ): void {
   checkOptionNames('update', options, ['compute', 'guard']);
   const { compute = [], guard } = options;
+  if (!Array.isArray(compute))
+    throw new UsageError({
+      what: 'update got a bad compute',
+      expected: 'a list of tensors',
+      got: shown(compute),
+    });
   const list: readonly unknown[] =
     typeof (changes as { [Symbol.iterator]?: unknown } | null)?.[Symbol.iterator] === 'function'
       ? [...changes]

@@ -1,3 +1,4 @@
+import { shown } from '../../errors/arguments.js';
 import { DataError } from '../../errors/errors.js';
 import { packed, type SampleBatch } from '../batch.js';
 import type { IterableSet } from '../samples/sample.js';
@@ -31,7 +32,7 @@ export async function* streamedBatches(
     samples = [];
     return { values, indices, index: Math.floor(from / batchSize) };
   };
-  for await (const sample of set.iterate(epoch)) {
+  for await (const sample of samplesOf(set, epoch)) {
     if (++read > (length ?? read)) throw miscounted(name, length!, 'more');
     if (read <= first) continue;
     samples.push(sample);
@@ -39,6 +40,19 @@ export async function* streamedBatches(
   }
   if (read < (length ?? read)) throw miscounted(name, length!, read);
   if (samples.length > 0 && !dropLast) yield await batch();
+}
+
+/** @throws DataError unless it gives something that can be iterated */
+function samplesOf(set: IterableSet<unknown>, epoch: number): AsyncIterable<unknown> | Iterable<unknown> {
+  const found: unknown = set.iterate(epoch);
+  const iterable = typeof found === 'object' && found !== null;
+  if (iterable && (Symbol.asyncIterator in found || Symbol.iterator in found))
+    return found as AsyncIterable<unknown> | Iterable<unknown>;
+  throw new DataError({
+    what: `iterate(epoch) of ${set.name} gives nothing that can be iterated`,
+    expected: 'an iterator of samples, as from a generator function',
+    got: shown(found),
+  });
 }
 
 const miscounted = (name: string, length: number, got: number | string): DataError =>

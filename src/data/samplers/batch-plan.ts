@@ -40,6 +40,12 @@ export function batchPlan(
     });
   };
   const checked = (indices: ArrayLike<number>): Int32Array => {
+    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
+      throw new UsageError({
+        what: 'the sampler gives something that is not a list of indices',
+        expected: 'an array of whole numbers',
+        got: shown(indices),
+      });
     for (let i = 0; i < indices.length; i++)
       if (!(Number.isInteger(indices[i]) && indices[i]! >= 0 && indices[i]! < length))
         throw new UsageError({
@@ -55,9 +61,23 @@ export function batchPlan(
     return {
       length: batchSampler.length,
       epoch: (epoch) => {
-        const batches = batchSampler.batches(epoch);
+        const batches: readonly ArrayLike<number>[] | undefined = batchSampler.batches(epoch);
+        if (!Array.isArray(batches))
+          throw new UsageError({
+            what: 'the sampler gives something that is not a list of batches',
+            expected: 'an array of lists of indices',
+            got: shown(batches),
+          });
         checkLength(batches.length, batchSampler.length, 'batches');
-        return (index) => checked(batches[index]!);
+        return (index) => {
+          const indices = checked(batches[index]!);
+          if (indices.length > 0) return indices;
+          throw new UsageError({
+            what: `the sampler gives a batch without samples of ${name}`,
+            expected: 'at least one index in each batch',
+            got: `none in batch ${index}`,
+          });
+        };
       },
     };
   }
@@ -71,9 +91,9 @@ export function batchPlan(
     length: batchCount(sampler?.length ?? length, batchSize, dropLast),
     epoch: (epoch) => {
       if (!sampler) return parts(epochOrder({ length, shuffle, seed, epoch }));
-      const indices = sampler.indices(epoch);
+      const indices = checked(sampler.indices(epoch));
       checkLength(indices.length, sampler.length, 'indices');
-      return parts(checked(indices));
+      return parts(indices);
     },
   };
 }

@@ -1,4 +1,4 @@
-import { checkBooleans, checkInteger, checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkInteger, checkOptionNames, isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { Generator } from '../../random.js';
 
@@ -30,7 +30,8 @@ interface Sized {
 
 /** @returns the length of a data set or a list */
 function lengthOf(owner: string, source: Sized): number {
-  if (Number.isSafeInteger((source as Sized | undefined)?.length) && source.length >= 0) return source.length;
+  const length: unknown = typeof source === 'object' ? (source as Sized | null)?.length : undefined;
+  if (isInteger(length)) return length;
   throw new UsageError({
     what: `${owner} got something without a length`,
     expected: 'a data set',
@@ -92,6 +93,7 @@ export class SubsetRandomSampler implements Sampler {
 
   constructor(indices: ArrayLike<number>, options: { seed?: number } = {}) {
     checkOptionNames('SubsetRandomSampler', options, ['seed']);
+    const { seed = 0 } = options;
     if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
       throw new UsageError({
         what: 'SubsetRandomSampler got no list of indices',
@@ -107,7 +109,7 @@ export class SubsetRandomSampler implements Sampler {
         });
     this.#indices = Int32Array.from(indices);
     this.length = indices.length;
-    this.#generator = new Generator(options.seed ?? 0, STREAM);
+    this.#generator = new Generator(seed, STREAM);
   }
 
   indices(epoch: number): Int32Array {
@@ -143,14 +145,15 @@ export class WeightedRandomSampler implements Sampler {
         expected: 'an array of numbers',
         got: shown(weights),
       });
-    this.#weights = Float64Array.from(weights);
-    const bad = this.#weights.findIndex((weight) => !(weight >= 0 && weight < Infinity));
+    const bad = Array.prototype.findIndex.call(weights, (one) => !(Number.isFinite(one) && one >= 0));
+    this.#weights = Float64Array.from(bad < 0 ? weights : []);
     const possible = this.#weights.reduce((count, weight) => count + Number(weight > 0), 0);
     if (bad >= 0 || possible === 0)
       throw new UsageError({
         what: 'WeightedRandomSampler got bad weights',
         expected: 'finite numbers from 0, at least one of them above 0',
-        got: bad >= 0 ? `${weights[bad]} at position ${bad}` : `${weights.length} weights, none above 0`,
+        got:
+          bad >= 0 ? `${shown(weights[bad])} at position ${bad}` : `${weights.length} weights, none above 0`,
       });
     checkInteger('WeightedRandomSampler', 'numSamples', numSamples, {
       least: 1,

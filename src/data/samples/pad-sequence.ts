@@ -9,6 +9,7 @@ import {
   sizeOf,
   type TypedArray,
 } from '../../graph/types.js';
+import { convert } from '../../tensor/arguments.js';
 import { Tensor, tensor } from '../../tensor/tensor.js';
 import { type ArrayValue, isArrayValue } from './sample.js';
 
@@ -54,6 +55,7 @@ export function padSequence(sequences: readonly (TypedArray | ArrayValue)[], pad
         expected: `${dtype} ${showShape(['L', ...further] as unknown as number[])}, as the first one`,
         got: `${data.length} values of ${dtypeOf(data)} ${showShape(shape)}`,
       });
+  convert([paddingValue], dtype);
   const longest = Math.max(...arrays.map(({ shape }) => shape[0]!));
   const size = longest * sizeOf(further);
   const data = makeArray(dtype, arrays.length * size).fill(paddingValue);

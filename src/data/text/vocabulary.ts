@@ -1,5 +1,6 @@
-import { shown } from '../../errors/arguments.js';
+import { isInteger, shown } from '../../errors/arguments.js';
 import { DataError, UsageError } from '../../errors/errors.js';
+import { Tensor } from '../../tensor/tensor.js';
 
 /** The characters of a text, numbered from 0 by code point. */
 export class Vocabulary {
@@ -61,14 +62,22 @@ export class Vocabulary {
 
   /** The text of ids. @throws UsageError for an id out of range */
   decode(ids: ArrayLike<number>): string {
+    if (!Array.isArray(ids) && !ArrayBuffer.isView(ids))
+      throw new UsageError({
+        what: 'Vocabulary.decode got no list of ids',
+        expected: 'an array of whole numbers',
+        got: shown(ids),
+        ...(ids instanceof Tensor ? { next: 'read it with await tensor.data() first' } : {}),
+      });
     const parts: string[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const character = this.characters[ids[i]!];
+      const id: unknown = ids[i];
+      const character = isInteger(id) ? this.characters[id] : undefined;
       if (character === undefined)
         throw new UsageError({
           what: 'the vocabulary has no such id',
           expected: `a whole number from 0 to ${this.size - 1}`,
-          got: `${ids[i]} at position ${i}`,
+          got: `${shown(id)} at position ${i}`,
         });
       parts.push(character);
     }

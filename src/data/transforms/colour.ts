@@ -38,6 +38,7 @@ export function subtractMean(mean: Float32Array, shape: readonly number[]): Tran
   return {
     name: 'subtractMean',
     apply(batch) {
+      checkBatch(batch);
       const size = batch.shape.slice(1);
       if (meaningOf(batch)?.range !== 'bytes' || size.join() !== shape.join())
         throw new UsageError({

@@ -164,6 +164,7 @@ export function sparse(
   const { sparsity, std = 0.01 } = options;
   const [rows, columns] = shapeOf('sparse', parameter, 2, 2) as [number, number];
   check('sparse', parameter, { std });
+  checkNumber('init.sparse', 'std', std, { least: 0, expected: 'a number of at least 0' });
   checkNumber('init.sparse', 'sparsity', sparsity, { least: 0, most: 1, expected: 'a number in [0, 1]' });
   const zeros = Math.ceil(sparsity * rows);
   write(parameter, (data) => {
