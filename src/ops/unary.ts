@@ -1,7 +1,7 @@
-import type { Node } from '../graph/node.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
 import { type Attrs, type DType, isFloat } from '../graph/types.js';
 import { sigmoid, sigmoidFormula } from './activations.js';
-import { add, div, equal, mul } from './binary.js';
+import { add, div, less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
 import { define, floatOf, type NodeMaker, need } from './operation.js';
 import { sumTo } from './reduce.js';
@@ -76,11 +76,14 @@ export const silu: Unary<Record<never, never>> = unary(
     return mul(grad, add(gate, mul(y, affine(gate, { scale: -1, shift: 1 }))));
   },
 );
-/** y = x limited to [min, max]; NaN stays NaN. */
+/** y = x limited to [min, max]; NaN stays NaN. The gradient at the limits is 0, as in PyTorch. */
 export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; max: number }>(
   'clamp',
   (x, { min, max }) => f.min(f.max(x, min), max),
-  (x, y, grad) => mul(grad, equal(x, y)),
+  (x, _y, grad, { min, max }) => {
+    const limit = (value: number): Node => scalarLeaf(value, x.dtype);
+    return mul(grad, mul(less(limit(min), x), less(x, limit(max))));
+  },
 );
 /** Rounds half to even and clamps to 0…255, as when a float image is stored as bytes. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary(

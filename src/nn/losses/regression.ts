@@ -1,5 +1,7 @@
 import { checkBooleans, checkNumber } from '../../errors/arguments.js';
+import { ShapeError } from '../../errors/errors.js';
 import { type Node, scalarLeaf } from '../../graph/node.js';
+import { sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
@@ -136,7 +138,7 @@ function gaussian(
 ): Tensor {
   const [x, y] = [tensorOf(loss, 'input', input), tensorOf(loss, 'target', target)];
   checkSame(loss, x, y);
-  const given = inRange(loss, 'variance', tensorOf(loss, 'variance', variance), {
+  const given = inRange(loss, 'variance', ofRows(loss, x, tensorOf(loss, 'variance', variance)), {
     least: 0,
     most: Number.MAX_VALUE,
     expected: 'a variance of at least 0',
@@ -150,6 +152,19 @@ function gaussian(
   return reduce(loss, ops.affine(terms, { scale: 0.5, shift }), reduction);
 }
 
+/** A variance for each row, without the last axis, gets one of size 1, as in PyTorch. @throws ShapeError */
+function ofRows(loss: string, x: Node, variance: Node): Node {
+  const { shape } = variance;
+  if (shape.length > 0 && sameShape(shape, x.shape.slice(0, -1))) return ops.unsqueeze(variance, -1);
+  const fits = shape.length === x.shape.length && shape.every((size, i) => size === x.shape[i] || size === 1);
+  if (shape.length === 0 || fits) return variance;
+  throw new ShapeError({
+    what: `${loss} got a variance that does not fit its input`,
+    expected: `${showShape(x.shape)}, with 1 for some of the sizes, or ${showShape(x.shape.slice(0, -1))}`,
+    got: showShape(shape),
+  });
+}
+
 function checkGaussian(loss: string, options: GaussianNLLOptions): void {
   checkLoss(loss, options, ['full', 'eps']);
   const { full = false, eps = 1e-6 } = options;
@@ -160,7 +175,7 @@ function checkGaussian(loss: string, options: GaussianNLLOptions): void {
 /**
  * Negative log-likelihood under normal distributions: (log v + (input − target)² / v) / 2, with v = max(variance, eps).
  *
- * @param variance of the target's shape, or one that broadcasts to it, such as [N, 1]
+ * @param variance of the target's shape, perhaps with 1 for some of its sizes, or one for each row: [N] or [N, 1]
  */
 export function gaussianNllLoss(
   input: Tensor,

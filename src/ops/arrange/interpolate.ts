@@ -13,12 +13,13 @@ export interface Resample {
   readonly step?: number;
 }
 
-/** The nearest position of the input for each of the result, computed in float32 as in PyTorch. */
-function nearest(from: number, { size, step }: Resample): Int32Array {
-  const scale = Math.fround(step ?? from / size);
-  return Int32Array.from({ length: size }, (_, i) =>
-    size === from ? i : Math.min(from - 1, Math.floor(Math.fround(i * scale))),
-  );
+/**
+ * The nearest position of the input for each of the result, computed in float32 as in PyTorch. Like PyTorch, an image of
+ * twice the size repeats each pixel, whatever the step.
+ */
+function nearest(from: number, { size, step }: Resample, image: boolean): Int32Array {
+  const scale = Math.fround(image && size === 2 * from ? 0.5 : (step ?? from / size));
+  return Int32Array.from({ length: size }, (_, i) => Math.min(from - 1, Math.floor(Math.fround(i * scale))));
 }
 
 /** Weights of linear interpolation: row-major [size, from]. */
@@ -62,8 +63,10 @@ export function interpolate(
   return sizes.reduce((y, to, i) => {
     const axis = i + 2;
     const from = y.shape[axis]!;
-    if (to.size === from && (to.step === undefined || to.step === 1)) return y;
-    if (mode === 'nearest') return indexSelect(y, hostLeaf(nearest(from, to), [to.size], 'int32'), axis);
+    // As in PyTorch, whatever the step.
+    if (to.size === from) return y;
+    if (mode === 'nearest')
+      return indexSelect(y, hostLeaf(nearest(from, to, x.shape.length > 3), [to.size], 'int32'), axis);
     const data = makeArray(x.dtype, to.size * from);
     data.set(linearWeights(from, to, alignCorners));
     return along(y, axis, hostLeaf(data, [to.size, from], x.dtype));
@@ -92,4 +95,18 @@ export function pixelShuffle(x: Node, factor: number): Node {
   const n = sizeOf(lead);
   const cells = reshape(x, [n, c / factor ** 2, factor, factor, h, w]);
   return reshape(permute(cells, [0, 1, 4, 2, 5, 3]), [...lead, c / factor ** 2, h * factor, w * factor]);
+}
+
+/** Moves space into channels, the reverse of {@link pixelShuffle}: […, C, H · r, W · r] → […, C · r², H, W]. */
+export function pixelUnshuffle(x: Node, factor: number): Node {
+  const lead = x.shape.slice(0, -3);
+  const [c, h, w] = x.shape.slice(-3) as [number, number, number];
+  naming('pixelUnshuffle', [x], () => {
+    need(x.shape.length >= 3, 'an input […, C, H, W]', showShape(x.shape));
+    need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', String(factor));
+    need(h % factor === 0 && w % factor === 0, `a height and width that ${factor} divides`, `${h} and ${w}`);
+  });
+  const [rows, columns] = [h / factor, w / factor];
+  const cells = reshape(x, [sizeOf(lead), c, rows, factor, columns, factor]);
+  return reshape(permute(cells, [0, 1, 3, 5, 2, 4]), [...lead, c * factor ** 2, rows, columns]);
 }

@@ -53,7 +53,7 @@ export const elu = (x: Node, alpha = 1): Node => eluOp(x, { alpha });
 const hardtanhOp = activation<{ min: number; max: number }>('hardtanh', (x, { min, max }) =>
   f.min(f.max(x, min), max),
 );
-/** y = x limited to [min, max]. Unlike that of `clamp`, the gradient at the limits is 0, as in PyTorch. */
+/** y = x limited to [min, max]. The gradient at the limits is 0, as in PyTorch. */
 export const hardtanh = (x: Node, min = -1, max = 1): Node => hardtanhOp(x, { min, max });
 /** y = x limited to [0, 6]. */
 export const relu6 = (x: Node): Node => hardtanh(x, 0, 6);
