@@ -22,7 +22,12 @@ export interface Conv2dOptions {
   /** Number of groups of channels that are convolved separately. */
   groups?: number;
   bias?: boolean;
+  /** What is padded: zeros by default, or the image itself, mirrored, repeated at its edge, or from its other side. */
+  paddingMode?: PaddingMode;
 }
+
+/** What a convolution pads its input with. */
+export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
 /**
  * Two-dimensional convolution: [N, inChannels, H, W] → [N, outChannels, H', W'],
@@ -42,6 +47,7 @@ export class Conv2d extends Module {
   readonly extra: Pair;
   readonly dilation: Pair;
   readonly groups: number;
+  readonly paddingMode: PaddingMode;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   private readonly paddingWord: string | undefined;
@@ -53,13 +59,16 @@ export class Conv2d extends Module {
     options: Conv2dOptions = {},
   ) {
     super();
-    checkOptionNames('Conv2d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+    checkOptionNames('Conv2d', options, CONV_OPTIONS);
     const { stride = 1, padding: given = 0, dilation = 1, groups = 1, bias = true } = options;
+    const { paddingMode = 'zeros' } = options;
     checkIntegers('Conv2d', { kernelSize, stride, dilation }, 1);
     checkCounts('Conv2d', { inChannels, outChannels, groups }, 1);
     checkBooleans('Conv2d', { bias });
     const { padding, extra } = paddingOf('Conv2d', given, pair(kernelSize), pair(stride), pair(dilation));
     checkGroups('Conv2d', inChannels, outChannels, groups);
+    checkPaddingMode('Conv2d', paddingMode);
+    this.paddingMode = paddingMode;
     this.kernelSize = pair(kernelSize);
     this.stride = pair(stride);
     this.padding = padding;
@@ -74,25 +83,14 @@ export class Conv2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const { stride, padding, dilation, groups } = this;
-    return this.scoped(
-      () =>
-        new Tensor(
-          ops.conv2d(this.extended(nodeOf('Conv2d', x)), this.weight.node, this.bias?.node, {
-            stride,
-            padding,
-            dilation,
-            groups,
-          }),
-        ),
-    );
-  }
-
-  /** Adds the extra zeros at the bottom and on the right. */
-  private extended(x: Node): Node {
-    const [bottom, right] = this.extra;
-    if ((bottom === 0 && right === 0) || x.shape.length !== 4) return x;
-    return ops.pad(x, [0, right, 0, bottom]);
+    const { stride, padding, extra, dilation, groups, paddingMode } = this;
+    return this.scoped(() => {
+      const given = nodeOf('Conv2d', x);
+      const images = given.shape.length === 4 ? padded(given, padding, extra, paddingMode) : given;
+      const left = paddingMode === 'zeros' ? padding : ([0, 0] as const);
+      const options = { stride, padding: left, dilation, groups };
+      return new Tensor(ops.conv2d(images, this.weight.node, this.bias?.node, options));
+    });
   }
 
   protected override extraRepr(): string {
@@ -102,8 +100,32 @@ export class Conv2d extends Module {
     else if (padding.some((v) => v !== 0)) text += `, padding=${showSize(padding)}`;
     if (dilation.some((v) => v !== 1)) text += `, dilation=${showSize(dilation)}`;
     if (groups !== 1) text += `, groups=${groups}`;
-    return this.bias ? text : `${text}, bias=False`;
+    if (!this.bias) text += ', bias=False';
+    return this.paddingMode === 'zeros' ? text : `${text}, padding_mode=${this.paddingMode}`;
   }
+}
+
+export const CONV_OPTIONS = ['stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode'];
+
+/** @throws UsageError unless it is a mode of padding */
+export function checkPaddingMode(layer: string, mode: unknown): void {
+  if (['zeros', 'reflect', 'replicate', 'circular'].includes(mode as string)) return;
+  throw new UsageError({
+    what: `${layer} got a bad paddingMode`,
+    expected: "'zeros', 'reflect', 'replicate' or 'circular'",
+    got: shown(mode),
+  });
+}
+
+/** Adds what the convolution itself does not pad: everything but zeros, and the extra zeros at the bottom and right. */
+export function padded(
+  x: Node,
+  [top, left]: Pair,
+  [bottom, right]: readonly [number, number],
+  mode: PaddingMode,
+): Node {
+  if (mode !== 'zeros') return ops.pad(x, [left, left + right, top, top + bottom], mode);
+  return bottom === 0 && right === 0 ? x : ops.pad(x, [0, right, 0, bottom]);
 }
 
 /** @throws UsageError unless the number of groups divides both numbers of channels */

@@ -5,6 +5,7 @@ export * from './layer-functions.js';
 export { binaryCrossEntropy, binaryCrossEntropyWithLogits } from './losses/binary.js';
 export { crossEntropy, nllLoss } from './losses/classes.js';
 export { cosineEmbeddingLoss, klDiv } from './losses/distances.js';
+export { hingeEmbeddingLoss, marginRankingLoss, tripletMarginLoss } from './losses/margins.js';
 export {
   gaussianNllLoss,
   huberLoss,

@@ -1,7 +1,8 @@
 export * from './activation.js';
+export * from './activations/composed.js';
 export type { Size } from './arguments.js';
 export * from './containers.js';
-export { Conv2d, type Conv2dOptions } from './conv.js';
+export { Conv2d, type Conv2dOptions, type PaddingMode } from './conv.js';
 export * from './dropout.js';
 export * as functional from './functional.js';
 export * as init from './init.js';
@@ -19,13 +20,22 @@ export {
 } from './module.js';
 export * from './module-list.js';
 export * from './norm.js';
+export * from './norms/rms-norm.js';
 export * from './pooling.js';
 export type { AttentionOptions } from './sequence/attention.js';
+export * from './sequence/decoder.js';
 export * from './sequence/embedding.js';
 export * from './sequence/multihead.js';
 export * from './sequence/recurrent.js';
-export * from './sequence/transformer.js';
+export {
+  type EncoderCall,
+  type EncoderLayerOptions,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from './sequence/transformer.js';
 export * from './spatial/conv-transpose.js';
+export * from './spatial/conv-transpose1d.js';
 export { Conv1d, type Conv1dOptions } from './spatial/conv1d.js';
+export * from './spatial/padding.js';
 export * from './spatial/pooling1d.js';
 export * from './spatial/upsample.js';

@@ -6,6 +6,7 @@ import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, rowOf } from './arguments.js';
 import { checkInterpolation, type InterpolateOptions } from './spatial/interpolation.js';
 
+export { celu, glu, logsigmoid, selu, softsign } from './activations/functions.js';
 export { scaledDotProductAttention } from './sequence/attention.js';
 export type { InterpolateOptions };
 
@@ -81,6 +82,12 @@ export function elu(x: Tensor, alpha = 1): Tensor {
 export function pixelShuffle(x: Tensor, upscaleFactor: number): Tensor {
   checkCounts('pixelShuffle', { upscaleFactor }, 1);
   return new Tensor(ops.pixelShuffle(nodeOf('pixelShuffle', x), upscaleFactor));
+}
+
+/** […, C, H · r, W · r] → […, C · r², H, W], the reverse of {@link pixelShuffle}. */
+export function pixelUnshuffle(x: Tensor, downscaleFactor: number): Tensor {
+  checkCounts('pixelUnshuffle', { downscaleFactor }, 1);
+  return new Tensor(ops.pixelUnshuffle(nodeOf('pixelUnshuffle', x), downscaleFactor));
 }
 
 /** Rank of the input for each mode. */

@@ -8,6 +8,13 @@ export {
   type KLDivOptions,
 } from './losses/distances.js';
 export {
+  HingeEmbeddingLoss,
+  type MarginOptions,
+  MarginRankingLoss,
+  TripletMarginLoss,
+  type TripletMarginOptions,
+} from './losses/margins.js';
+export {
   GaussianNLLLoss,
   type GaussianNLLOptions,
   HuberLoss,

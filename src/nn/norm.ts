@@ -1,13 +1,13 @@
-import { checkNumber, checkOptionNames } from '../errors/arguments.js';
+import { checkBooleans, checkNumber, checkOptionNames } from '../errors/arguments.js';
 import { ShapeError } from '../errors/errors.js';
-import type { Node } from '../graph/node.js';
-import { showShape, sizeOf } from '../graph/types.js';
+import { hostLeaf, type Node } from '../graph/node.js';
+import { makeArray, showShape, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
 import { Parameter } from '../tensor/parameter.js';
 import { deferUpdate, latestNode } from '../tensor/pending.js';
 import { currentRows } from '../tensor/random.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
-import { checkCounts, nodeOf, showFloat } from './arguments.js';
+import { checkCounts, nodeOf, showBoolean, showFloat } from './arguments.js';
 import { Module } from './module.js';
 
 /**
@@ -47,6 +47,18 @@ export class LocalResponseNorm extends Module {
   }
 }
 
+/** Options of {@link BatchNorm1d} and {@link BatchNorm2d}, with PyTorch's defaults. */
+export interface BatchNormOptions {
+  /** Added to the variance; 1e-5 by default. */
+  eps?: number;
+  /** Share of a batch's statistics in the running ones; 0.1 by default. */
+  momentum?: number;
+  /** Whether channels are scaled and shifted by learned values. */
+  affine?: boolean;
+  /** Whether evaluation uses running statistics; otherwise it uses those of its batch, as training does. */
+  trackRunningStats?: boolean;
+}
+
 /**
  * Batch normalisation of each channel. In training it uses the mean and the biased variance
  * of the batch, and updates the running statistics: r ← (1 − momentum) · r + momentum · s, where s is the batch's mean or
@@ -59,31 +71,35 @@ export class LocalResponseNorm extends Module {
 abstract class BatchNorm extends Module {
   readonly eps: number;
   readonly momentum: number;
-  readonly weight: Parameter;
-  readonly bias: Parameter;
-  readonly runningMean: Parameter;
-  readonly runningVar: Parameter;
+  /** Scale and shift of each channel; null without `affine`. */
+  readonly weight: Parameter | null;
+  readonly bias: Parameter | null;
+  /** Running statistics; null without `trackRunningStats`. */
+  readonly runningMean: Parameter | null;
+  readonly runningVar: Parameter | null;
   /** Number of ranks over whose images the statistics of training are taken; see {@link normaliseTogether}. */
   ranks = 1;
 
   constructor(
     readonly numFeatures: number,
-    options: { eps?: number; momentum?: number } = {},
+    options: BatchNormOptions = {},
   ) {
     super();
     const name = this.typeName;
-    checkOptionNames(name, options, ['eps', 'momentum']);
-    const { eps = 1e-5, momentum = 0.1 } = options;
+    checkOptionNames(name, options, ['eps', 'momentum', 'affine', 'trackRunningStats']);
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true } = options;
     checkCounts(name, { numFeatures }, 1);
     checkNumber(name, 'eps', eps, { least: 0, expected: 'a number of at least 0' });
     checkNumber(name, 'momentum', momentum, { least: 0, most: 1, expected: 'a number in [0, 1]' });
     this.eps = eps;
     this.momentum = momentum;
-    const filled = (value: number) => new Float32Array(numFeatures).fill(value);
-    this.weight = new Parameter(filled(1), [numFeatures]);
-    this.bias = new Parameter(filled(0), [numFeatures]);
-    this.runningMean = new Parameter(filled(0), [numFeatures], { trainable: false });
-    this.runningVar = new Parameter(filled(1), [numFeatures], { trainable: false });
+    checkBooleans(name, { affine, trackRunningStats });
+    const filled = (value: number, trainable = true): Parameter =>
+      new Parameter(new Float32Array(numFeatures).fill(value), [numFeatures], { trainable });
+    this.weight = affine ? filled(1) : null;
+    this.bias = affine ? filled(0) : null;
+    this.runningMean = trackRunningStats ? filled(0, false) : null;
+    this.runningVar = trackRunningStats ? filled(1, false) : null;
   }
 
   /** The input as [N, C] or [N, C, H, W]. @throws ShapeError for another rank */
@@ -91,19 +107,25 @@ abstract class BatchNorm extends Module {
 
   forward(x: Tensor): Tensor {
     return this.scoped(() => {
-      const { weight, bias, eps } = this;
+      const { eps, runningMean, runningVar } = this;
       const node = nodeOf(this.typeName, x);
       const images = this.images(node);
       if (this.training && this.ranks > 1) return this.together(node);
-      if (this.training) {
-        const y = ops.batchNormTrain(images, weight.node, bias.node, eps);
+      const weight = this.weight?.node ?? this.alike(node, 1);
+      const bias = this.bias?.node ?? this.alike(node, 0);
+      if (this.training || !runningMean || !runningVar) {
+        const y = ops.batchNormTrain(images, weight, bias, eps);
         this.track(images);
         return new Tensor(ops.reshape(y, node.shape));
       }
-      const [mean, variance] = [latestNode(this.runningMean), latestNode(this.runningVar)];
-      const y = ops.batchNorm(images, weight.node, bias.node, mean, variance, eps);
+      const y = ops.batchNorm(images, weight, bias, latestNode(runningMean), latestNode(runningVar), eps);
       return new Tensor(ops.reshape(y, node.shape));
     });
+  }
+
+  /** The same value for each channel. */
+  private alike({ dtype }: Node, value: number): Node {
+    return hostLeaf(makeArray(dtype, this.numFeatures).fill(value), [this.numFeatures], dtype);
   }
 
   /** Normalises with the mean and variance of the images of all ranks. */
@@ -128,16 +150,16 @@ abstract class BatchNorm extends Module {
       ops.scaleBy(average, this.momentum),
       ops.scaleBy(variance, (this.momentum * count) / (count - 1)),
     );
-    const scale = ops.mul(
-      ops.pow(ops.affine(variance, { scale: 1, shift: eps }), { exponent: -0.5 }),
-      this.weight.node,
-    );
-    return new Tensor(ops.add(ops.mul(centred, along(scale)), along(this.bias.node)));
+    const inverse = ops.pow(ops.affine(variance, { scale: 1, shift: eps }), { exponent: -0.5 });
+    const { weight, bias } = this;
+    const y = ops.mul(centred, along(weight ? ops.mul(inverse, weight.node) : inverse));
+    return new Tensor(bias ? ops.add(y, along(bias.node)) : y);
   }
 
   private track(x: Node): void {
     const count = sizeOf(x.shape) / this.numFeatures;
     this.checkCount(x, count);
+    if (!this.runningMean) return;
     const stats = ops.batchStats(x);
     // A weighted sum over the two rows of the statistics selects one row and scales it.
     const row = (weights: [number, number]): Node =>
@@ -165,13 +187,13 @@ abstract class BatchNorm extends Module {
       [this.runningMean, mean],
       [this.runningVar, variance],
     ] as const)
-      deferUpdate(buffer, ops.add(ops.scaleBy(latestNode(buffer), 1 - this.momentum), towards));
+      if (buffer) deferUpdate(buffer, ops.add(ops.scaleBy(latestNode(buffer), 1 - this.momentum), towards));
   }
 
   protected override extraRepr(): string {
     return (
       `${this.numFeatures}, eps=${showFloat(this.eps)}, momentum=${showFloat(this.momentum)}, ` +
-      'affine=True, track_running_stats=True'
+      `affine=${showBoolean(this.weight !== null)}, track_running_stats=${showBoolean(this.runningMean !== null)}`
     );
   }
 }

@@ -307,7 +307,7 @@ describe('a state dict', () => {
         ['num_batches_tracked', { data: Int32Array.of(7), shape: [] }],
       ]),
     );
-    assert.deepEqual(await net.runningVar.data(), Float32Array.of(4.5));
+    assert.deepEqual(await net.runningVar!.data(), Float32Array.of(4.5));
   });
 
   it('lists only some of many names', () => {

@@ -30,8 +30,8 @@ function expected(batches: readonly number[], momentum = 0.1): { mean: number[];
 
 async function check(norm: BatchNorm2d, batches: readonly number[], momentum?: number): Promise<void> {
   const { mean, variance } = expected(batches, momentum);
-  assertNear(await norm.runningMean.data(), mean, 1e-6, 'running mean');
-  assertNear(await norm.runningVar.data(), variance, 1e-6, 'running variance');
+  assertNear(await norm.runningMean!.data(), mean, 1e-6, 'running mean');
+  assertNear(await norm.runningVar!.data(), variance, 1e-6, 'running variance');
 }
 
 const make = async (momentum?: number) => {
@@ -96,7 +96,7 @@ describe('batch norm’s running statistics', () => {
     let depth = 0;
     for (const index of batches) {
       norm.forward(input(index));
-      depth = Math.max(depth, norm.runningMean.storage!.version);
+      depth = Math.max(depth, norm.runningMean!.storage!.version);
     }
     assert.equal(depth, 2);
     norm.eval();
@@ -128,24 +128,24 @@ describe('batch norm’s running statistics', () => {
       ]),
     );
     norm.eval();
-    assert.deepEqual([...(await norm.runningMean.data())], [5, 5]);
-    assert.deepEqual([...(await norm.runningVar.data())], [6, 6]);
+    assert.deepEqual([...(await norm.runningMean!.data())], [5, 5]);
+    assert.deepEqual([...(await norm.runningVar!.data())], [6, 6]);
   });
 
   it('are up to date wherever they are read or used, without a step', async () => {
     const { mean } = expected([0]);
     const pieces = async (norm: BatchNorm2d): Promise<number[]> => {
       const found: number[] = [];
-      for await (const piece of norm.runningMean.pieces()) found.push(...piece);
+      for await (const piece of norm.runningMean!.pieces()) found.push(...piece);
       return found;
     };
     for (const read of [
-      async (norm: BatchNorm2d) => norm.runningMean.data(),
+      async (norm: BatchNorm2d) => norm.runningMean!.data(),
       async (norm: BatchNorm2d) => norm.namedBuffers()[0]![1].data(),
-      async (norm: BatchNorm2d) => norm.runningMean.mul(1).data(),
-      async (norm: BatchNorm2d) => norm.runningMean.detach().data(),
-      async (norm: BatchNorm2d) => (await evaluate(norm.runningMean))[0]!,
-      async (norm: BatchNorm2d) => new Tensor(norm.runningMean.node).data(),
+      async (norm: BatchNorm2d) => norm.runningMean!.mul(1).data(),
+      async (norm: BatchNorm2d) => norm.runningMean!.detach().data(),
+      async (norm: BatchNorm2d) => (await evaluate(norm.runningMean!))[0]!,
+      async (norm: BatchNorm2d) => new Tensor(norm.runningMean!.node).data(),
       pieces,
     ]) {
       const { norm } = await make();
@@ -173,14 +173,14 @@ describe('batch norm’s running statistics', () => {
 
   it('are kept if they are loaded or updated after a forward pass', async () => {
     for (const write of [
-      (norm: BatchNorm2d) => norm.runningMean.load(Float32Array.of(5, 5)),
-      (norm: BatchNorm2d) => update([[norm.runningMean, tensor([5, 5])]]),
+      (norm: BatchNorm2d) => norm.runningMean!.load(Float32Array.of(5, 5)),
+      (norm: BatchNorm2d) => update([[norm.runningMean!, tensor([5, 5])]]),
     ]) {
       const { norm } = await make();
       norm.forward(input(0));
       write(norm);
-      assert.deepEqual([...(await norm.runningMean.data())], [5, 5]);
-      assertNear(await norm.runningVar.data(), expected([0]).variance, 1e-6, 'running variance');
+      assert.deepEqual([...(await norm.runningMean!.data())], [5, 5]);
+      assertNear(await norm.runningVar!.data(), expected([0]).variance, 1e-6, 'running variance');
     }
   });
 
@@ -192,7 +192,7 @@ describe('batch norm’s running statistics', () => {
     await check(norm, []);
     const nowhere = new BatchNorm2d(2);
     nowhere.forward(input(0));
-    assert.deepEqual([...(await nowhere.eval().runningMean.data())], [0, 0]);
+    assert.deepEqual([...(await nowhere.eval().runningMean!.data())], [0, 0]);
   });
 
   it('need more than one value', () => {

@@ -30,6 +30,8 @@ type Build = readonly [make: () => nn.Module<unknown>, call?: (module: never, in
 const both = { numLayers: 2, batchFirst: true, bidirectional: true };
 const encoder = (more: nn.EncoderLayerOptions = {}) =>
   new nn.TransformerEncoderLayer(6, 2, { dimFeedforward: 8, dropout: 0, batchFirst: true, ...more });
+const decoder = (more: nn.DecoderLayerOptions = {}) =>
+  new nn.TransformerDecoderLayer(6, 2, { dimFeedforward: 8, dropout: 0, batchFirst: true, ...more });
 const gated = (Kind: typeof nn.RNN | typeof nn.GRU): Record<string, Build> => ({
   [Kind.name]: [() => new Kind(3, 4)],
   [`${Kind.name}, two layers in both directions`]: [
@@ -47,6 +49,20 @@ const BUILD: Readonly<Record<string, Build>> = {
   InstanceNorm1d: [() => new nn.InstanceNorm1d(3)],
   BatchNorm1d: [() => new nn.BatchNorm1d(3).train()],
   'BatchNorm1d of sequences': [() => new nn.BatchNorm1d(3).train()],
+  'BatchNorm2d without weights': [() => new nn.BatchNorm2d(3, { affine: false }).train()],
+  'BatchNorm2d without running statistics': [
+    () => new nn.BatchNorm2d(3, { trackRunningStats: false }).eval(),
+  ],
+  'BatchNorm1d with neither': [
+    () => new nn.BatchNorm1d(3, { affine: false, trackRunningStats: false }).eval(),
+  ],
+  'Conv1d of a circle': [() => new nn.Conv1d(2, 3, 4, { padding: 'same', paddingMode: 'circular' })],
+  ...Object.fromEntries(
+    (['reflect', 'replicate', 'circular'] as const).map((paddingMode): [string, Build] => [
+      `Conv2d, padding mode ${paddingMode}`,
+      [() => new nn.Conv2d(2, 3, [3, 2], { stride: 2, padding: [2, 1], bias: false, paddingMode })],
+    ]),
+  ),
   Conv1d: [() => new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 })],
   'Conv1d, same size': [() => new nn.Conv1d(3, 2, 4, { padding: 'same' })],
   ConvTranspose2d: [
@@ -61,6 +77,8 @@ const BUILD: Readonly<Record<string, Build>> = {
   'Upsample bilinear': [() => new nn.Upsample({ scaleFactor: 2, mode: 'bilinear' })],
   'Upsample bilinear by 1.7': [() => new nn.Upsample({ scaleFactor: 1.7, mode: 'bilinear' })],
   'Upsample bilinear to 5 and 3': [() => new nn.Upsample({ size: [5, 3], mode: 'bilinear' })],
+  'Upsample bilinear to its own width': [() => new nn.Upsample({ scaleFactor: [2, 1.3], mode: 'bilinear' })],
+  'Upsample nearest by a bit more than 2': [() => new nn.Upsample({ scaleFactor: 2.1 })],
   'Upsample bilinear, corners': [
     () => new nn.Upsample({ size: [5, 7], mode: 'bilinear', alignCorners: true }),
   ],
@@ -108,6 +126,49 @@ const BUILD: Readonly<Record<string, Build>> = {
   TransformerEncoder: [
     () => new nn.TransformerEncoder(encoder({ normFirst: true }), 2, { norm: new nn.LayerNorm(6) }),
     (m: nn.TransformerEncoder, { x }) => m.forward(x!, { isCausal: true }),
+  ],
+  RMSNorm: [() => new nn.RMSNorm(5)],
+  'RMSNorm of two axes': [() => new nn.RMSNorm([3, 4], { eps: 1e-3, elementwiseAffine: false })],
+  SELU: [() => new nn.SELU()],
+  CELU: [() => new nn.CELU(0.7)],
+  LogSigmoid: [() => new nn.LogSigmoid()],
+  Softsign: [() => new nn.Softsign()],
+  GLU: [() => new nn.GLU(1)],
+  ZeroPad2d: [() => new nn.ZeroPad2d([1, 0, 2, -1])],
+  ConstantPad2d: [() => new nn.ConstantPad2d(1, 0.5)],
+  ReflectionPad2d: [() => new nn.ReflectionPad2d([1, 2, 0, 1])],
+  ReplicationPad2d: [() => new nn.ReplicationPad2d(2)],
+  CircularPad2d: [() => new nn.CircularPad2d([1, 2, 3, 0])],
+  PixelUnshuffle: [() => new nn.PixelUnshuffle(2)],
+  ConvTranspose1d: [
+    () =>
+      new nn.ConvTranspose1d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2, dilation: 2 }),
+  ],
+  'Dropout2d in evaluation': [() => new nn.Dropout2d(0.3).eval()],
+  TransformerDecoderLayer: [
+    () => decoder(),
+    (m: nn.TransformerDecoderLayer, { x, memory, mask }) => m.forward(x!, memory!, { tgtMask: mask! }),
+  ],
+  'TransformerDecoderLayer that normalises first': [
+    () => decoder({ normFirst: true, activation: 'gelu', bias: false }),
+    (m: nn.TransformerDecoderLayer, { x, memory, mask, pad }) =>
+      m.forward(x!, memory!, { memoryMask: mask!, memoryKeyPaddingMask: pad! }),
+  ],
+  TransformerDecoder: [
+    () => new nn.TransformerDecoder(decoder({ normFirst: true }), 2, { norm: new nn.LayerNorm(6) }),
+    (m: nn.TransformerDecoder, { x, memory }) => m.forward(x!, memory!),
+  ],
+  Transformer: [
+    () =>
+      new nn.Transformer({
+        dModel: 4,
+        nhead: 2,
+        numEncoderLayers: 1,
+        numDecoderLayers: 2,
+        dimFeedforward: 6,
+        dropout: 0,
+      }),
+    (m: nn.Transformer, { x, y }) => m.forward(x!, y!, { tgtIsCausal: true }),
   ],
 };
 
@@ -167,4 +228,4 @@ const printed = (text: string): string =>
   text
     .replaceAll('NonDynamicallyQuantizableLinear', 'Linear')
     .replaceAll('p=0.0', 'p=0')
-    .replace(/(BatchNorm.*), bias=True/, '$1');
+    .replace(/(BatchNorm.*), bias=(?:True|False)/, '$1');

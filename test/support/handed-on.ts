@@ -135,7 +135,7 @@ export function handedOn(device: () => Device, dtype: Floating): void {
       const norm = new BatchNorm2d(3);
       const parts = ['weight', 'bias', 'runningMean', 'runningVar'] as const;
       for (const name of parts) {
-        const trainable = norm[name].requiresGrad;
+        const trainable = norm[name]!.requiresGrad;
         const values = ArrayType.of(1, 0.5, 2);
         Object.defineProperty(norm, name, {
           value: new Parameter(values, [3], { trainable }),
@@ -150,11 +150,11 @@ export function handedOn(device: () => Device, dtype: Floating): void {
       scored.backward();
       const first = x.grad!;
       x.grad = null;
-      norm.weight.grad = null;
+      norm.weight!.grad = null;
       first.square().sum().backward();
-      const grads = await evaluate((x as Tensor).grad!, (norm.weight as Tensor).grad!);
+      const grads = await evaluate((x as Tensor).grad!, (norm.weight! as Tensor).grad!);
       norm.eval();
-      return [...grads, await norm.runningMean.data(), await norm.runningVar.data()];
+      return [...grads, await norm.runningMean!.data(), await norm.runningVar!.data()];
     };
     const [expected, got] = [await on(referenceDevice()), await on(device())];
     expected.forEach((one, i) => {

@@ -60,23 +60,10 @@ export class TransformerEncoderLayer extends Module {
     options: EncoderLayerOptions = {},
   ) {
     super();
-    const name = 'TransformerEncoderLayer';
-    checkOptionNames(name, options, [
-      'dimFeedforward',
-      'dropout',
-      'activation',
-      'layerNormEps',
-      'batchFirst',
-      'normFirst',
-      'bias',
-    ]);
-    const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps = 1e-5 } = options;
-    const { batchFirst = false, normFirst = false, bias = true } = options;
-    checkCounts(name, { dModel, nhead, dimFeedforward }, 1);
-    checkBooleans(name, { batchFirst, normFirst, bias });
-    checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
+    const checked = layerOptions('TransformerEncoderLayer', dModel, nhead, options);
+    const { dimFeedforward, dropout, layerNormEps, batchFirst, normFirst, bias } = checked;
     this.options = options;
-    this.activation = activationOf(name, activation);
+    this.activation = checked.activation;
     this.selfAttn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, bias });
     this.linear1 = new Linear(dModel, dimFeedforward, { bias });
     this.dropout = new Dropout(dropout);
@@ -125,6 +112,31 @@ export class TransformerEncoderLayer extends Module {
   }
 }
 
+/** Options of a layer of a transformer with their defaults, checked. @throws UsageError */
+export function layerOptions(
+  name: string,
+  dModel: number,
+  nhead: number,
+  options: EncoderLayerOptions,
+): Required<EncoderLayerOptions> & { readonly activation: (x: Tensor) => Tensor } {
+  checkOptionNames(name, options, [
+    'dimFeedforward',
+    'dropout',
+    'activation',
+    'layerNormEps',
+    'batchFirst',
+    'normFirst',
+    'bias',
+  ]);
+  const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps = 1e-5 } = options;
+  const { batchFirst = false, normFirst = false, bias = true } = options;
+  checkCounts(name, { dModel, nhead, dimFeedforward }, 1);
+  checkBooleans(name, { batchFirst, normFirst, bias });
+  checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
+  const apply = activationOf(name, activation);
+  return { dimFeedforward, dropout, activation: apply, layerNormEps, batchFirst, normFirst, bias };
+}
+
 function activationOf(layer: string, given: unknown): (x: Tensor) => Tensor {
   if (given === 'relu') return (x) => x.relu();
   if (given === 'gelu') return (x) => new Tensor(ops.gelu(x.node));
@@ -159,7 +171,7 @@ export class TransformerEncoder extends Module {
         got: shown(encoderLayer),
       });
     this.layers = Array.from({ length: numLayers }, () => encoderLayer.copy());
-    this.norm = options.norm ?? null;
+    this.norm = checkNorm('TransformerEncoder', options.norm);
   }
 
   forward(x: Tensor, options: EncoderCall = {}): Tensor {
@@ -167,4 +179,15 @@ export class TransformerEncoder extends Module {
     const y = this.layers.reduce((z, layer) => layer.forward(z, options), x);
     return this.norm ? this.norm.forward(y) : y;
   }
+}
+
+/** A normalisation of the result. @throws UsageError unless it is a module */
+export function checkNorm(name: string, norm: unknown): Module | null {
+  if (norm === undefined || norm === null) return null;
+  if (norm instanceof Module) return norm as Module;
+  throw new UsageError({
+    what: `${name} got a bad norm`,
+    expected: 'a module, such as new LayerNorm(512)',
+    got: shown(norm),
+  });
 }

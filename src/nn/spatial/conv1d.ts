@@ -6,7 +6,7 @@ import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
-import { checkGroups, paddingOf } from '../conv.js';
+import { CONV_OPTIONS, checkGroups, checkPaddingMode, type PaddingMode, padded, paddingOf } from '../conv.js';
 import { pytorchDefault } from '../init.js';
 import { Module } from '../module.js';
 
@@ -33,6 +33,8 @@ export interface Conv1dOptions {
   /** Number of groups of channels that are convolved separately. */
   groups?: number;
   bias?: boolean;
+  /** What is padded: zeros by default, or the sequence itself, mirrored, repeated at its end, or from its other end. */
+  paddingMode?: PaddingMode;
 }
 
 /**
@@ -46,6 +48,7 @@ export class Conv1d extends Module {
   readonly padding: number;
   readonly dilation: number;
   readonly groups: number;
+  readonly paddingMode: PaddingMode;
   readonly weight: Parameter;
   readonly bias: Parameter | null;
   /** An additional zero at the end, for `'same'` with even kernels. */
@@ -59,12 +62,15 @@ export class Conv1d extends Module {
     options: Conv1dOptions = {},
   ) {
     super();
-    checkOptionNames('Conv1d', options, ['stride', 'padding', 'dilation', 'groups', 'bias']);
+    checkOptionNames('Conv1d', options, CONV_OPTIONS);
     const { stride = 1, padding: given = 0, dilation = 1, groups = 1, bias = true } = options;
+    const { paddingMode = 'zeros' } = options;
     checkCounts('Conv1d', { inChannels, outChannels, kernelSize, stride, dilation, groups }, 1);
     if (typeof given !== 'string') checkCounts('Conv1d', { padding: given }, 0);
     checkBooleans('Conv1d', { bias });
     checkGroups('Conv1d', inChannels, outChannels, groups);
+    checkPaddingMode('Conv1d', paddingMode);
+    this.paddingMode = paddingMode;
     const row = (size: number) => [1, size] as const;
     const { padding, extra } = paddingOf('Conv1d', given, row(kernelSize), row(stride), row(dilation));
     this.stride = stride;
@@ -80,13 +86,13 @@ export class Conv1d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const { stride, padding, dilation, groups } = this;
+    const { stride, padding, extra, dilation, groups, paddingMode } = this;
     return this.scoped(() => {
-      const image = ops.pad(asImage('Conv1d', nodeOf('Conv1d', x)), [0, this.extra]);
+      const image = padded(asImage('Conv1d', nodeOf('Conv1d', x)), [0, padding], [0, extra], paddingMode);
       const weight = ops.unsqueeze(this.weight.node, 2);
       const options = {
         stride: [1, stride],
-        padding: [0, padding],
+        padding: [0, paddingMode === 'zeros' ? padding : 0],
         dilation: [1, dilation],
         groups,
       } as const;
@@ -101,6 +107,7 @@ export class Conv1d extends Module {
     else if (padding !== 0) text += `, padding=(${padding},)`;
     if (dilation !== 1) text += `, dilation=(${dilation},)`;
     if (groups !== 1) text += `, groups=${groups}`;
-    return this.bias ? text : `${text}, bias=False`;
+    if (!this.bias) text += ', bias=False';
+    return this.paddingMode === 'zeros' ? text : `${text}, padding_mode=${this.paddingMode}`;
   }
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, showFloat } from '../arguments.js';
-import { interpolate, pixelShuffle } from '../layer-functions.js';
+import { interpolate, pixelShuffle, pixelUnshuffle } from '../layer-functions.js';
 import { Module } from '../module.js';
 import { checkInterpolation, type InterpolateOptions } from './interpolation.js';
 
@@ -43,5 +43,21 @@ export class PixelShuffle extends Module {
 
   protected override extraRepr(): string {
     return `upscale_factor=${this.upscaleFactor}`;
+  }
+}
+
+/** Moves space into channels: [N, C, H · r, W · r] → [N, C · r², H, W]. */
+export class PixelUnshuffle extends Module {
+  constructor(readonly downscaleFactor: number) {
+    super();
+    checkCounts('PixelUnshuffle', { downscaleFactor }, 1);
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.scoped(() => pixelUnshuffle(x, this.downscaleFactor));
+  }
+
+  protected override extraRepr(): string {
+    return `downscale_factor=${this.downscaleFactor}`;
   }
 }

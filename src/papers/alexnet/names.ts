@@ -68,7 +68,8 @@ function modelLayers(model: Module): Layer[] {
     const number = Number(path.slice(path.lastIndexOf('.') + 1));
     if (module instanceof Conv2d) found.push({ kind: 'conv', path, number, shape: module.weight.shape });
     if (module instanceof Linear) found.push({ kind: 'fc', path, number, shape: module.weight.shape });
-    if (module instanceof BatchNorm2d) found.push({ kind: 'norm', path, number, shape: module.weight.shape });
+    if (module instanceof BatchNorm2d)
+      found.push({ kind: 'norm', path, number, shape: [module.numFeatures] });
   }
   return found;
 }

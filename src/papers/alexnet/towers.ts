@@ -132,7 +132,7 @@ class AlexNetTower extends Module {
     const half = (layer: Module): Module => {
       if (layer instanceof Conv2d) return halfConv(layer, world);
       if (layer instanceof LocalResponseNorm) return new EdgeResponseNorm(world, layer);
-      if (layer instanceof BatchNorm2d) return new BatchNorm2d(layer.weight.size / RANKS);
+      if (layer instanceof BatchNorm2d) return new BatchNorm2d(layer.numFeatures / RANKS);
       if (layer instanceof Dropout) return new TowerDropout(world, layer.p);
       if (!(layer instanceof Linear)) return layer;
       const { inFeatures, outFeatures } = layer;

@@ -109,7 +109,11 @@ add('grad', (y: core.Tensor) => core.grad(wanted.mul(y).sum(), [wanted]), f(2, 3
 /* Layers as functions. */
 for (const name of ['gelu', 'silu', 'softplus', 'relu6', 'hardswish', 'hardsigmoid', 'mish'] as const)
   add(`F.${name}`, F[name], f(2, 3));
+for (const name of ['selu', 'logsigmoid', 'softsign'] as const) add(`F.${name}`, F[name], f(2, 3));
 add('F.elu', F.elu, f(2, 3), 1);
+add('F.celu', F.celu, f(2, 3), 1);
+add('F.glu', F.glu, f(2, 4), 1);
+add('F.pixelUnshuffle', F.pixelUnshuffle, f(1, 1, 4, 4), 2);
 add('F.pad', F.pad, f(2, 3), [1, 1], { mode: 'constant', value: 0 });
 add('F.oneHot', F.oneHot, int(3), 2);
 add('F.embedding', F.embedding, int(3), f(2, 4), { paddingIdx: 1 });
@@ -138,6 +142,11 @@ add('F.huberLoss', F.huberLoss, f(2, 3), f(2, 3), { delta: 1, reduction: 'mean' 
 add('F.poissonNllLoss', F.poissonNllLoss, f(2, 3), f(2, 3), { logInput: true, full: false, eps: 1e-8 });
 add('F.gaussianNllLoss', F.gaussianNllLoss, f(2, 3), f(2, 3), f(2, 3), { full: false, eps: 1e-6 });
 
+const pairs = (): core.Tensor => tensor([1, -1]);
+add('F.marginRankingLoss', F.marginRankingLoss, f(2), f(2), pairs(), { margin: 0.1, reduction: 'mean' });
+add('F.hingeEmbeddingLoss', F.hingeEmbeddingLoss, f(2), pairs(), { margin: 0.1, reduction: 'mean' });
+add('F.tripletMarginLoss', F.tripletMarginLoss, f(2, 3), f(2, 3), f(2, 3), { margin: 1, p: 2, eps: 1e-6 });
+
 /* Layers: the arguments of the constructor, then the input. */
 type Loose = new (...args: never[]) => { forward(...inputs: never[]): unknown };
 function layer(name: keyof typeof nn, made: readonly unknown[], ...inputs: readonly unknown[]): void {
@@ -154,7 +163,10 @@ function layer(name: keyof typeof nn, made: readonly unknown[], ...inputs: reado
 }
 for (const name of ['ReLU', 'Sigmoid', 'Tanh', 'SiLU', 'ReLU6', 'Hardsigmoid', 'Hardswish', 'Mish'] as const)
   layer(name, [], f(2, 3));
+for (const name of ['SELU', 'LogSigmoid', 'Softsign'] as const) layer(name, [], f(2, 3));
 layer('Identity', [], f(2, 3));
+layer('CELU', [1], f(2, 3));
+layer('GLU', [1], f(2, 4));
 layer('LeakyReLU', [0.01], f(2, 3));
 layer('Softplus', [1, 20], f(2, 3));
 layer('GELU', [{ approximate: 'none' }], f(2, 3));
@@ -168,6 +180,12 @@ layer('Embedding', [4, 2, { paddingIdx: 0 }], int(3));
 layer('Flatten', [1, -1], f(2, 3, 2));
 layer('Unflatten', [1, [3, 2]], f(2, 6));
 layer('Dropout', [0.5], f(2, 3));
+layer('Dropout1d', [0.5], f(2, 3, 4));
+layer('Dropout2d', [0.5], f(2, 3, 2, 2));
+for (const name of ['ZeroPad2d', 'ReflectionPad2d', 'ReplicationPad2d', 'CircularPad2d'] as const)
+  layer(name, [[1, 1, 0, 1]], f(1, 2, 3, 3));
+layer('ConstantPad2d', [1, 0.5], f(1, 2, 3, 3));
+layer('ConvTranspose1d', [2, 4, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }], f(1, 2, 3));
 layer('Conv1d', [2, 4, 3, { stride: 1, padding: 1, dilation: 1, groups: 2, bias: true }], f(1, 2, 5));
 layer('Conv2d', [2, 4, 3, { stride: 1, padding: 1, dilation: 1, groups: 2, bias: true }], f(1, 2, 5, 5));
 layer('ConvTranspose2d', [2, 4, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }], f(1, 2, 3, 3));
@@ -184,12 +202,21 @@ layer('GroupNorm', [2, 4, { eps: 1e-5, affine: true }], f(2, 4, 3));
 layer('InstanceNorm1d', [3, { eps: 1e-5, affine: true }], f(2, 3, 4));
 layer('InstanceNorm2d', [3, { eps: 1e-5, affine: true }], f(2, 3, 2, 2));
 layer('LocalResponseNorm', [2, { alpha: 1e-4, beta: 0.75, k: 1 }], f(1, 4, 2, 2));
+layer('RMSNorm', [[3], { eps: 1e-5, elementwiseAffine: true }], f(2, 3));
 layer('PixelShuffle', [2], f(1, 4, 2, 2));
+layer('PixelUnshuffle', [2], f(1, 1, 4, 4));
 layer('Upsample', [{ scaleFactor: 2, mode: 'nearest' }], f(1, 2, 2, 2));
 for (const name of ['RNN', 'GRU', 'LSTM'] as const)
   layer(name, [3, 4, { numLayers: 1, batchFirst: true, bidirectional: false }], f(2, 3, 3));
 layer('MultiheadAttention', [4, 2, { batchFirst: true }], f(1, 3, 4), f(1, 3, 4), f(1, 3, 4));
 layer('TransformerEncoderLayer', [4, 2, { dimFeedforward: 8, dropout: 0, batchFirst: true }], f(1, 3, 4));
+layer('TransformerDecoderLayer', [4, 2, { dimFeedforward: 8, batchFirst: true }], f(1, 3, 4), f(1, 2, 4));
+layer(
+  'Transformer',
+  [{ dModel: 4, nhead: 2, numEncoderLayers: 1, numDecoderLayers: 1, dimFeedforward: 8, batchFirst: true }],
+  f(1, 3, 4),
+  f(1, 2, 4),
+);
 layer('CrossEntropyLoss', [{ labelSmoothing: 0.1, ignoreIndex: -100 }], f(2, 3), int(2));
 layer('NLLLoss', [{ reduction: 'sum' }], f(2, 3), int(2));
 for (const name of ['MSELoss', 'L1Loss'] as const) layer(name, [{ reduction: 'mean' }], f(2, 3), f(2, 3));
@@ -199,6 +226,9 @@ layer('BCELoss', [{ reduction: 'mean' }], shares(), shares());
 layer('BCEWithLogitsLoss', [{ posWeight: f(3) }], f(2, 3), shares());
 layer('KLDivLoss', [{ reduction: 'batchmean' }], f(2, 3), shares());
 layer('CosineEmbeddingLoss', [{ margin: 0 }], f(2, 3), f(2, 3), tensor([1, -1]));
+layer('MarginRankingLoss', [{ margin: 0.1 }], f(2), f(2), pairs());
+layer('HingeEmbeddingLoss', [{ margin: 0.1 }], f(2), pairs());
+layer('TripletMarginLoss', [{ margin: 1, p: 2, swap: true }], f(2, 3), f(2, 3), f(2, 3));
 layer('PoissonNLLLoss', [{ logInput: true }], f(2, 3), f(2, 3));
 layer('GaussianNLLLoss', [{ eps: 1e-6 }], f(2, 3), f(2, 3), f(2, 3));
 
