@@ -10,9 +10,41 @@ const blocksOf = (page: string): string[] =>
 
 const read = (page: string) => readFile(path.join(ROOT, page), 'utf8');
 
+/** What each program of a page of the guide prints. */
+const GUIDE: Readonly<Record<string, readonly RegExp[]>> = {
+  library: [/^0\.00\n$/],
+  'library/tensors': [
+    /^\[ 2 \] Float32Array\(2\) \[ 10, 20 \]\nFloat32Array\(2\) \[ 3, 5 \] Int32Array\(2\) \[ 2, 1 \]\n$/,
+    /^\[ 3, 4 \] \[ 2, 3 \] \[ 1, 1, 2, 4 \]\nFloat32Array\(2\) \[ 0\.75, 0\.5 \]\n\[ 2, 4 \] \[ 2, 2 \]\n$/,
+    /^Float32Array\(3\) \[ 3, 12, 27 \]\nFloat32Array\(3\) \[ 6, 12, 18 \]\nfalse false\n$/,
+    /^Float32Array\(2\) \[ 1, 1 \]\n$/,
+  ],
+  'library/models': [
+    /^stem\.weight stem\.bias branches\.left\.weight .*branches\.right\.bias\n296 221248\nConv2d\(3, 8, .*\)\n$/,
+    /^\[ 2, 3, 65 \] \[ 2, 3, 32 \]\n$/,
+    /^1 × 4 × 6 × 6\n2 2\ntrue 4\n$/,
+    /^\[ 1, 2, 8 \]\n$/,
+  ],
+  'library/optimizing': [/^0 1 1 0 0\.000\n$/, /^0\.\d{3}\n\[ 3 \]\n$/, /^true\n\[ 0\.001, 0\.1 \]\n$/],
+  'library/data': [
+    /^(\[ 250 \] \[ 250, 2 \]\n){4}(\[ 4, 2 \] int32\n){2}(\[ 4, 8 \] \[ 4, 8 \]\n){4}\[ 2, 5 \]\n$/,
+    /^Float32Array\(2\) \[ 0, 1 \] Float32Array\(2\) \[ 0, 1 \]\n.*\[ 2, 3 \] .*\[ 4, 9 \]\n$/,
+    /^(\[ 32, 3, 32, 32 \] 2\.30\n){2}$/,
+  ],
+  // A logged run prints nothing.
+  'library/training': [/^epoch 1: [\d.]+ %\nepoch 2: [\d.]+ %\n$/, /^skipped a batch\n2 true\n$/, /^$/],
+  'library/saving': [
+    /^0\.weight 0\.bias 2\.weight 2\.bias 1\n$/,
+    /^true\n$/,
+    /^(?:[\w ]+ [01]\.\d{3}\n){3}$/,
+    /^(?:n\d+_\d+\.jpg [\w ]+\n){3}$/,
+  ],
+  'library/devices': [/^\S.*\ntrue\n$/, /^-?[\d.]+\n$/],
+};
+
 /** The pages' programs, on a run and images that are there. */
 export function docsTests(places: () => { folder: string; run: string; images: string }): void {
-  test('the programs of docs/library.md compile and run, and those of README.md compile', async () => {
+  test('the programs of the guide compile and run, those of README.md and docs/papers.md compile', async () => {
     const { folder, run, images } = places();
     const there = path.join(folder, 'docs');
     await mkdir(path.join(there, 'images'), { recursive: true });
@@ -22,32 +54,22 @@ export function docsTests(places: () => { folder: string; run: string; images: s
       await copyFile(path.join(drawn, name), path.join(there, 'images', name));
     await copyFile(path.join(drawn, `${synset(0)}_0.jpg`), path.join(there, 'cat.jpg'));
 
-    const programs = blocksOf(await read('docs/library.md'));
+    const pages = (await readdir(path.join(ROOT, 'docs/library'))).filter((name) => !name.includes('.zh.'));
     assert.deepEqual(
-      blocksOf(await read('docs/library.zh.md')),
-      programs,
-      'both languages show the same code',
+      pages.map((name) => `library/${name.replace('.md', '')}`).sort(),
+      Object.keys(GUIDE).slice(1).sort(),
     );
-    const expected = [
-      /^(?:[\w ]+ [01]\.\d{3}\n){3}$/,
-      /^(?:n\d+_\d+\.jpg [\w ]+\n){3}$/,
-      /^epoch 1: [\d.]+ %\nepoch 2: [\d.]+ %\n$/,
-      // A logged run prints nothing.
-      /^$/,
-      /^0 1 1 0 0\.000\n$/,
-      /^(\[ 250 \] \[ 250, 2 \]\n){4}(\[ 4, 2 \] int32\n){2}(\[ 4, 8 \] \[ 4, 8 \]\n){4}\[ 2, 5 \]\n$/,
-      /^stem\.weight stem\.bias branches\.left\.weight .*branches\.right\.bias\n$/,
-      /^Float32Array\(2\) \[ 1, 1 \]\n$/,
-      /^-?[\d.]+\n$/,
-    ];
-    assert.equal(programs.length, expected.length);
-    for (const [i, program] of programs.entries())
-      await writeFile(path.join(there, `library-${i}.ts`), program);
+    for (const [page, others] of [...Object.keys(GUIDE), 'papers'].map(
+      (name) => [name, GUIDE[name]] as const,
+    )) {
+      const programs = blocksOf(await read(`docs/${page}.md`));
+      assert.deepEqual(blocksOf(await read(`docs/${page}.zh.md`)), programs, `${page} in both languages`);
+      if (others) assert.equal(programs.length, others.length, page);
+      for (const [i, program] of programs.entries())
+        await writeFile(path.join(there, `${page.replace('/', '-')}-${i}.ts`), program);
+    }
     for (const [i, program] of blocksOf(await read('README.md')).entries())
       await writeFile(path.join(there, `readme-${i}.ts`), program);
-    const own = blocksOf(await read('docs/papers.md'));
-    assert.deepEqual(blocksOf(await read('docs/papers.zh.md')), own);
-    for (const [i, program] of own.entries()) await writeFile(path.join(there, `papers-${i}.ts`), program);
     const compilerOptions = {
       strict: true,
       target: 'es2023',
@@ -64,10 +86,13 @@ export function docsTests(places: () => { folder: string; run: string; images: s
     );
     const compiled = await node([TSC, '-p', '.'], { cwd: there });
     assert.equal(compiled.code, 0, compiled.stdout);
-    for (const [i, pattern] of expected.entries()) {
-      const { code, stdout, stderr } = await node([`out/library-${i}.js`], { cwd: there });
-      assert.equal(code, 0, stderr);
-      assert.match(stdout, pattern);
-    }
+    for (const [page, expected] of Object.entries(GUIDE))
+      for (const [i, pattern] of expected.entries()) {
+        const { code, stdout, stderr } = await node([`out/${page.replace('/', '-')}-${i}.js`], {
+          cwd: there,
+        });
+        assert.equal(code, 0, `${page}, program ${i}: ${stderr}`);
+        assert.match(stdout, pattern, `${page}, program ${i}`);
+      }
   });
 }

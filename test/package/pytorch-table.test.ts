@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { World } from '../../src/distributed/world.js';
 import * as paperweight from '../../src/index.js';
@@ -56,4 +56,41 @@ test('the table is the same in both languages', () => {
     chinese.map(([a, b, c]) => [a, b, kinds[kindOf(c!) as keyof typeof kinds]]),
     english.map(([a, b, c]) => [a, b, kindOf(c!)]),
   );
+});
+
+/** Names for which the guide is not the place. */
+const ELSEWHERE = new Set([
+  ...['constructor', 'toString', 'node'],
+  // Used by layers and by the trainer.
+  ...['withoutInit', 'zeroWeights', 'pytorchDefault', 'normaliseTogether'],
+]);
+
+test('the guide names every layer, function, optimizer, schedule, transform, initialiser and method of tensors', () => {
+  const folder = new URL('../../../docs/', import.meta.url);
+  const pages = [
+    ...['library', 'papers', 'pytorch', 'weights', 'onnx', 'distributed'],
+    ...readdirSync(new URL('library/', folder)).flatMap((name) =>
+      name.endsWith('.zh.md') ? [] : [`library/${name.slice(0, -3)}`],
+    ),
+  ];
+  for (const language of ['', '.zh']) {
+    const text = pages
+      .map((page) => readFileSync(new URL(`${page}${language}.md`, folder), 'utf8'))
+      .join('\n');
+    const words = new Set(text.match(/\w+/g));
+    const { nn, optim, transforms, Tensor } = paperweight;
+    const camel = (name: string): boolean => /^[a-zA-Z]/.test(name) && !/^[A-Z_]+$/.test(name);
+    const names = [
+      ...Object.keys(nn),
+      ...Object.keys(nn.functional),
+      ...Object.keys(nn.init),
+      ...Object.keys(optim),
+      ...Object.keys(transforms),
+      ...Object.getOwnPropertyNames(Tensor.prototype),
+    ].filter((name) => camel(name) && !ELSEWHERE.has(name));
+    assert.deepEqual(
+      names.filter((name) => !words.has(name)),
+      [],
+    );
+  }
 });
