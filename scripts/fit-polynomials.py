@@ -54,9 +54,9 @@ show("LOG", rounded(logm, float(mp.sqrt(0.5)) - 1, float(mp.sqrt(2)) - 1, 8, lam
 top = float(((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2) * 1.002
 atanhm = lambda z: (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z) - 2) / z if z > mp.mpf("1e-12") else mp.mpf(2) / 3
 show("LOG_ATANH", rounded(atanhm, 0, top, 2, lambda z: z / (2 * mp.atanh(mp.sqrt(z)) / mp.sqrt(z)) if z > 0 else mp.mpf(0)))
-# 2^r = 1 + r·P(r) for |r| ≤ ½
-exp2m = lambda r: (mp.mpf(2) ** r - 1) / r if abs(r) > mp.mpf("1e-12") else LN2
-show("EXP2", rounded(exp2m, -0.502, 0.502, 5, lambda r: abs(r) / mp.mpf(2) ** r + mp.mpf("1e-12")))
+# tanh(r·ln 2 / 2) = r·P(r²) for |r| ≤ ½, of the smallest absolute error
+halfm = lambda z: mp.tanh(mp.sqrt(z) * LN2 / 2) / mp.sqrt(z) if z > mp.mpf("1e-14") else LN2 / 2
+show("TANH_HALF", rounded(halfm, 0, 0.502**2, 2, lambda z: mp.sqrt(z) + mp.mpf("1e-12")))
 # tanh x = x + x³·P(x²) for |x| < 0.625
 tanhm = lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z > mp.mpf("1e-12") else -mp.mpf(1) / 3
 show("TANH", rounded(tanhm, 0, 0.625**2 * 1.001, 4, lambda z: z / (mp.tanh(mp.sqrt(z)) / mp.sqrt(z)) if z > 0 else mp.mpf(0)))

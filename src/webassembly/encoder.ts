@@ -41,6 +41,8 @@ const name = (text: string): number[] => vector([...new TextEncoder().encode(tex
 export class Code {
   readonly #bytes: number[] = [];
   readonly #locals: number[] = [];
+  #isRare = false;
+  #hasRareParts = false;
   readonly #constants = new Map<string, { readonly local: number; readonly bytes: readonly number[] }>();
 
   constructor(readonly parameters: number) {}
@@ -169,8 +171,26 @@ export class Code {
     return this.#constant([...word, ...word, ...word, ...word]);
   }
 
+  /** Emits code that hardly ever runs: its constants are loaded where they are used, so that they occupy no registers. */
+  rarely(emit: () => void): void {
+    const before = this.#isRare;
+    this.#isRare = true;
+    this.#hasRareParts = true;
+    emit();
+    this.#isRare = before;
+  }
+
+  /** Whether {@link rarely} was called. */
+  get hasRareParts(): boolean {
+    return this.#hasRareParts;
+  }
+
   /** Constants are loaded once, before all loops: each `v128.const` compiles to several machine instructions. */
   #constant(bytes: readonly number[]): this {
+    if (this.#isRare) {
+      this.#bytes.push(0xfd, V.const, ...bytes);
+      return this;
+    }
     const key = bytes.join();
     let constant = this.#constants.get(key);
     if (!constant) this.#constants.set(key, (constant = { local: this.vector(), bytes }));

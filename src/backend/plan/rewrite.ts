@@ -27,7 +27,7 @@ export function joinParts(graph: Graph): Graph {
     if (!parts || !terms.every((term) => isInner(term, i))) return;
     const inputs = parts.map((part) => nodes[part]!.inputs[0]!);
     nodes[i] = { ...node, op: 'concat', inputs, attrs: { axis: nodes[parts[0]!]!.attrs.axis! } };
-    // Nothing reads the others any more: as another name of their first input they cost nothing.
+    // The other nodes have no readers any more. As aliases of their inputs they cost nothing.
     for (const left of [...inner, ...terms].sort((a, b) => a - b)) {
       const [source] = nodes[left]!.inputs as [number];
       const { shape } = nodes[source]!;

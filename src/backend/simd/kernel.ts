@@ -12,6 +12,20 @@ export interface KernelShape {
   readonly dimensions: readonly Dimension[];
 }
 
+/** Elements that are computed at a time; the last one to three use the same instructions, one element at a time. */
+type Width = 4 | 1;
+
+/** Whether the code of a formula has parts that hardly ever run. */
+function hasRareParts(formula: Formula, inputs: number): boolean {
+  const trial = new Code(inputs);
+  render(
+    trial,
+    formula,
+    Array.from({ length: inputs }, () => trial.vector()),
+  );
+  return trial.hasRareParts;
+}
+
 /**
  * A WebAssembly module whose `run(a, b, …, y, from, to)` takes the addresses of the inputs and the output, and computes
  * the range [from, to) of the outermost dimension. Results do not depend on how that dimension is split.
@@ -21,6 +35,7 @@ export function encodeKernel(
   pages: number,
 ): Uint8Array<ArrayBuffer> {
   const code = new Code(inputs + 3);
+  const isLong = hasRareParts(formula, inputs);
   const [output, from, to] = [inputs, inputs + 1, inputs + 2];
   const elementsBelow = (level: number): number =>
     dimensions.slice(level + 1).reduce((n, { size }) => n * size, 1);
@@ -83,43 +98,60 @@ export function encodeKernel(
       code.get(address).memory(V.load32Splat).set(local);
       repeated.set(k, local);
     });
-    const body = (load: number, width: number): void => {
-      const values = addresses.map((address, k) => {
-        if (steps[k] === 0) return repeated.get(k)!;
-        const local = code.vector();
-        code.get(address).memory(load).set(local);
-        return local;
-      });
-      const result = render(code, formula, values);
+    const streams = addresses.flatMap((address, k) => (steps[k] === 0 ? [] : [{ k, address }]));
+    const values = addresses.map((_, k) => repeated.get(k) ?? code.vector());
+    const advanceBy = (address: number, bytes: number): void => {
+      code.get(address).i32(bytes).add().set(address);
+    };
+    const load = (width: Width): void => {
+      for (const { k, address } of streams) {
+        code
+          .get(address)
+          .memory(width === 4 ? V.load : V.load32Splat)
+          .set(values[k]!);
+        advanceBy(address, 4 * width);
+      }
+      code.get(i).i32(width).add().set(i);
+    };
+    const save = (result: number, width: Width): void => {
       code.get(y).get(result);
       if (width === 4) code.memory(V.store);
       else code.memory(V.store32Lane, 0, 0);
-      addresses.forEach((address, k) => {
-        if (steps[k] !== 0)
-          code
-            .get(address)
-            .i32(4 * width)
-            .add()
-            .set(address);
-      });
-      code
-        .get(y)
-        .i32(4 * width)
-        .add()
-        .set(y);
-      code.get(i).i32(width).add().set(i);
+      advanceBy(y, 4 * width);
     };
     const last = code.integer();
     code.get(end).i32(3).sub().set(last);
-    code.while(
-      () => code.get(i).get(last).less(),
-      () => body(V.load, 4),
-    );
-    // The last one to three elements use the same instructions, one element at a time.
-    code.while(
-      () => code.get(i).get(end).less(),
-      () => body(V.load32Splat, 1),
-    );
+    if (isLong) {
+      // Only code that stands once, in a loop that ends with its condition, keeps its constants in V8's registers.
+      const whole = code.integer();
+      const each = (emit: (width: Width) => void): void =>
+        code.get(whole).if(
+          () => emit(4),
+          () => emit(1),
+        );
+      const body = (): void => {
+        code.get(i).get(last).less().set(whole);
+        each(load);
+        const result = render(code, formula, values);
+        each((width) => save(result, width));
+      };
+      const goesOn = (): void => void code.get(i).get(end).less();
+      goesOn();
+      code.if(() => code.repeat(body, goesOn));
+      return;
+    }
+    for (const width of [4, 1] as const)
+      code.while(
+        () =>
+          code
+            .get(i)
+            .get(width === 4 ? last : end)
+            .less(),
+        () => {
+          load(width);
+          save(render(code, formula, values), width);
+        },
+      );
   };
 
   const addresses = Array.from({ length: inputs }, (_, k) => k);

@@ -36,7 +36,7 @@ export interface Binder {
   readonly bindings: number;
   /** Largest number of workgroups in a dimension. */
   readonly most: number;
-  /** Most multiply-adds of one command. */
+  /** Maximum number of multiply-adds in one command. */
   readonly longest: number;
   /** Compiles WGSL once. */
   pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline>;
@@ -109,7 +109,7 @@ async function bound(binder: Binder, work: Prepared): Promise<KernelCommand> {
     ranges.push({ buffer: binder.constant(data, true), offset: 0, bytes: data.byteLength });
   }
   const group = binder.bindGroup(made.slots, uniform, ranges);
-  // At least one, since a product of nothing is written too.
+  // At least one workgroup, since an empty sum is written too, as 0.
   const x = Math.max(1, Math.min(groups, binder.most));
   const y = rows ?? Math.ceil(groups / x);
   return { pipeline, group, size: [x, y, layers], step, kernel: program.kernel };

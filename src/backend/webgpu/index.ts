@@ -44,7 +44,7 @@ export async function webgpuDevice(options: { readonly gpu?: Gpu } = {}): Promis
   if (gpu) {
     const adapter = await findAdapter(gpu);
     const choices = isSoftware(adapter.info) ? undefined : await pageChoices(describeAdapter(adapter.info));
-    // Without a place for the choices each page would choose differently.
+    // Where choices cannot be stored, a rule chooses: measuring again in each page would give different choices.
     return new WebGpuDevice(await openAdapter(adapter), { trials: choices !== undefined, choices });
   }
   throw new DeviceError({

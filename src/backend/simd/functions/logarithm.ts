@@ -28,10 +28,10 @@ function logOf(code: Code, { f, e }: { f: number; e: number }): number {
 }
 
 /**
- * log(1 + f) = f − (half − rest) for √½ ≤ 1 + f < √2, with half = f²/2. From s = f / (2 + f),
+ * log(1 + f) = f − half + rest for √½ ≤ 1 + f < √2, with half = f²/2. From s = f / (2 + f),
  * log(1 + f) = 2·atanh s = f − s·(f − R), R = s²·P(s²), and s·f = half − s·half.
  */
-function logParts(code: Code, f: number): { half: number; rest: number } {
+export function logParts(code: Code, f: number): { half: number; rest: number } {
   const half = store(code, () => code.get(f).get(f).v(V.f32Mul).f32(0.5).v(V.f32Mul));
   const s = store(code, () => code.get(f).get(f).f32(2).v(V.f32Add).v(V.f32Div));
   const z = store(code, () => code.get(s).get(s).v(V.f32Mul));
@@ -79,15 +79,13 @@ export function log1p(code: Code, x: number): number {
   );
 }
 
-/** For normal x > 0: f = m − 1 (exact) and e with x = m·2^e, √½ ≤ m < √2. */
-export function splitNormal(code: Code, x: number): { f: number; e: number } {
+/** For normal x > 0: m and e with x = m·2^e, √½ ≤ m < √2, and f = m − 1 (exact). */
+export function splitNormal(code: Code, x: number): { f: number; e: number; m: number } {
   // After subtracting the bits of √½, the exponent field is e.
-  const shifted = store(code, () => code.get(x).bits(SQRT_HALF).v(V.i32Sub));
-  const e = store(code, () => code.get(shifted).i32(23).v(V.i32ShrS).v(V.convertI32));
-  const f = store(code, () => {
-    code.get(shifted).bits(0x007fffff).v(V.and).bits(SQRT_HALF).v(V.i32Add).f32(1).v(V.f32Sub);
-  });
-  return { f, e };
+  const whole = store(code, () => code.get(x).bits(SQRT_HALF).v(V.i32Sub).i32(23).v(V.i32ShrS));
+  const m = store(code, () => code.get(x).get(whole).i32(23).v(V.i32Shl).v(V.i32Sub));
+  const f = store(code, () => code.get(m).f32(1).v(V.f32Sub));
+  return { f, e: store(code, () => code.get(whole).v(V.convertI32)), m };
 }
 
 /** The same for finite x > 0: subnormal numbers are multiplied by 2^24 to make them normal. */

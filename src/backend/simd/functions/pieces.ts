@@ -2,7 +2,7 @@ import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
 
 /*
- * Vectorised functions of four float32 values. Errors are at most 2 units in the last place (power: 4), and special
+ * Vectorised functions of four float32 values. Errors are at most 2 units in the last place (log1p: 3), and special
  * values follow IEEE 754; test/backend/simd/functions.test.ts checks both. Each function takes the variable that contains x and
  * returns a new variable. Lanes are independent of each other.
  */
@@ -70,10 +70,12 @@ export function except(code: Code, usual: number, mask: Emit, rare: () => number
   code
     .get(wanted)
     .v(V.anyTrue)
-    .if(() => {
-      const other = rare();
-      code.get(other).get(usual).get(wanted).v(V.bitselect).set(usual);
-    });
+    .if(() =>
+      code.rarely(() => {
+        const other = rare();
+        code.get(other).get(usual).get(wanted).v(V.bitselect).set(usual);
+      }),
+    );
   return usual;
 }
 

@@ -1,9 +1,8 @@
 import type { Code } from '../../../webassembly/encoder.js';
 import { V } from '../../../webassembly/instructions.js';
 import { fraction, NORMAL_EXPONENT, ROUNDER, timesPower2 } from './exponential.js';
-import { split, splitNormal } from './logarithm.js';
-import { beyond, choose, except, LN2, notNormal, polynomial, store } from './pieces.js';
-import { LOG } from './polynomials.js';
+import { logParts, split, splitNormal } from './logarithm.js';
+import { beyond, choose, except, LN2, notNormal, store } from './pieces.js';
 import { isShort, masked, shortPower } from './short-power.js';
 
 const INFINITY = Number.POSITIVE_INFINITY;
@@ -55,7 +54,10 @@ const PAIR_EXPONENT = 16;
 /** Mask of the upper 12 bits of a significand: products of two such numbers are exact. */
 const UPPER_12 = 0xfffff000;
 
-/** x^exponent for a constant exponent. Small integer powers are products; short ones use a polynomial, others the logarithm. */
+/**
+ * x^exponent for a constant exponent. Small integer powers are products, some half-integer ones products with a root;
+ * short ones are quotients of polynomials, others use the logarithm.
+ */
 export function power(code: Code, x: number, exponent: number): number {
   if (exponent === 0) return store(code, () => code.f32(1));
   if (exponent === 1) return x;
@@ -71,6 +73,7 @@ export function power(code: Code, x: number, exponent: number): number {
     );
   }
   const signed = (size: number): number => withSign(code, size, x, exponent);
+  if (ROOTS.includes(exponent)) return signed(rootPower(code, sizeOf(code, x), exponent));
   if (isShort(exponent))
     return shortPower(code, x, exponent, () => signed(powerOfAny(code, sizeOf(code, x), exponent)));
   return signed(powerOfSize(code, x, exponent));
@@ -92,11 +95,24 @@ function withSign(code: Code, size: number, x: number, exponent: number): number
 
 const sizeOf = (code: Code, x: number): number => store(code, () => code.get(x).v(V.f32Abs));
 
+/** Exponents for which a product with a root, or 1 divided by it, is within 2 units in the last place. */
+const ROOTS: readonly number[] = [-0.5, 0.5, 1.5, 2.5];
+
+/** size^exponent for one of {@link ROOTS}. */
+function rootPower(code: Code, size: number, exponent: number): number {
+  const root = store(code, () => code.get(size).v(V.f32Sqrt));
+  if (exponent === 0.5) return root;
+  if (exponent === -0.5) return store(code, () => code.f32(1).get(root).v(V.f32Div));
+  return store(code, () => {
+    code.get(size);
+    if (exponent === 2.5) code.get(size).v(V.f32Mul);
+    code.get(root).v(V.f32Mul);
+  });
+}
+
 /** |x|^exponent for a constant exponent other than 0. Results for 0, ∞ and NaN follow IEEE 754. */
 function powerOfSize(code: Code, x: number, exponent: number): number {
   const size = sizeOf(code, x);
-  if (exponent === 0.5) return store(code, () => code.get(size).v(V.f32Sqrt));
-  if (exponent === -0.5) return store(code, () => code.f32(1).get(size).v(V.f32Sqrt).v(V.f32Div));
   if (Math.abs(exponent) > PAIR_EXPONENT) return powerOfAny(code, size, exponent);
   const { power, t } = powerByPairs(code, size, exponent);
   return except(
@@ -123,14 +139,13 @@ function halves(code: Code, x: number): { high: number; low: number } {
  */
 function powerByPairs(code: Code, x: number, exponent: number): { power: number; t: number } {
   const { f, e } = splitNormal(code, x);
-  // log(1 + f) = f − f²/2 + f³·P(f), f² = square + squareLow
+  // log(1 + f) = f − f²/2 + rest, f² = square + squareLow
   const { high: fHigh, low: fLow } = halves(code, f);
   const square = store(code, () => code.get(fHigh).get(fHigh).v(V.f32Mul));
   const squareLow = store(code, () => code.get(f).get(fHigh).v(V.f32Add).get(fLow).v(V.f32Mul));
-  const cubic = store(code, () => {
-    polynomial(code, f, LOG);
-    code.get(f).v(V.f32Mul).get(f).get(f).v(V.f32Mul).v(V.f32Mul);
-    code.get(squareLow).f32(0.5).v(V.f32Mul).v(V.f32Sub);
+  const { rest } = logParts(code, f);
+  const small = store(code, () => {
+    code.get(rest).get(squareLow).f32(0.5).v(V.f32Mul).v(V.f32Sub);
     code.get(e).f32(LN2[1]).v(V.f32Mul).v(V.f32Add);
   });
   // Sums whose first term is the larger one: the rounding error is computed exactly.
@@ -141,7 +156,7 @@ function powerByPairs(code: Code, x: number, exponent: number): { power: number;
   const log = store(code, () => code.get(whole).get(near).v(V.f32Add));
   const logLow = store(code, () => {
     code.get(near).get(log).get(whole).v(V.f32Sub).v(V.f32Sub);
-    code.get(nearLow).v(V.f32Add).get(cubic).v(V.f32Add);
+    code.get(nearLow).v(V.f32Add).get(small).v(V.f32Add);
   });
   // t = exponent·(log + logLow), exponent = y + yLow
   const y = masked(exponent, UPPER_12);
