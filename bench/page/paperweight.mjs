@@ -1,4 +1,5 @@
 // Paperweight's side of `bench/webgpu-peers.ts` in a page; in Node it is src/bench/ours.ts.
+import { trainingStep } from '../../dist/src/bench/step.js';
 import { nn, noGrad, optim, tensor, webgpuDevice } from '../../dist/src/core.js';
 import { serve } from './protocol.mjs';
 
@@ -41,16 +42,11 @@ await serve(async (work) => {
   const input = (data, count) => tensor(data, { shape: [count, ...work.inputShape] });
   const few = input(work.few, work.imageCount);
   const images = input(work.images, work.batch);
-  const labels = tensor(Int32Array.from({ length: work.batch }, (_, i) => i % 10));
   const optimizer = new optim.SGD(model.parameters(), { lr: work.lr, momentum: work.momentum });
-  const criterion = new nn.CrossEntropyLoss();
-  const train = async () => {
+  const step = trainingStep(model, optimizer, images);
+  const train = () => {
     model.train();
-    optimizer.zeroGrad();
-    const loss = criterion.forward(model.forward(images), labels);
-    loss.backward();
-    optimizer.step();
-    await loss.item();
+    return step();
   };
   const logits = (x) => {
     model.eval();

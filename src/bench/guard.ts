@@ -4,14 +4,14 @@ import type { EngineInfo, PlanStats } from '../backend/backend.js';
 import { UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { sizeOf } from '../graph/types.js';
-import { CrossEntropyLoss, type Module } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { CapturingDevice } from './capture.js';
 import { openBenchDevice } from './device.js';
-import { buildNetwork, CLASSES, countFlop, type Network, usualNetwork } from './network.js';
+import { buildNetwork, countFlop, type Network, usualNetwork } from './network.js';
 import { smallStep } from './overhead.js';
 import { median } from './stats.js';
+import { secondsOf, trainingStep } from './step.js';
 
 /**
  * Counters of one plan: all numbers that the engine reports except times, and the operations that run in
@@ -79,10 +79,9 @@ async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<str
       plans[name + suffix] = countersOf(made[0]!);
     };
     const optimizer = new SGD(model.parameters(), { lr: 0.001, momentum: 0.9 });
-    await take('train', () => trainStep(model, optimizer, images(BATCH)));
-    const ofSgemm = await rate(model, optimizer, {
+    await take('train', trainingStep(model, optimizer, images(BATCH)));
+    const ofSgemm = await rate(trainingStep(model, optimizer, images(RATE_BATCH)), {
       device,
-      images: images(RATE_BATCH),
       gflop: (await countFlop(choice)).train * RATE_BATCH,
     });
     model.eval();
@@ -102,27 +101,15 @@ const imagesOf =
       shape: [batch, ...input],
     });
 
-async function trainStep(model: Module, optimizer: SGD, images: Tensor): Promise<number> {
-  optimizer.zeroGrad();
-  const labels = tensor(Int32Array.from({ length: images.shape[0]! }, (_, i) => i % CLASSES));
-  const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
-  loss.backward();
-  optimizer.step();
-  return loss.item();
-}
-
 /** The matrix product is timed between steps, so that load from other programs affects both. */
 async function rate(
-  model: Module,
-  optimizer: SGD,
-  { device, images, gflop }: { device: CapturingDevice; images: Tensor; gflop: number },
+  step: () => Promise<number>,
+  { device, gflop }: { device: CapturingDevice; gflop: number },
 ): Promise<number> {
-  await trainStep(model, optimizer, images);
+  await step();
   const ratios: number[] = [];
   for (let i = 0; i < RATE_STEPS; i++) {
-    const started = performance.now();
-    await trainStep(model, optimizer, images);
-    const gflops = gflop / ((performance.now() - started) / 1000);
+    const gflops = gflop / (await secondsOf(step));
     ratios.push(gflops / (await device.sgemmRate(1024, 3))!);
   }
   return median(ratios);

@@ -8,6 +8,7 @@ import { operationOf } from '../ops/index.js';
 import { buildModel, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
+import { CLASSES } from './step.js';
 
 /** Choice of the network to measure. */
 export interface NetworkChoice {
@@ -16,8 +17,6 @@ export interface NetworkChoice {
   /** `none` removes the normalisation layers. */
   readonly norm: 'lrn' | 'none';
 }
-
-export const CLASSES = 10;
 
 /** A network to measure. */
 export interface Network {

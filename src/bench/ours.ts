@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errorToPlain } from '../errors/errors.js';
-import { CrossEntropyLoss } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { type Tensor, tensor } from '../tensor/tensor.js';
 import { CapturingDevice } from './capture.js';
 import { openBenchDevice } from './device.js';
-import { buildNetwork, CLASSES } from './network.js';
+import { buildNetwork } from './network.js';
+import { trainingStep } from './step.js';
 import { readWork, type Work } from './work.js';
 
 /*
@@ -53,16 +53,7 @@ async function serve(file: string): Promise<void> {
   function trainStep(): () => Promise<unknown> {
     model.train();
     const optimizer = new SGD(model.parameters(), { lr: work.lr, momentum: work.momentum });
-    const inputs = batchOf(images, work);
-    const labels = tensor(Int32Array.from({ length: work.batch }, (_, i) => i % CLASSES));
-    const criterion = new CrossEntropyLoss();
-    return () => {
-      optimizer.zeroGrad();
-      const loss = criterion.forward(model.forward(inputs), labels);
-      loss.backward();
-      optimizer.step();
-      return loss.item();
-    };
+    return trainingStep(model, optimizer, batchOf(images, work));
   }
   function inferStep(): () => Promise<unknown> {
     const inputs = batchOf(images, work);

@@ -1,5 +1,5 @@
 import type { DeviceName } from '../backend/device-names.js';
-import { Conv2d, CrossEntropyLoss, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn/index.js';
+import { Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../nn/index.js';
 import { SGD } from '../optim/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
@@ -9,6 +9,7 @@ import { openBenchDevice } from './device.js';
 import { resultHead } from './machine.js';
 import type { OverheadResult } from './result.js';
 import { spread } from './stats.js';
+import { secondsPerStep, trainingStep } from './step.js';
 
 /** Four layers on 32 × 32 images: steps take a few milliseconds, so overhead is visible. */
 function smallNet(): Sequential {
@@ -36,14 +37,7 @@ export async function smallStep(device: CapturingDevice, batch: number): Promise
     Float32Array.from({ length: batch * 3 * 32 * 32 }, () => generator.uniform(-1, 1)),
     { shape: [batch, 3, 32, 32] },
   );
-  const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % 10));
-  return () => {
-    optimizer.zeroGrad();
-    const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
-    loss.backward();
-    optimizer.step();
-    return loss.item();
-  };
+  return trainingStep(model, optimizer, images);
 }
 
 export interface OverheadOptions {
@@ -55,19 +49,6 @@ export interface OverheadOptions {
 
 const WARMUP = 20;
 const AT_ONCE = 20;
-
-/** Milliseconds per step; each step is recorded while the previous one runs, as in the trainer. */
-async function timePerStep(step: () => Promise<number>, count: number): Promise<number> {
-  const started = performance.now();
-  let running = step();
-  for (let i = 1; i < count; i++) {
-    const next = step();
-    await running;
-    running = next;
-  }
-  await running;
-  return (performance.now() - started) / count;
-}
 
 /** Measures the cost of a step beyond its primitives: building the graph, its key, messages to and from the device's thread. */
 export async function measureOverhead(options: OverheadOptions): Promise<OverheadResult> {
@@ -83,7 +64,7 @@ export async function measureOverhead(options: OverheadOptions): Promise<Overhea
     const count = Math.min(AT_ONCE, steps);
     for (let turn = 0; turn < Math.ceil(steps / count); turn++) {
       const before = await running();
-      const milliseconds = await timePerStep(step, count);
+      const milliseconds = 1000 * (await secondsPerStep(step, count));
       const within = ((await running()) - before) * (1000 / count);
       wall.push(milliseconds);
       primitives.push(within);

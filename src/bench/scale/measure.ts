@@ -5,7 +5,8 @@ import { CrossEntropyLoss } from '../../nn/loss.js';
 import { SGD } from '../../optim/optimizers/sgd.js';
 import { tensor } from '../../tensor/tensor.js';
 import { CapturingDevice } from '../capture.js';
-import { buildNetwork, CLASSES, type NetworkChoice } from '../network.js';
+import { buildNetwork, type NetworkChoice } from '../network.js';
+import { CLASSES } from '../step.js';
 import type { PlanStep, Schedule } from './model.js';
 
 const WARM_UP = 2;

@@ -1,9 +1,9 @@
 import { openDevice } from '../../backend/open.js';
 import { sizeOf } from '../../graph/types.js';
-import { CrossEntropyLoss } from '../../nn/index.js';
 import { SGD } from '../../optim/index.js';
 import { tensor } from '../../tensor/tensor.js';
-import { buildNetwork, CLASSES, usualNetwork } from '../network.js';
+import { buildNetwork, usualNetwork } from '../network.js';
+import { secondsOf, trainingStep } from '../step.js';
 
 /*
  * Opens a device and runs two training steps: `node start-child.js BATCH THREADS DEVICE`. Prints when each was done,
@@ -18,27 +18,17 @@ const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
 const images = tensor(new Float32Array(batch * sizeOf(network.input)).fill(0.5), {
   shape: [batch, ...network.input],
 });
-const labels = tensor(Int32Array.from({ length: batch }, (_, i) => i % CLASSES));
-
-async function step(): Promise<number> {
-  const started = performance.now();
-  optimizer.zeroGrad();
-  const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
-  loss.backward();
-  optimizer.step();
-  await loss.item();
-  return (performance.now() - started) / 1000;
-}
+const step = trainingStep(model, optimizer, images);
 
 /** Detects compilations: a new plan raises the count, a rebuilt plan adds compile time. */
 const plans = async () => {
   const stats = await device.stats();
   return { count: stats.length, seconds: stats.reduce((sum, plan) => sum + plan.compileSeconds, 0) };
 };
-const firstStep = await step();
+const firstStep = await secondsOf(step);
 const firstStepDone = Date.now();
 const first = await plans();
-const secondStep = await step();
+const secondStep = await secondsOf(step);
 const second = await plans();
 const line = {
   opened,

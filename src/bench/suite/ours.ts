@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { openDevice } from '../../backend/open.js';
 import { setDefaultDevice } from '../../core.js';
+import { secondsPerStep } from '../step.js';
 import { NETS } from './nets/index.js';
 import { stepOf } from './work.js';
 
@@ -24,16 +25,7 @@ async function serve(): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     const [word, number] = line.split(' ');
     if (word === 'end') break;
-    const started = performance.now();
-    // A step is recorded while the one before it runs, as in training.
-    let running = step();
-    for (let i = 1; i < Number(number); i++) {
-      const next = step();
-      await running;
-      running = next;
-    }
-    await running;
-    say({ seconds: (performance.now() - started) / 1000 / Number(number) });
+    say({ seconds: await secondsPerStep(step, Number(number)) });
   }
   await device.close();
   say({ peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024) });

@@ -1,7 +1,7 @@
 import { openDevice } from '../../backend/open.js';
+import { secondsOf, trainingStep } from '../../bench/step.js';
 import { counted } from '../../errors/counted.js';
 import { sizeOf } from '../../graph/types.js';
-import { CrossEntropyLoss } from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
 import { buildModel, inputShapeOf, type Paper } from '../../papers/paper.js';
 import type { TrainConfig } from '../../run/config.js';
@@ -11,7 +11,7 @@ import type { TrainFlags } from './flags.js';
 
 /** Steps before the one that is timed: they compile the plan. */
 const WARM = 2;
-/** A training shorter than this shows nothing. */
+/** Smallest number of steps: in fewer, the loss hardly falls. */
 const FEWEST = 100;
 /** Steps are chosen in tens, so that two calls on one machine mostly agree. */
 const ROUND = 10;
@@ -69,17 +69,9 @@ async function secondsPerStep(paper: Paper, config: TrainConfig, threads?: numbe
     const shape = [batchSize, ...inputShapeOf(paper, kind)];
     const images = tensor(new Float32Array(sizeOf(shape)).fill(1), { shape });
     const labels = tensor(new Int32Array(batchSize), { shape: [batchSize] });
-    let seconds = 0;
-    for (let step = 0; step <= WARM; step++) {
-      const started = performance.now();
-      optimizer.zeroGrad();
-      const loss = new CrossEntropyLoss().forward(model.forward(images), labels);
-      loss.backward();
-      optimizer.step();
-      await loss.item();
-      seconds = (performance.now() - started) / 1000;
-    }
-    return seconds;
+    const step = trainingStep(model, optimizer, images, labels);
+    for (let i = 0; i < WARM; i++) await step();
+    return await secondsOf(step);
   } finally {
     await device.close();
   }
