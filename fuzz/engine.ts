@@ -15,6 +15,8 @@ const ROOM = 64 * 2 ** 20;
 const ROOM_FACTOR = 4;
 /** Inputs per coverage check: at first, and after a long time without new coverage. */
 const [FIRST_BATCH, LAST_BATCH] = [32, 4096];
+/** Maximum number of mutations of an input in a steady run. */
+const STEADY_TIMES = 4;
 /** Maximum number of distinct kinds of outcome. */
 const KINDS = 500;
 
@@ -48,6 +50,8 @@ export interface Options {
   readonly time?: number;
   /** Inputs from earlier runs. */
   readonly corpus?: readonly Uint8Array[];
+  /** Mutates only the inputs given, so that new ones depend on the seed alone and not on outcomes or coverage. */
+  readonly steady?: boolean;
   /** Number of different failures after which the run ends; 10 by default. */
   readonly maxFailures?: number;
   /** Must be created before the covered code is compiled. Without it, inputs are kept by their outcome only. */
@@ -63,7 +67,10 @@ const memory = (): number => {
   return used_heap_size + external_memory;
 };
 
-/** Fuzzes one target. Equal options give equal inputs as long as the tested code is the same. */
+/**
+ * Fuzzes one target. Equal options give equal inputs as long as outcomes and coverage are the same; in a steady run they
+ * always do.
+ */
 export class Engine {
   readonly corpus: Uint8Array[] = [];
   readonly failures: Failure[] = [];
@@ -87,16 +94,24 @@ export class Engine {
     this.#texts = words.filter((word) => typeof word === 'string');
   }
 
-  /** A mutation of an input of the corpus. */
+  /** An input of the corpus, mutated. */
   #next(): Uint8Array {
-    const { target } = this;
     const random = this.#random;
-    const most = target.most ?? 4096;
     // Prefers recent inputs, which have been mutated less often.
     const from = this.corpus.length;
     const chosen =
       random.integer(2) === 0 ? from - 1 - random.integer(Math.min(from, 32)) : random.integer(from);
-    const input = this.corpus[chosen]!;
+    // The corpus of a steady run has no mutated inputs that could be mutated again.
+    const times = this.options.steady ? 1 + random.integer(STEADY_TIMES) : 1;
+    let input = this.corpus[chosen]!;
+    for (let i = 0; i < times; i++) input = this.#mutated(input);
+    return input;
+  }
+
+  #mutated(input: Uint8Array): Uint8Array {
+    const { target } = this;
+    const random = this.#random;
+    const most = target.most ?? 4096;
     const other = (): Uint8Array => pick(random, this.corpus);
     const way = random.integer(8);
     if (target.reshape && way < 3) {
@@ -149,7 +164,7 @@ export class Engine {
     if (took > SLOW_MS && (await this.#isSlow(input))) this.#fail(`took more than ${SLOW_MS} ms`, input);
     if (!this.#kinds.has(outcome.kind) && this.#kinds.size < KINDS) {
       this.#kinds.add(outcome.kind);
-      if (!outcome.failure) this.corpus.push(input);
+      if (!outcome.failure && !this.options.steady) this.corpus.push(input);
     }
   }
 

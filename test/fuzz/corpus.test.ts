@@ -16,11 +16,17 @@ for (const target of TARGETS)
       [...kinds].some((kind) => kind.startsWith('ok')),
       `no seed is read: ${[...kinds]}`,
     );
-    for (const { name, input } of keptInputs(target.name)) {
+    const kept = keptInputs(target.name);
+    for (const { name, input } of kept) {
       const { failure } = await tryInput(target, input);
       assert.equal(failure, undefined, name);
     }
-    const { inputs, failures } = await new Engine(target, { seed: 20121203, runs: runsOf(target) }).run();
+    const { inputs, failures } = await new Engine(target, {
+      seed: 20121203,
+      runs: runsOf(target),
+      corpus: kept.map(({ input }) => input),
+      steady: true,
+    }).run();
     assert.deepEqual(failures, []);
     assert.ok(inputs >= runsOf(target));
   });

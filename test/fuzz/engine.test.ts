@@ -39,6 +39,20 @@ test('a reader without faults has no failures, and the same seed gives the same 
   assert.notDeepEqual(one.engine.corpus, (await fuzz(() => {}, { seed: 2 })).engine.corpus);
 });
 
+test('the inputs of a steady run do not depend on what the reader does with them', async () => {
+  const inputsOf = async (wrong: (value: unknown) => void): Promise<string[]> => {
+    const inputs: string[] = [];
+    await fuzz(wrong, { steady: true, runs: 500, before: (input) => inputs.push(textOf(input)) });
+    return inputs.slice(0, 500);
+  };
+  const plain = await inputsOf(() => {});
+  const picky = await inputsOf((value) => {
+    if (typeof value !== 'string') throw new DataError({ what: `no ${JSON.stringify(value)}` });
+  });
+  assert.deepEqual(plain, picky);
+  assert.ok(new Set(plain).size > 400);
+});
+
 test('an error of another class is a failure, with its input', async () => {
   const { engine, report } = await fuzz((value) => memberOf(value, 'a'));
   assert.match(report.failures[0]!, /^TypeError/);
