@@ -14,7 +14,7 @@ export function register(program: Command): void {
     .command('new')
     .summary('create the folder of a new paper')
     .description(
-      'Creates a folder in src/papers with a working model, recipe, claims, notes and test. With --from, citation, notes, figures and a list of possible claims come from a note about the paper. Needs a clone of the repository.',
+      'Creates a folder in src/papers with a working model, recipe, claims, notes and test. With --from, the citation, the notes, the figures and a list of possible claims are taken from a note about the paper. Needs a clone of the repository.',
     )
     .argument(
       '[paper]',

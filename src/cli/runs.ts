@@ -40,7 +40,7 @@ export function register(program: Command): void {
       '--filter <text>',
       'words, and comparisons with =, !=, <, <=, >, >= or : (contains), such as "lr>=0.01 status:done" (default: all runs)',
     )
-    .option('--sort <name>', 'order; a name after a minus sign for descending', '-started')
+    .option('--sort <name>', 'name to sort by; a minus sign before it reverses the order', '-started')
     .option(
       '--columns <names>',
       `columns, separated by commas; with --json the only fields (default: ${COLUMNS}; with --json all)`,
@@ -93,7 +93,7 @@ async function list(root: string, flags: Flags): Promise<void> {
   }
 }
 
-/** @throws UsageError for a filter that cannot mean what was typed */
+/** @throws UsageError for a filter that is not valid */
 function checkFilter(text: string, rows: readonly Row[], names: readonly string[]): void {
   const fault = faultOf(text, rows);
   if (!fault) return;

@@ -77,7 +77,7 @@ export function register(program: Command): void {
     .option('--control', 'let the pages rename, tag, delete, pause, resume and stop runs (default: off)')
     .option(
       '--on-event <command>',
-      'shell command for each run that ends, fails, stalls or diverges, with its facts in PAPERWEIGHT_EVENT (done, failed, interrupted, stalled, diverged), _RUN, _RUN_NAME, _RUN_PATH, _STEP and _ERROR (default: none)',
+      'shell command to run when a run ends, fails, stalls or diverges. Environment variables describe the run: PAPERWEIGHT_EVENT (done, failed, interrupted, stalled or diverged), PAPERWEIGHT_RUN, PAPERWEIGHT_RUN_NAME, PAPERWEIGHT_RUN_PATH, PAPERWEIGHT_STEP and PAPERWEIGHT_ERROR (default: none)',
     )
     .addHelpText(
       'after',

@@ -23,7 +23,7 @@ export function register(program: Command): void {
     .command('site')
     .summary('write the papers and chosen runs as a web site of plain files')
     .description(
-      'Writes a site of static files: each paper with its notes, claims, figures, curves, network and code, and the runs that are named, in English and Chinese. It needs no server, loads nothing from elsewhere, and opens from disk. Written again into the same folder, it replaces its own files and leaves all others.',
+      'Writes a site of static files: each paper with its notes, claims, figures, curves, network and code, and the runs that are named, in English and Chinese. It needs no server, loads nothing from elsewhere, and opens from disk. If the folder holds an earlier site, its files are replaced; other files stay.',
     )
     .argument('[runs...]', 'run folders that get a page', repeated(pathName('runs')))
     .option(

@@ -20,7 +20,7 @@ export function register(program: Command): void {
     .summary('measure speed and compare with other libraries')
     .description(
       [
-        'Measures the speed of this machine. Both sides stay loaded and run alternately: some steps of Paperweight, the machine’s own matrix product (sgemm), as many steps of the peer, and again. Results are medians; --json includes the spread.',
+        'Measures the speed of this machine. Both sides stay loaded and run alternately: some steps of Paperweight, the machine’s own matrix product (sgemm), then as many steps of the peer, round after round. Results are medians; --json includes the spread.',
         '',
         '  train          a training step, compared with --peer',
         '  infer          a forward pass: latency at batch 1, throughput at 128',

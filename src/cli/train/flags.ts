@@ -182,7 +182,7 @@ const TRAINING = {
   wire: {
     value: '<type>',
     parse: (flag) => oneOf(flag, WIRES),
-    help: 'with several ranks: number type of gradients on their way between them; bfloat16 moves half the bytes',
+    help: 'with several ranks: number type in which gradients are sent; bfloat16 halves the bytes',
     or: 'float32',
     mayChange: true,
   },
@@ -329,7 +329,7 @@ const COMMAND = {
   batchPerRank: {
     value: '<n>',
     parse: (flag) => positiveInteger(flag, 65_536),
-    help: 'instead of --batch-size: images per step of each rank, so that the batch grows with the ranks; prints advice on the rate',
+    help: 'instead of --batch-size: images per step of each rank, so that the batch grows with their number; prints advice on the learning rate',
     or: 'off',
   },
   parallel: {

@@ -39,7 +39,7 @@ export const alexNetOptions = z.object({
   pixels: option(
     z.enum(PIXELS),
     '<name>',
-    'scale of the four-layer network’s images, minus their mean: standardised or bytes (default: standardised)',
+    'scale of the four-layer network’s images after their mean is subtracted: standardised or bytes (default: standardised)',
   ),
 });
 

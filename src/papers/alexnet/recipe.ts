@@ -2,7 +2,7 @@ import type { Recipe } from '../paper.js';
 
 const NOTES = {
   about:
-    "the notes' training template: ten epochs, batch 128, SGD with lr 0.01 and momentum 0.9, PyTorch's initialisation",
+    "the whole training template of the paper's notes: ten epochs, batch 128, SGD with lr 0.01 and momentum 0.9, PyTorch's initialisation",
   model: { preset: 'notes', imageSize: 224, dropout: 0.5, init: 'pytorch' },
   epochs: 10,
   batchSize: 128,
@@ -57,18 +57,18 @@ export const recipes = {
   imagenet: {
     ...PAPER,
     about:
-      "the paper's recipe on images in folders, prepared as in its sections 2 and 4.1: minus the mean image, random windows of 224 × 224, mirrored, colours shifted along their principal components",
+      "the paper's recipe on images in folders, prepared as in its sections 2 and 4.1: the mean image subtracted, random windows of 224 × 224, mirrored at random, colours shifted along their principal components",
     augment: 'crop-mirror-colour',
     checkpointEvery: 1000,
   },
   batchnorm: {
     ...NOTES,
-    about: "the notes' template with batch normalisation instead of LRN",
+    about: 'the preset notes with batch normalisation instead of LRN',
     model: { ...NOTES.model, preset: 'batchnorm' },
   },
   torchvision: {
     ...NOTES,
-    about: "the notes' template on torchvision's network: 64/192/384/256/256 kernels, no LRN",
+    about: "the preset notes with torchvision's network: 64/192/384/256/256 kernels, no LRN",
     model: { ...NOTES.model, preset: 'torchvision' },
   },
   caffe: {

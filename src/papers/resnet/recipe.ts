@@ -19,12 +19,12 @@ export const recipes = {
   'resnet-20': PAPER,
   'plain-20': {
     ...PAPER,
-    about: 'the same layers without shortcuts',
+    about: 'the layers of resnet-20 without shortcuts',
     model: { ...PAPER.model, preset: 'plain-20' },
   },
   short: {
     ...PAPER,
-    about: 'four epochs of it, the last one with the rate divided by 10',
+    about: 'four epochs of resnet-20, the last one with the rate divided by 10',
     epochs: 4,
     schedule: { kind: 'milestones', epochs: [3], factor: 0.1 },
   },

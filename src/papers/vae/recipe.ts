@@ -2,7 +2,7 @@ import type { Recipe } from '../paper.js';
 
 const PAPER = {
   about:
-    'section 5: batches of 100, one draw for each image, Adagrad, a weight decay that is the prior of the weights',
+    'section 5: batches of 100, one draw for each image, Adagrad, weight decay as the prior of the weights',
   model: { preset: 'mnist', imageSize: 28, dropout: 0, init: 'normal' },
   dataset: 'mnist',
   epochs: 30,
@@ -22,12 +22,12 @@ export const recipes = {
   mnist: PAPER,
   manifold: {
     ...PAPER,
-    about: 'the same with two latent variables, whose images can be laid out on a page',
+    about: 'the preset mnist with two latent variables, so that its images can be arranged in a plane',
     model: { ...PAPER.model, preset: 'manifold' },
   },
   'wake-sleep': {
     ...PAPER,
-    about: 'the same networks trained by the wake-sleep algorithm',
+    about: 'the networks of mnist, trained by the wake-sleep algorithm',
     model: { ...PAPER.model, options: { algorithm: 'wake-sleep' } },
   },
 } satisfies Record<string, Recipe>;

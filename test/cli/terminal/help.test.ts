@@ -15,6 +15,19 @@ function helpIn(columns: number): string {
   return command.helpInformation();
 }
 
+test('texts of a list in a description are wrapped below their beginning', () => {
+  const help = new Command('example')
+    .configureHelp({ ...HELP, helpWidth: 40 })
+    .description(
+      'Chooses a preset.\n\n  small   a network for the first look at the command\n  large   all of it',
+    )
+    .helpInformation();
+  assert.match(
+    help,
+    /^ {2}small {3}a network for the first look at\n {10}the command\n {2}large {3}all of it$/m,
+  );
+});
+
 test('help fits into a narrow terminal', () => {
   for (const columns of [40, 50, 60, 80, 120]) {
     const help = helpIn(columns);
