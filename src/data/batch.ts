@@ -130,7 +130,7 @@ export async function packed(
   return stacked ? collate(values, name) : values;
 }
 
-/** The samples of a batch of single ones. */
+/** The samples of a batch that holds single samples. */
 export function samplesOf(batch: SampleBatch): readonly unknown[] {
   if (Array.isArray(batch.values)) return (batch.values as readonly Packed[]).map(unpack);
   throw new UsageError({ what: 'the batch does not hold single samples' });

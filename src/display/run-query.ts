@@ -74,7 +74,7 @@ export function namesOf(rows: readonly Row[]): string[] {
   return [...new Set([...FACT_NAMES, ...figures, ...settings])];
 }
 
-/** Settings of a program of one's own are below this name. */
+/** Settings of user programs (`Logger`) are below this name. */
 const PROGRAM = 'settings.';
 
 /**
@@ -138,7 +138,7 @@ export type Term =
 const COMPARISON = /^([^\s"=<>!:]+)(!=|<=|>=|=|<|>|:)(.*)$/s;
 const tokensOf = (text: string): readonly string[] => text.match(/(?:"[^"]*"?|[^\s"])+/g) ?? [];
 
-/** Why a filter cannot mean what was typed. */
+/** What is wrong with a filter. */
 export type FilterFault =
   | { readonly kind: 'quote' }
   /** An operator with a space before or after it, or with nothing to compare. */

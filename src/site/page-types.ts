@@ -8,7 +8,7 @@ export interface Bilingual {
   readonly zh: string;
 }
 
-/** A training that a claim is judged by. */
+/** A training run by which a claim is judged. */
 export interface Training {
   readonly name: string;
   /** Its result file: a path from the site's root. Missing if it has not been trained. */
@@ -189,7 +189,7 @@ export interface SiteFile {
 export interface Renderer {
   /** All pages in all languages, and the files that are made from their texts. */
   readonly renderSite: (content: SiteContent) => SiteFile[];
-  /** What the notes have that cannot be shown as it stands there: links, formulas. */
+  /** Messages about links and formulas of the notes that cannot be shown. */
   readonly problemsIn: (content: SiteContent) => string[];
   /** The source addresses of all images in a Markdown text, unchanged. */
   readonly imagesIn: (markdown: string) => string[];

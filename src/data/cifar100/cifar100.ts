@@ -91,7 +91,7 @@ export class CIFAR100 implements Dataset {
     checkBooleans('CIFAR100.open', { train, download });
     if (kind !== 'fine' && kind !== 'coarse')
       throw new UsageError({
-        what: 'CIFAR100.open got a bad labels',
+        what: 'CIFAR100.open got a bad value of labels',
         expected: "'fine' or 'coarse'",
         got: shown(kind),
       });

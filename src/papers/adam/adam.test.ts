@@ -133,7 +133,7 @@ describe('its claims', () => {
     assert.equal(measuredVariant(LOGISTIC, 'AdaGrad', { get: () => undefined }), undefined);
   });
 
-  test('follow the results both ways', () => {
+  test('are confirmed or refuted by the results', () => {
     const method = (name: string, cost: number) => results((id) => [id.includes(`-${name}-`) ? cost : 0.5]);
     assert.equal(judged('logistic-adagrad', method('adagrad', 0.6)).verdict, 'confirmed');
     assert.equal(judged('logistic-adagrad', method('adagrad', 0.4)).verdict, 'refuted');

@@ -25,7 +25,7 @@ function neurons(): number[] {
  * Number of values that each of two ranks with a tower each sends for one image, forwards and backwards (towers.ts).
  * @param towers 1: every layer is connected to all maps of the layer before
  */
-export function exchangedValues(towers: 1 | 2): number {
+function exchangedValues(towers: 1 | 2): number {
   const model = withoutInit(() => new AlexNet({ preset: 'paper', towers }));
   const modules = new Map(model.namedModules());
   const { layers } = inspect(model, [3, 224, 224]);

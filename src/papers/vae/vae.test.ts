@@ -129,7 +129,7 @@ describe('its claims', () => {
     assert.equal(rules.get('more-latent')!.jobs(found).length, 3 + 4);
   });
 
-  test('follow the results both ways', () => {
+  test('are confirmed or refuted by the results', () => {
     const size = (id: string) => Number(/-(\d+)/.exec(id)?.[1] ?? 1);
     assert.equal(
       verdict('more-latent', (id) => [200 - size(id)]),

@@ -134,7 +134,7 @@ describe('its claims', () => {
     assert.equal(judged('sequence', none).verdict, 'confirmed');
   });
 
-  test('follow the results both ways', () => {
+  test('are confirmed or refuted by the results', () => {
     const reason = (id: string, given: Results) => judged(id, given).reason!.en;
     const error = (name: string, worse: number) => (id: string) => (id === name ? worse : 50);
     assert.match(reason('below-residual', results(error('residual', 40))), /^in the paper’s direction/);

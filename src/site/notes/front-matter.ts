@@ -17,7 +17,7 @@ export interface FrontMatter {
 export interface Parsed {
   readonly fields: FrontMatter;
   readonly body: string;
-  /** What it says that has no meaning here. */
+  /** Messages about keys that are not known, and other parts that are ignored. */
   readonly problems: readonly string[];
 }
 
