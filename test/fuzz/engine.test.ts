@@ -50,7 +50,7 @@ test('the inputs of a steady run do not depend on what the reader does with them
     if (typeof value !== 'string') throw new DataError({ what: `no ${JSON.stringify(value)}` });
   });
   assert.deepEqual(plain, picky);
-  assert.ok(new Set(plain).size > 400);
+  assert.ok(new Set(plain).size > 200, `${new Set(plain).size} different inputs`);
 });
 
 test('an error of another class is a failure, with its input', async () => {

@@ -24,7 +24,7 @@ test('texts of a list in a description are wrapped below their beginning', () =>
     .helpInformation();
   assert.match(
     help,
-    /^ {2}small {3}a network for the first look at\n {10}the command\n {2}large {3}all of it$/m,
+    /^ {2}small {3}a network for the first look\n {10}at the command\n {2}large {3}all of it$/m,
   );
 });
 
