@@ -22,8 +22,9 @@ describe('networks on webgpu', { skip: missing }, () => {
       try {
         const [got, expected] = [await trainSteps(device, net, 5), await trainSteps(other, net, 5)];
         for (const [step, loss] of got.entries())
+          // Batch norms over few images enlarge the rounding errors of Winograd's tiles, on wasm as on onednn.
           assert.ok(
-            Math.abs(loss - expected[step]!) <= 1e-4,
+            Math.abs(loss - expected[step]!) <= 1e-3,
             `step ${step}: ${loss}, expected ${expected[step]}`,
           );
         const steps = (await device.stats()).map(({ primitives }) => primitives);
