@@ -104,7 +104,7 @@ const forward: NodeMaker<Conv2dAttrs> = define<Conv2dAttrs>({
   infer: ([x, w, b], attrs) => {
     needRank(x!, 4, 'images [N, C, H, W]');
     needRank(w!, 4, 'weights [out, in / groups, kH, kW]');
-    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b ? showShape(b.shape) : '');
+    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b?.shape ?? '');
     return { shape: convolvedShape(x!.shape, w!.shape, attrs), dtype: floatOf(x, w, b) };
   },
   gradient: (node, grad) => {
@@ -160,7 +160,7 @@ export function convTranspose2d(
       showShape(outputPadding),
     );
     const out = w.shape[1]! * groups;
-    need(!b || sameShape(b.shape, [out]), `a bias [${out}]`, b ? showShape(b.shape) : '');
+    need(!b || sameShape(b.shape, [out]), `a bias [${out}]`, b?.shape ?? '');
     const large = size.map(
       (d, i) =>
         (d - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (w.shape[i + 2]! - 1) + outputPadding[i]! + 1,

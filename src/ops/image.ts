@@ -80,7 +80,7 @@ function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
 const leftMatmul: NodeMaker = define({
   name: 'leftMatmul',
   infer: ([m, x]) => {
-    need(m!.shape[1] === x!.shape[1], `${m!.shape[1]} rows`, showShape(x!.shape));
+    need(m!.shape[1] === x!.shape[1], `${m!.shape[1]} rows`, x!.shape);
     return { shape: [x!.shape[0]!, m!.shape[0]!, x!.shape[2]!], dtype: x!.dtype };
   },
   gradient: (node, grad) => {

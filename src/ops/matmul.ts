@@ -1,5 +1,5 @@
 import type { Node } from '../graph/node.js';
-import { type Spec, sameShape, showShape, sizeOf } from '../graph/types.js';
+import { type Spec, sameShape, sizeOf } from '../graph/types.js';
 import { broadcast, define, floatOf, type NodeMaker, naming, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
 import { broadcastTo, reshape } from './shape.js';
@@ -10,7 +10,7 @@ const apply: NodeMaker<MatmulAttrs> = define<MatmulAttrs>({
   name: 'matmul',
   infer: ([a, b], { transposeA, transposeB }) => {
     const rank = a!.shape.length;
-    need(rank === 2 || rank === 3, 'matrices [M, K] or batches of them [B, M, K]', showShape(a!.shape));
+    need(rank === 2 || rank === 3, 'matrices [M, K] or batches of them [B, M, K]', a!.shape);
     needRank(b!, rank, 'a second factor');
     const [m, k] = lastTwo(a!, transposeA);
     const [k2, n] = lastTwo(b!, transposeB);
@@ -53,8 +53,8 @@ export function matmul(
 ): Node {
   naming('matmul', [a, b], () => {
     need(a.shape.length > 0 && b.shape.length > 0, 'vectors, matrices or batches of them', 'a scalar');
-    need(!(transposeA && a.shape.length === 1), 'a matrix to transpose', showShape(a.shape));
-    need(!(transposeB && b.shape.length === 1), 'a matrix to transpose', showShape(b.shape));
+    need(!(transposeA && a.shape.length === 1), 'a matrix to transpose', a.shape);
+    need(!(transposeB && b.shape.length === 1), 'a matrix to transpose', b.shape);
   });
   const [left, right] = [turned(a, transposeA), turned(b, transposeB)];
   const attrs = { transposeA: left.transposed, transposeB: right.transposed };
@@ -135,7 +135,7 @@ const forward: NodeMaker = define({
   infer: ([x, w, b]) => {
     needRank(x!, 2, 'an input [N, in]');
     checkFeatures(x!, w!);
-    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b ? showShape(b.shape) : '');
+    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b?.shape ?? '');
     return { shape: [x!.shape[0]!, w!.shape[0]!], dtype: floatOf(x, w, b) };
   },
   gradient: (node, grad) => {

@@ -75,12 +75,18 @@ export function refuse(expected: string, got: string, next?: string): never {
   throw new Refusal(expected, got, next);
 }
 
-export function need(condition: boolean, expected: string, got: string, next?: string): asserts condition {
-  if (!condition) refuse(expected, got, next);
+/** Rejects inputs unless a condition holds. @param got the actual value; a shape is turned into text only then */
+export function need(
+  condition: boolean,
+  expected: string,
+  got: string | Shape,
+  next?: string,
+): asserts condition {
+  if (!condition) refuse(expected, typeof got === 'string' ? got : showShape(got), next);
 }
 
 export function needRank(spec: Spec, rank: number, what: string): void {
-  need(spec.shape.length === rank, `${what} of ${rank} dimensions`, showShape(spec.shape));
+  need(spec.shape.length === rank, `${what} of ${rank} dimensions`, spec.shape);
 }
 
 /** Checks that all inputs have the same floating-point type, and returns it. */
@@ -111,11 +117,8 @@ export function broadcast(a: Shape, b: Shape): Shape {
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;
     const y = b[i - rank + b.length] ?? 1;
-    need(
-      x === y || x === 1 || y === 1,
-      'shapes that broadcast together',
-      `${showShape(a)} and ${showShape(b)}`,
-    );
+    if (x !== y && x !== 1 && y !== 1)
+      refuse('shapes that broadcast together', `${showShape(a)} and ${showShape(b)}`);
     return x === 1 ? y : x;
   });
 }
@@ -142,8 +145,8 @@ export function inferSize(op: string, x: Node, sizes: readonly number[], total: 
   if (open === 0) return [...sizes];
   const known = sizeOf(sizes.filter((size) => size !== -1));
   naming(op, [x], () => {
-    need(open === 1, 'at most one size of -1', showShape(sizes));
-    need(known > 0 && total % known === 0, `sizes that make ${total} elements together`, showShape(sizes));
+    need(open === 1, 'at most one size of -1', sizes);
+    need(known > 0 && total % known === 0, `sizes that make ${total} elements together`, sizes);
   });
   return sizes.map((size) => (size === -1 ? total / known : size));
 }

@@ -1,5 +1,5 @@
 import type { Node } from '../graph/node.js';
-import { type Shape, sameShape, showShape } from '../graph/types.js';
+import { type Shape, sameShape } from '../graph/types.js';
 import { pad } from './arrange/pad.js';
 import { sliced } from './arrange/parts.js';
 import { less } from './binary.js';
@@ -139,7 +139,7 @@ const adaptiveForward: NodeMaker<Sized> = define<Sized>({
   infer: ([x], { size }) => {
     needRank(x!, 4, 'images [N, C, H, W]');
     checkPair('size', size, 1);
-    need(x!.shape[2]! > 0 && x!.shape[3]! > 0, 'images of at least one pixel', showShape(x!.shape));
+    need(x!.shape[2]! > 0 && x!.shape[3]! > 0, 'images of at least one pixel', x!.shape);
     return { shape: [x!.shape[0]!, x!.shape[1]!, ...size], dtype: floatOf(x) };
   },
   gradient: (node, grad) => [

@@ -82,7 +82,7 @@ const argmaxOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   name: 'argmax',
   infer: ([x], { axis }) => {
     floatOf(x);
-    need(x!.shape[axis]! > 0, 'at least one element for each result', showShape(x!.shape));
+    need(x!.shape[axis]! > 0, 'at least one element for each result', x!.shape);
     return { shape: x!.shape.filter((_, i) => i !== axis), dtype: 'int32' };
   },
 });

@@ -9,7 +9,7 @@ const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: reado
     need(
       sizeOf(shape) === sizeOf(x!.shape) && shape.every((d) => Number.isInteger(d) && d >= 0),
       `a shape of ${sizeOf(x!.shape)} elements`,
-      showShape(shape),
+      shape,
     );
     return { shape, dtype: x!.dtype };
   },

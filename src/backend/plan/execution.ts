@@ -22,9 +22,9 @@ export interface BoundPlan {
 export class Execution {
   #bound: BoundPlan | undefined;
   #seconds = 0;
-  /** Indices of all steps, and whether some of them pack storages. */
-  #all: readonly number[] = [];
-  #hasPacks = false;
+  /** Indices of the steps that always run, and the storages that others pack. */
+  #always: readonly number[] = [];
+  #packed: readonly number[] = [];
   /** Version of each storage from which its packed copies were made. */
   #packedFrom: readonly number[] = [];
 
@@ -36,8 +36,9 @@ export class Execution {
 
   bind(bound: BoundPlan | undefined): void {
     this.#bound = bound;
-    this.#all = (bound?.steps ?? []).map((_, n) => n);
-    this.#hasPacks = (bound?.steps ?? []).some(({ packs }) => packs !== undefined);
+    const steps = bound?.steps ?? [];
+    this.#always = steps.flatMap(({ packs }, n) => (packs === undefined ? [n] : []));
+    this.#packed = [...new Set(steps.flatMap(({ packs }) => packs ?? []))];
   }
 
   /** Total time of all runs. */
@@ -82,7 +83,7 @@ export class Execution {
 
   /** The steps of a run: without those whose packed copies are still up to date. */
   #due(versions: readonly number[]): readonly number[] {
-    if (!this.#hasPacks) return this.#all;
+    if (this.#packed.every((slot) => versions[slot] === this.#packedFrom[slot])) return this.#always;
     const due = this.#bound!.steps.flatMap(({ packs }, n) =>
       packs === undefined || versions[packs] !== this.#packedFrom[packs] ? [n] : [],
     );

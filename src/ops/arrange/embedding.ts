@@ -1,5 +1,5 @@
 import { type Node, scalarLeaf } from '../../graph/node.js';
-import { showShape, sizeOf } from '../../graph/types.js';
+import { sizeOf } from '../../graph/types.js';
 import { equal } from '../binary.js';
 import { naming, need } from '../operation.js';
 import { indexSelect, where } from '../select.js';
@@ -16,7 +16,7 @@ import { cast, detach } from '../unary.js';
 export function embedding(index: Node, table: Node, paddingIndex?: number): Node {
   naming('embedding', [index, table], () => {
     need(index.dtype === 'int32', 'an index of type int32', index.dtype, "make it with dtype: 'int32'");
-    need(table.shape.length === 2, 'a table [rows, D]', showShape(table.shape));
+    need(table.shape.length === 2, 'a table [rows, D]', table.shape);
   });
   const flat = reshape(index, [sizeOf(index.shape)]);
   const rows = indexSelect(table, flat, 0);

@@ -55,7 +55,7 @@ export function interpolate(
       `an input [N, C, …] with ${Math.min(sizes.length, most)} axes to resample`,
       showShape(x.shape),
     );
-    need(!x.shape.includes(0), 'at least one element', showShape(x.shape));
+    need(!x.shape.includes(0), 'at least one element', x.shape);
     for (const { size } of sizes)
       need(Number.isInteger(size) && size >= 1, 'sizes of at least 1', String(size));
     if (mode === 'linear') floatOf(x);
@@ -88,7 +88,7 @@ export function pixelShuffle(x: Node, factor: number): Node {
   const lead = x.shape.slice(0, -3);
   const [c, h, w] = x.shape.slice(-3) as [number, number, number];
   naming('pixelShuffle', [x], () => {
-    need(x.shape.length >= 3, 'an input […, C, H, W]', showShape(x.shape));
+    need(x.shape.length >= 3, 'an input […, C, H, W]', x.shape);
     need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', String(factor));
     need(c % factor ** 2 === 0, `a number of channels that ${factor ** 2} divides`, String(c));
   });

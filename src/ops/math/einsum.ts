@@ -96,7 +96,7 @@ function diagonal({ node, axes }: Named): Named {
   if (second < 0) return { node, axes };
   const first = axes.indexOf(axes[second]!);
   const size = node.shape[first]!;
-  need(node.shape[second] === size, `equal sizes of ${show(axes[second]!)}`, showShape(node.shape));
+  need(node.shape[second] === size, `equal sizes of ${show(axes[second]!)}`, node.shape);
   const eye = makeArray(node.dtype, size * size);
   for (let i = 0; i < size; i++) eye[i * (size + 1)] = 1;
   const mask = hostLeaf(

@@ -9,7 +9,7 @@ import { affine, neg, pow, square } from '../unary.js';
 type Eps = { readonly eps: number };
 
 function check(x: Spec, ...perChannel: (Spec | undefined)[]): void {
-  need(x.shape.length === 2 || x.shape.length === 4, 'an input [N, C] or [N, C, H, W]', showShape(x.shape));
+  need(x.shape.length === 2 || x.shape.length === 4, 'an input [N, C] or [N, C, H, W]', x.shape);
   for (const v of perChannel)
     need(
       v!.shape.length === 1 && v!.shape[0] === x.shape[1],

@@ -1,7 +1,7 @@
 import type { Node } from '../../graph/node.js';
-import { showShape, sizeOf } from '../../graph/types.js';
+import { sameShape, showShape, sizeOf } from '../../graph/types.js';
 import { add, mul, sub } from '../binary.js';
-import { define, floatOf, type NodeMaker, naming, need } from '../operation.js';
+import { define, floatOf, type NodeMaker, naming, need, refuse } from '../operation.js';
 import { mean } from '../reduce.js';
 import { reshape } from '../shape.js';
 import { affine, neg, pow, square } from '../unary.js';
@@ -40,7 +40,7 @@ const backward: NodeMaker<Eps> = define<Eps>({
 const forward: NodeMaker<Eps> = define<Eps>({
   name: 'normalizeRows',
   infer: ([x]) => {
-    need(x!.shape.length === 2, 'rows [N, D]', showShape(x!.shape));
+    need(x!.shape.length === 2, 'rows [N, D]', x!.shape);
     return { shape: x!.shape, dtype: floatOf(x) };
   },
   gradient: ({ inputs: [x], attrs }, grad) => [backward([grad, x!], attrs as Eps)],
@@ -67,12 +67,9 @@ export function layerNorm(
 ): Node {
   naming('layerNorm', [x], () => {
     const last = x.shape.slice(x.shape.length - shape.length);
-    need(
-      shape.length > 0 && shape.length <= x.shape.length && last.join() === shape.join(),
-      `an input whose last axes are ${showShape(shape)}`,
-      showShape(x.shape),
-    );
-    need(sizeOf(shape) > 0, 'at least one element to normalise', showShape(shape));
+    if (shape.length === 0 || shape.length > x.shape.length || !sameShape(last, shape))
+      refuse(`an input whose last axes are ${showShape(shape)}`, showShape(x.shape));
+    need(sizeOf(shape) > 0, 'at least one element to normalise', shape);
   });
   const rows = sizeOf(x.shape) / sizeOf(shape);
   return scaled(asRows(x, rows, eps), gamma, beta);
@@ -96,13 +93,13 @@ export function groupNorm(
 ): Node {
   const [n, c] = x.shape as [number, number];
   naming('groupNorm', [x], () => {
-    need(x.shape.length >= 2, 'an input [N, C, …]', showShape(x.shape));
+    need(x.shape.length >= 2, 'an input [N, C, …]', x.shape);
     need(
       Number.isInteger(groups) && groups >= 1 && c % groups === 0,
       `groups that divide ${c} channels`,
       String(groups),
     );
-    need(sizeOf(x.shape) > 0, 'at least one element to normalise', showShape(x.shape));
+    need(sizeOf(x.shape) > 0, 'at least one element to normalise', x.shape);
   });
   const perChannel = (v: Node): Node =>
     reshape(

@@ -36,14 +36,14 @@ export type RecurrentStartAttrs = RecurrentAttrs & {
 };
 
 const needState = (spec: Spec, n: number, size: number): void =>
-  need(sameShape(spec.shape, [n, size]), `a state [${n}, ${size}]`, showShape(spec.shape));
+  need(sameShape(spec.shape, [n, size]), `a state [${n}, ${size}]`, spec.shape);
 
 const forward: NodeMaker<RecurrentAttrs> = define<RecurrentAttrs>({
   name: 'recurrent',
   infer: (inputs, { cell }) => {
     const [x, w, h, second] = inputs as [Spec, Spec, Spec, Spec | undefined];
     const { gates, record } = CELLS[cell];
-    need(x.shape.length === 3 && x.shape[0]! > 0, 'inputs of gates [T, N, …]', showShape(x.shape));
+    need(x.shape.length === 3 && x.shape[0]! > 0, 'inputs of gates [T, N, …]', x.shape);
     need(
       w.shape.length === 2 && w.shape[0] === gates * w.shape[1]!,
       `weights [${gates} · H, H]`,
@@ -54,7 +54,7 @@ const forward: NodeMaker<RecurrentAttrs> = define<RecurrentAttrs>({
     need(rows === gates * size, `${gates * size} inputs of gates`, `${rows}`);
     needState(h, n, size);
     if (cell === 'lstm') needState(second!, n, size);
-    if (cell === 'gru') need(sameShape(second!.shape, [rows]), `a bias [${rows}]`, showShape(second!.shape));
+    if (cell === 'gru') need(sameShape(second!.shape, [rows]), `a bias [${rows}]`, second!.shape);
     return { shape: [length, n, record * size], dtype: floatOf(...inputs) };
   },
   macs: ([x, w]) => x!.shape[0]! * x!.shape[1]! * w!.shape[0]! * w!.shape[1]!,
