@@ -191,6 +191,6 @@ export interface Renderer {
   readonly renderSite: (content: SiteContent) => SiteFile[];
   /** Messages about links and formulas of the notes that cannot be shown. */
   readonly problemsIn: (content: SiteContent) => string[];
-  /** The source addresses of all images in a Markdown text, unchanged. */
-  readonly imagesIn: (markdown: string) => string[];
+  /** The source addresses of all images in a Markdown text, unchanged; undefined if it is nested too deeply. */
+  readonly imagesIn: (markdown: string) => string[] | undefined;
 }

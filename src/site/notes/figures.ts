@@ -18,7 +18,9 @@ export async function withFigures(draft: PaperDraft, file: string): Promise<With
   const titles: Record<string, { en: string; zh: string }> = {};
   const problems: string[] = [];
   let { notes } = draft;
-  for (const href of (await openRenderer()).imagesIn(notes)) {
+  const named = (await openRenderer()).imagesIn(notes);
+  if (!named) problems.push(`${file}: its Markdown is nested too deeply; its images are left out`);
+  for (const href of named ?? []) {
     const found = await imageOf(dirname(file), href, 'figures');
     if ('problem' in found) {
       problems.push(`${file}: ${found.problem}`);

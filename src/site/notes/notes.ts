@@ -55,7 +55,9 @@ export async function gatherNotes(
     const { fields, body, file, source } = each;
     const id = names[i]!;
     const images: Record<string, NoteImage> = {};
-    for (const href of imagesIn(body)) {
+    const named = imagesIn(body);
+    if (!named) problems.push(`${file}: its Markdown is nested too deeply, and is shown as its source`);
+    for (const href of named ?? []) {
       const found = await imageOf(root, href, `notes/${id}`, dirname(source));
       if ('problem' in found) problems.push(`${file}: ${found.problem}`);
       else {
@@ -63,12 +65,19 @@ export async function gatherNotes(
         pieces.set(found.piece.path, found.piece);
       }
     }
-    const note = noteOf(id, each, images, papers);
+    const note = noteOf(id, named ? each : { ...each, body: asSource(body) }, images, papers);
     notes.push(note);
     if (fields.paper !== undefined && !papers.some((paper) => paper.id === note.paper))
       problems.push(`${file}: the site has no paper "${fields.paper}"; its name is shown without a link`);
   }
   return { notes: notes.sort(newestFirst), pieces: [...pieces.values()], problems };
+}
+
+/** A text as a block of code, whatever is in it. */
+function asSource(text: string): string {
+  const longest = (text.match(/`+/g) ?? []).reduce((most, { length }) => Math.max(most, length), 2);
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}\n${text}\n${fence}`;
 }
 
 /** By period, the latest first; notes without one come last. */

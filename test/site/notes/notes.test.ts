@@ -228,6 +228,28 @@ describe('notes that refer to each other', () => {
     assert.ok(![...pages.keys()].some((path) => path.includes('hidden')));
   });
 
+  it('are shown as their source if they are nested too deeply, and the others as usual', async (t) => {
+    const many = (n: number, text: string) => text.repeat(n);
+    const lists = Array.from({ length: 400 }, (_, i) => `${many(2 * i, ' ')}- x`).join('\n');
+    const { pages, problems } = await pagesOf(t, {
+      'quotes.md': `# Quotes\n\n${many(50_000, '>')} deep`,
+      'lists.md': `# Lists\n\n\`\`\`\`js\n\`\`\`\`\n\n${lists} <b>`,
+      'brackets.md': `# Brackets\n\n${many(50_000, '[')}x${many(50_000, ']')}`,
+      'links.md': `# Links\n\n${many(20_000, '![a](')}`,
+      'fine.md': `# Fine\n\n${many(20, '>')} some\n\n**bold**`,
+    });
+    const source = /<pre[^>]*><code[^>]*>((?:&#62;){50000}) deep/.exec(pages.get('notes/quotes.html')!);
+    assert.ok(source, 'all of it is shown');
+    assert.match(pages.get('notes/lists.html')!, /<pre[^>]*><code[^>]*>````js/);
+    assert.match(pages.get('notes/fine.html')!, /<blockquote>.*<strong>bold/s);
+    assert.deepEqual(
+      problems.map((problem) => problem.replace(/^.*\/(\w+\.md): /, '$1: ')),
+      ['brackets', 'links', 'lists', 'quotes'].map(
+        (name) => `${name}.md: its Markdown is nested too deeply, and is shown as its source`,
+      ),
+    );
+  });
+
   it('lead to other parts of a notebook', async (t) => {
     const { pages, problems } = await pagesOf(
       t,
