@@ -30,6 +30,9 @@ export interface Group {
   readonly ids: ReadonlySet<string>;
 }
 
+/** Of more lines only the lowest and the highest end is described. */
+const MOST_ENDINGS = 8;
+
 /** Single values of more runs are points. */
 const MOST_BARS = 8;
 
@@ -141,7 +144,7 @@ export function MetricChart({
       legend={groups !== undefined}
       {...(vertical ? { vertical } : {})}
       format={format}
-      summary={brief ? briefly(named, format, t) : endings(named.slice(0, 8), format, t)}
+      summary={brief || named.length > MOST_ENDINGS ? briefly(named, format, t) : endings(named, format, t)}
     />
   );
 }

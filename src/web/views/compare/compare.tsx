@@ -79,7 +79,9 @@ export function CompareView({
     <li key={run.id}>
       <LineSample color={run.color} dash={run.dash} width={28} height={10} />
       <a href={runHref(run.id)}>{run.detail.name}</a>
-      {(good.length <= MANY || run.detail.status !== 'done') && <Status status={run.detail.status} />}
+      {(good.length <= MANY || !['done', 'interrupted'].includes(run.detail.status)) && (
+        <Status status={run.detail.status} />
+      )}
       <button
         type="button"
         class="icon"

@@ -28,6 +28,8 @@ export function RunLog({ id, run }: { id: string; run: LiveRun }) {
     const element = box.current;
     if (element && atEnd.current) element.scrollTop = element.scrollHeight;
   }, [seen, fresh.length]);
+  // A program that logs itself need not write messages.
+  if (run.detail?.kind && !failure && lines.length === 0) return null;
   return (
     <section class="block" aria-labelledby="log-title">
       <h2 id="log-title">{t('log.title')}</h2>

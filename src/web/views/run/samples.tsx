@@ -32,7 +32,7 @@ export function SamplesView({ id, run }: { id: string; run: LiveRun }) {
   if (step === undefined) return null;
   return (
     <section class="block" aria-labelledby="samples-title">
-      <h2 id="samples-title">{t('samples.title')}</h2>
+      <h2 id="samples-title">{t(run.detail?.kind ? 'logged.images' : 'samples.title')}</h2>
       {!run.detail?.kind && <p class="why">{t('samples.why')}</p>}
       {kept.length > 1 && <StepSlider steps={kept} place={position} onPlace={setPlace} />}
       {images.failure && <Problem failure={images.failure} retry={images.reload} />}
@@ -62,7 +62,7 @@ export function SampleGrid({ set, step }: { set: Samples['sets'][number]; step: 
       {set.name !== 'samples' && <figcaption>{set.name}</figcaption>}
       <MosaicImage
         mosaic={drawn}
-        class="kernels"
+        class={set.count === 1 ? 'kernels single' : 'kernels'}
         label={t('samples.label', { n: set.count, step: integer(step, language), name: set.name })}
       />
     </figure>

@@ -152,6 +152,10 @@ export function RunsTable({
   );
 }
 
+/** The preset of the network, and the recipe if it has another name. */
+const networkOf = ({ preset, recipe }: RunSummary): string =>
+  preset === recipe ? preset : `${preset} · ${recipe}`;
+
 /** The look of a run without a curve. */
 const chosenLook = ({ color }: RunSummary): RunLook | undefined =>
   color === undefined ? undefined : { color: `--run-${color}`, dash: undefined };
@@ -236,7 +240,7 @@ function RunRowView({
       </td>
       <td role="cell" class="col-data">
         {run.dataset}
-        <span class="under">{run.kind ? t(`run.${run.kind}`) : `${run.preset} · ${run.recipe}`}</span>
+        <span class="under">{run.kind ? t(`run.${run.kind}`) : networkOf(run)}</span>
       </td>
       <td role="cell" class="col-accuracy num">
         {run.bestAccuracy === undefined ? (
