@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { encodeKernel } from '../../../src/backend/simd/kernel.js';
+import { KernelPool } from '../../../src/backend/simd/pool.js';
+import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
+import { f } from '../../../src/ops/formula.js';
+import { sharedMemory } from '../../support/kernel-memory.js';
+
+const PAGES = 64;
+const COUNT = 2 ** 17;
+
+/** A module with a custom section of this many bytes, which engines ignore. */
+function padded(module: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
+  // The section's size as LEB128 of five bytes, then an empty name.
+  const size = Array.from({ length: 5 }, (_, k) => ((bytes >>> (7 * k)) & 127) | (k < 4 ? 128 : 0));
+  const result = new Uint8Array(module.length + 6 + bytes);
+  result.set(module);
+  result.set([0, ...size], module.length);
+  return result;
+}
+
+it('threads get the modules of more kernels than there is room for at a time', () => {
+  const pool = new KernelPool(sharedMemory(PAGES), PAGES, 3, startNodeThread);
+  try {
+    const numbers = new Float32Array(pool.memory.buffer, 0, 2 * COUNT);
+    const kernels = Array.from({ length: 6 }, (_, added) => {
+      const formula = f.add(f.input(0), added + 1);
+      const shape = { formula, inputs: 1, dimensions: [{ size: 0, steps: [1] }] };
+      return pool.compile({ padded: added }, (pages) => padded(encodeKernel(shape, pages), 2 ** 20));
+    });
+    for (const k of [0, 1, 2, 3, 4, 5, 0, 5, 1, 4]) {
+      numbers.fill(k, 0, COUNT);
+      pool.during(() => pool.run(kernels[k]!, [0, 4 * COUNT], COUNT, 1));
+      assert.ok(
+        numbers.subarray(COUNT).every((value) => value === 2 * k + 1),
+        `kernel ${k}`,
+      );
+    }
+  } finally {
+    pool.close();
+  }
+});
