@@ -109,18 +109,22 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await page.close();
   });
 
-  it('trains a transformer on the processor', async () => {
-    const page = await openPage();
-    await page.selectOption('#device', 'wasm');
-    await page.selectOption('#network', 'vit');
-    await page.fill('#batch', '4');
-    await page.click('#start');
-    await status(page, /^Step ([3-9]|\d\d+) of 3000 /);
-    await page.click('#stop');
-    await status(page, /^stopped$/);
-    assert.equal(await page.locator('#kernels canvas').count(), 48);
-    await page.close();
-  });
+  for (const [network, kernels] of [
+    ['vit', 48],
+    ['alexnet', 96],
+  ] as const)
+    it(`trains ${network} on the processor`, async () => {
+      const page = await openPage();
+      await page.selectOption('#device', 'wasm');
+      await page.selectOption('#network', network);
+      await page.fill('#batch', '4');
+      await page.click('#start');
+      await status(page, /^Step ([3-9]|\d\d+) of 3000 /);
+      await page.click('#stop');
+      await status(page, /^stopped$/);
+      assert.equal(await page.locator('#kernels canvas').count(), kernels);
+      await page.close();
+    });
 
   it('shows images of the data set before a training, fits small windows, and can be read by everyone', async () => {
     const page = await openPage();

@@ -23,11 +23,12 @@ export interface Settings {
 /** The processor, and the GPU where the browser has WebGPU. */
 export const DEVICES = ['wasm', 'webgpu'] as const;
 export type DeviceName = (typeof DEVICES)[number];
-export const NETWORKS = ['four-layer', 'resnet-20', 'vit'] as const;
+export const NETWORKS = ['four-layer', 'alexnet', 'resnet-20', 'vit'] as const;
 export type NetworkName = (typeof NETWORKS)[number];
 /** Learning rates to start with: of SGD, and of Adam for the transformer. */
 export const RATES: Readonly<Record<NetworkName, number>> = {
   'four-layer': 0.02,
+  alexnet: 0.01,
   'resnet-20': 0.1,
   vit: 0.001,
 };

@@ -18,7 +18,7 @@ import {
   webgpuAdapter,
   webgpuDevice,
 } from 'paperweight/core';
-import { FourLayerNet } from 'paperweight/papers/alexnet/model';
+import { AlexNet, FourLayerNet } from 'paperweight/papers/alexnet/model';
 import { ResNet } from 'paperweight/papers/resnet/model';
 import { ViT } from 'paperweight/papers/vit/model';
 import { openStored } from './cifar10.js';
@@ -31,13 +31,20 @@ import type { DataName, DeviceName, NetworkName, Preview, Report, Request, Setti
 
 const NETWORKS: Readonly<Record<NetworkName, (classes: number) => nn.Module>> = {
   'four-layer': (numClasses) => new FourLayerNet({ numClasses }),
+  alexnet: (numClasses) => new AlexNet({ numClasses, preset: 'batchnorm', hidden: 256 }),
   'resnet-20': (numClasses) => new ResNet({ numClasses, depth: 20 }),
   vit: (numClasses) => new ViT({ numClasses }),
 };
 const TEST_IMAGES = 500;
 const SHOWN = 12;
-const { compose, toTensor, normalize } = transforms;
-const transform = compose([toTensor(), normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25])]);
+/** The smallest image that AlexNet accepts; the other networks take the images as they are. */
+const SMALLEST = 63;
+const { compose, toTensor, resize, normalize } = transforms;
+const common = normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25]);
+const plain = compose([toTensor(), common]);
+const enlarged = compose([toTensor(), resize(SMALLEST), common]);
+const transformFor = ({ network }: Settings): transforms.Transform =>
+  network === 'alexnet' ? enlarged : plain;
 
 const say = (report: Report, transfer: Transferable[] = []): void =>
   (postMessage as (message: Report, transfer: Transferable[]) => void)(report, transfer);
@@ -111,7 +118,8 @@ async function judge(model: nn.Module, inputs: Tensor): Promise<{ guess: number;
 
 /** Measures the accuracy, and shows kernels and guesses. */
 async function measure(current: Session, step: number): Promise<void> {
-  const { model, testSet } = current;
+  const { model, testSet, settings } = current;
+  const transform = transformFor(settings);
   model.eval();
   const length = Math.min(TEST_IMAGES, testSet.length);
   const some = new Subset(
@@ -128,7 +136,8 @@ async function measure(current: Session, step: number): Promise<void> {
   await look(current);
 }
 
-async function look({ model, testSet }: Session): Promise<void> {
+async function look({ model, testSet, settings }: Session): Promise<void> {
+  const transform = transformFor(settings);
   model.eval();
   const shown = Array.from({ length: Math.min(SHOWN, testSet.length) }, (_, i) => i);
   const guesses: Awaited<ReturnType<typeof judge>> = [];
@@ -177,7 +186,12 @@ async function mayGoOn(reported: Promise<void> | undefined): Promise<boolean> {
 async function train(current: Session): Promise<void> {
   const { settings, model, trainSet } = current;
   const { batchSize, epochs, rate } = settings;
-  const loader = new DataLoader(trainSet, { batchSize, shuffle: true, dropLast: true, transform });
+  const loader = new DataLoader(trainSet, {
+    batchSize,
+    shuffle: true,
+    dropLast: true,
+    transform: transformFor(settings),
+  });
   const steps = epochs * Math.floor(trainSet.length / batchSize);
   say({ kind: 'begin', steps });
   say({ kind: 'state', state: 'running' });
