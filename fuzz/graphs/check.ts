@@ -1,7 +1,7 @@
 import type { Device } from '../../src/backend/backend.js';
 import type { TypedArray } from '../../src/graph/types.js';
 import { MARGIN } from './draw.js';
-import { mayUseBfloat16 } from './exact.js';
+import { mayUse, type Narrow } from './exact.js';
 import { kindOf } from './kinds/index.js';
 import { checkLarge, isLarge } from './large.js';
 import type { Program } from './program.js';
@@ -9,8 +9,8 @@ import { type Results, runExactly, runOn } from './run.js';
 
 export interface Subject {
   readonly device: Device;
-  /** Whether it computes large layers in bfloat16. */
-  readonly bfloat16: boolean;
+  /** The type of its products, if it is less exact than that of tensors. */
+  readonly narrow?: Narrow | undefined;
 }
 
 /** A result whose error is larger than rounding explains. */
@@ -35,14 +35,17 @@ const LARGE = 1e4;
 /** Relative size of one rounding error in the device's number type. */
 const FLOAT32 = 2 ** -22;
 const FLOAT64 = 2 ** -50;
-const BFLOAT16 = 2 ** -8;
 
-/** Whether each statement's value is affected by bfloat16 rounding. */
-function coarseOf({ body, leaves }: Program, shapes: readonly (readonly number[])[]): boolean[] {
+/** Whether each statement's value is affected by the rounding of a less exact type. */
+function coarseOf(
+  { body, leaves }: Program,
+  shapes: readonly (readonly number[])[],
+  narrow: Narrow,
+): boolean[] {
   const coarse: boolean[] = leaves.map(() => false);
   for (const { kind, inputs } of body) {
     const given = inputs.map((at) => shapes[at]!);
-    coarse.push(inputs.some((at) => coarse[at]) || mayUseBfloat16(kind, given, shapes[coarse.length]!));
+    coarse.push(inputs.some((at) => coarse[at]) || mayUse(narrow, kind, given, shapes[coarse.length]!));
   }
   return coarse.slice(leaves.length);
 }
@@ -96,15 +99,15 @@ const hasFloat64 = ({ real, body }: Program): boolean =>
  * effect.
  */
 export async function check(
-  { device, bfloat16 }: Subject,
+  { device, narrow }: Subject,
   program: Program,
   operations?: Set<string>,
 ): Promise<Verdict> {
   if (device.name === 'webgpu' && hasFloat64(program)) return { kind: 'unfit' };
-  if (isLarge(program)) return checkLarge({ device, bfloat16 }, program, operations);
+  if (isLarge(program)) return checkLarge({ device, narrow }, program, operations);
   let coarse: boolean[] = program.body.map(() => false);
   const exact = runExactly(program, (values, shapes) => {
-    if (bfloat16) coarse = coarseOf(program, shapes);
+    if (narrow) coarse = coarseOf(program, shapes, narrow);
     return isClear(program, values, shapes, coarse);
   });
   if (exact.length === 0) return { kind: 'unfit' };
@@ -118,7 +121,7 @@ export async function check(
   const normalised = program.body.some(({ kind }) => kind.startsWith('batch'));
   const one = program.real === 'float64' ? FLOAT64 : FLOAT32;
   const disturb = (seed: number): Results[] =>
-    runExactly(program, () => true, { seed, one, coarse: isCoarse ? BFLOAT16 : undefined });
+    runExactly(program, () => true, { seed, one, narrow: isCoarse ? narrow : undefined });
   const compare = (seeds: readonly number[]): Difference | undefined =>
     differenceOf(exact, got, seeds.map(disturb), { coarse: isCoarse, normalised }, one);
   // One perturbation may have little effect by chance: before reporting a difference, eight of them are tried.
@@ -133,7 +136,7 @@ function differenceOf(
   { coarse, normalised }: { readonly coarse: boolean; readonly normalised: boolean },
   one: number,
 ): Difference | undefined {
-  // bfloat16 rounding moves some values across a kink, so tensors are then compared by their norm.
+  // Coarse rounding moves some values across a kink, so tensors are then compared by their norm.
   const [norm, factor, base] = coarse
     ? ([euclid, normalised ? 96 : 12, 0.05] as const)
     : ([most, 64, 40 * one] as const);

@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   for (const number of numbers) {
     say({ kind: 'at', number });
     const program =
-      'program' in task ? task.program : programOf(task.source, task.seed, number, subject.bfloat16);
+      'program' in task ? task.program : programOf(task.source, task.seed, number, subject.narrow);
     const verdict = await check(subject, program, operations);
     if (verdict.kind === 'same' || verdict.kind === 'unfit') say({ kind: verdict.kind, number });
     const why = describe(verdict);

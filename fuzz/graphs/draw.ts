@@ -9,7 +9,7 @@ import {
 } from '../../src/graph/types.js';
 import type { Generator } from '../../src/random.js';
 import { pick } from '../mutate.js';
-import { evaluateNodes, mayUseBfloat16 } from './exact.js';
+import { evaluateNodes, mayUse, type Narrow } from './exact.js';
 import { kindOf } from './kinds/index.js';
 import { type Fill, type Leaf, leafValues, type Real, type Statement, typeOf } from './program.js';
 
@@ -29,14 +29,14 @@ export class Draw {
   readonly body: Statement[] = [];
   /** Nodes by id. Statements have ids from 0 and leaves negative ids, since leaves may be added after statements. */
   readonly #nodes = new Map<number, Node>();
-  /** Values affected by bfloat16 rounding. */
+  /** Values affected by the rounding of a less exact type. */
   readonly #coarse = new Set<number>();
   readonly #wide = new Set<number>();
 
   constructor(
     readonly random: Generator,
     readonly real: Real,
-    readonly bfloat16: boolean,
+    readonly narrow: Narrow | undefined,
   ) {}
 
   chance(p: number): boolean {
@@ -194,14 +194,14 @@ export class Draw {
       attrs,
       before: this.body[inputs[0]!]?.kind,
     };
-    // With bfloat16, some values always cross a kink; the comparison tolerates that.
+    // With a less exact type, some values always cross a kink; the comparison tolerates that.
     if (kind.clear && !coarse && !kind.clear(given, MARGIN)) return undefined;
     const id = this.body.length;
     this.body.push({ kind: name, inputs, attrs });
     this.#nodes.set(id, node);
     const wide = name === 'cast' ? attrs.dtype === 'float64' : this.#wide.has(inputs[0]!);
     if (wide) this.#wide.add(id);
-    if (coarse || (this.bfloat16 && mayUseBfloat16(name, given.shapes, node.shape))) this.#coarse.add(id);
+    if (coarse || (this.narrow && mayUse(this.narrow, name, given.shapes, node.shape))) this.#coarse.add(id);
     return id;
   }
   /** Like `emit`, for the last statement of a draw. @returns whether it was added */

@@ -49,12 +49,19 @@ const CANCELS = new Set(['batchNormTrainGrad', 'normalizeRowsGrad']);
 /** Linear layers with fewer weights always use float32. */
 const LARGE = 2 ** 18;
 
-/** Whether a device with precision bfloat16 may use it for an operation with these shapes. */
-export function mayUseBfloat16(op: string, inputs: readonly Shape[], output: Shape): boolean {
+/** A number type of factors of products, less exact than that of tensors. */
+export type Narrow = 'bfloat16' | 'float16';
+
+/** Relative size of one rounding error. */
+const ROUNDING: Readonly<Record<Narrow, number>> = { bfloat16: 2 ** -8, float16: 2 ** -11 };
+
+/** Whether a device with this type may use it for an operation with these shapes. */
+export function mayUse(narrow: Narrow, op: string, inputs: readonly Shape[], output: Shape): boolean {
   if (op.startsWith('conv')) return true;
+  if (narrow === 'float16' && op === 'matmul') return true;
   if (!op.startsWith('linear')) return false;
   const weights = op === 'linearGradWeight' ? output : inputs[1]!;
-  return sizeOf(weights) >= LARGE;
+  return narrow === 'float16' || sizeOf(weights) >= LARGE;
 }
 
 /** Random relative perturbation of all values, to measure the effect of rounding. */
@@ -62,15 +69,16 @@ export interface Disturbance {
   readonly seed: number;
   /** Relative size of one rounding error. */
   readonly one: number;
-  /** The same after an operation in bfloat16; undefined if the device does not use bfloat16. */
-  readonly coarse: number | undefined;
+  /** The type of the device's products, if it is less exact. */
+  readonly narrow: Narrow | undefined;
 }
 
 /** Computes nodes with the reference kernels. */
 export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance): TypedArray[] {
   const { graph, feeds } = buildGraph(roots, []);
   const values: TypedArray[] = [];
-  const coarse = disturbance?.coarse === undefined ? undefined : coarseOf(graph);
+  const { narrow } = disturbance ?? {};
+  const coarse = narrow && coarseOf(graph, narrow);
   graph.feeds.forEach((at, i) => {
     values[at] = feeds[i] as TypedArray;
   });
@@ -80,7 +88,7 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
     const size = WITHOUT_ROUNDING.has(node.op)
       ? 0
       : coarse?.[at]
-        ? disturbance!.coarse!
+        ? ROUNDING[narrow!]
         : (disturbance?.one ?? 0);
     const changed = (array: TypedArray): TypedArray =>
       size === 0 || !(array instanceof Float64Array)
@@ -91,7 +99,7 @@ export function evaluateNodes(roots: readonly Node[], disturbance?: Disturbance)
       if (disturbance && hasMeans(node.op)) {
         // The inputs of gradients begin with the gradient of the result.
         const x = node.inputs[node.op.includes('Grad') ? 1 : 0]!;
-        // Sums are computed in float32 also where elements are bfloat16.
+        // Sums are computed in float32 also where elements are less exact.
         const rounding = { size: disturbance.one, seed: disturbance.seed * 6151 + salt++ };
         normaliseRoundly(node.op, inputs, graph.nodes[x]!.shape, node.attrs, output, rounding);
         return output;
@@ -125,15 +133,15 @@ function disturbed(array: TypedArray, size: number, seed: number): TypedArray {
   return factors.map((f, i) => array[i]! * (1 + f)) as TypedArray;
 }
 
-/** Whether each node depends on an operation in bfloat16. */
-function coarseOf(graph: Graph): boolean[] {
+/** Whether each node depends on a product in a less exact type. */
+function coarseOf(graph: Graph, narrow: Narrow): boolean[] {
   const coarse: boolean[] = [];
   graph.nodes.forEach((node, at) => {
     const inputs = node.inputs.map((input) => graph.nodes[input]!.shape);
     coarse[at] =
       isFloat(node.dtype) &&
       node.inputs.length > 0 &&
-      (node.inputs.some((input) => coarse[input]) || mayUseBfloat16(node.op, inputs, node.shape));
+      (node.inputs.some((input) => coarse[input]) || mayUse(narrow, node.op, inputs, node.shape));
   });
   return coarse;
 }

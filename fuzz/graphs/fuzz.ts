@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Line, Task } from './child.js';
 import type { Program } from './program.js';
 import { programOf, type Source } from './programs.js';
-import type { Setting } from './setting.js';
+import { narrowOf, type Setting } from './setting.js';
 import { shrink } from './shrink.js';
 import { codeOf } from './text.js';
 
@@ -60,7 +60,7 @@ export async function fuzz(
     });
     next = end;
     if (ended === undefined) continue;
-    const program = programOf(source, seed, last, setting.precision === 'bfloat16');
+    const program = programOf(source, seed, last, narrowOf(setting));
     const dies = async (smaller: Program) =>
       (await run({ setting, program: smaller }, env, () => {})) === ended;
     // A program that crashes alone is shrunk; otherwise earlier programs are needed, which the number identifies.

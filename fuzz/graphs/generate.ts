@@ -1,12 +1,13 @@
 import { isFloat } from '../../src/graph/types.js';
 import { Generator } from '../../src/random.js';
 import { Draw } from './draw.js';
+import type { Narrow } from './exact.js';
 import { KINDS } from './kinds/index.js';
 import type { Change, Program, Statement } from './program.js';
 
 export interface Wanted {
-  /** The device computes in bfloat16, so some layers must be large enough for it. */
-  readonly bfloat16: boolean;
+  /** The type of the device's products, if it is less exact: some layers must then be large enough for bfloat16. */
+  readonly narrow: Narrow | undefined;
   /** The kind of the first statement. */
   readonly kind?: string;
 }
@@ -45,10 +46,10 @@ const NAMES = KINDS.flatMap(({ name }) =>
 );
 
 /** A random program: the same one for the same seed and number. */
-export function generate(seed: number, number: number, { bfloat16, kind }: Wanted): Program {
+export function generate(seed: number, number: number, { narrow, kind }: Wanted): Program {
   const random = new Generator(seed, number);
-  const real = !bfloat16 && random.integer(25) === 0 ? 'float64' : 'float32';
-  const draw = new Draw(random, real, bfloat16);
+  const real = !narrow && random.integer(25) === 0 ? 'float64' : 'float32';
+  const draw = new Draw(random, real, narrow);
   const want = draw.integer(2, 12);
   // A kind may not fit the values drawn so far: try several times.
   for (let n = 0; kind && n < 50; n++) if (byName(kind).draw(draw)) break;

@@ -1,7 +1,7 @@
 import { sizeOf, type TypedArray } from '../../src/graph/types.js';
 import { Generator } from '../../src/random.js';
 import type { Difference, Subject, Verdict } from './check.js';
-import { mayUseBfloat16 } from './exact.js';
+import { mayUse } from './exact.js';
 import { leafValues, type Program, valuesOf } from './program.js';
 import { runOn } from './run.js';
 
@@ -39,8 +39,9 @@ export async function checkLarge(
     (name) => results.get(name)!,
   ) as [TypedArray, TypedArray, TypedArray];
   const coarse =
-    subject.bfloat16 &&
-    mayUseBfloat16(
+    subject.narrow &&
+    mayUse(
+      subject.narrow,
       'linear',
       program.leaves.map(({ shape }) => shape),
       [n, outputs],

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 import { fuzz } from './fuzz.js';
 import { SOURCES, type Source } from './programs.js';
-import { ENGINE_NAMES, type Setting } from './setting.js';
+import { ENGINE_NAMES, hasPrecision, type Setting } from './setting.js';
 
 const HELP = `Usage: node dist/fuzz/graphs/main.js [source] [options]
 
 Sources: ${SOURCES.join(', ')} (default: graphs)
 
   --device <name>     ${ENGINE_NAMES.join(', ')} (default: onednn)
-  --precision <type>  float32 (default) or bfloat16
+  --precision <type>  float32 (default), bfloat16 (onednn) or float16 (webgpu)
   --threads <n>       threads of the device (default: 2)
   --count <n>         programs (default: 1000)
   --seed <n>          what all random choices depend on (default: a random one, which is printed)
@@ -37,13 +37,13 @@ async function main(): Promise<void> {
   const fits =
     SOURCES.includes(source) &&
     ENGINE_NAMES.includes(device) &&
-    (precision === 'float32' || precision === 'bfloat16');
-  if (!fits || ![threads, count, seed, from].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+    [threads, count, seed, from].every((n) => Number.isSafeInteger(n) && n >= 0);
+  if (!fits || !hasPrecision(device, precision)) {
     process.stderr.write(HELP);
     process.exitCode = 2;
     return;
   }
-  const setting: Setting = { device, precision: precision as Setting['precision'], threads };
+  const setting: Setting = { device, precision, threads };
   const { about, same, unfit, failures } = await fuzz(setting, {
     source,
     seed,

@@ -89,7 +89,7 @@ export interface Kind {
    * @param margin relative to the largest input
    */
   clear?(given: Given, margin: number): boolean;
-  /** Discontinuous: its inputs must not be affected by bfloat16 rounding. */
+  /** Discontinuous: its inputs must not be affected by the rounding of a less exact type. */
   readonly jumps?: boolean;
 }
 

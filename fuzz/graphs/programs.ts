@@ -1,3 +1,4 @@
+import type { Narrow } from './exact.js';
 import { generate } from './generate.js';
 import { KINDS } from './kinds/index.js';
 import type { Program } from './program.js';
@@ -11,8 +12,8 @@ export type Source = (typeof SOURCES)[number];
 const wantedKind = (number: number): string | undefined => KINDS[number % (2 * KINDS.length)]?.name;
 
 /** The program with this number; it depends only on seed and number. */
-export function programOf(source: Source, seed: number, number: number, bfloat16: boolean): Program {
+export function programOf(source: Source, seed: number, number: number, narrow: Narrow | undefined): Program {
   if (source !== 'graphs') return shapeOf(source as Theme, seed, number);
   const kind = wantedKind(number);
-  return generate(seed, number, { bfloat16, ...(kind ? { kind } : {}) });
+  return generate(seed, number, { narrow, ...(kind ? { kind } : {}) });
 }

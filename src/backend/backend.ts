@@ -1,11 +1,14 @@
 import type { Graph } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
+import type { PRECISIONS } from './device-names.js';
 
 /**
  * Number type of the inputs of large layers. Parameters, their gradients, accumulation and optimizer state are always
- * float32. `auto` selects bfloat16 if it is measurably faster on this machine.
+ * float32. `auto` selects bfloat16 (onednn) or float16 (webgpu) if it is measurably faster on this machine.
  */
-export type Precision = 'float32' | 'bfloat16' | 'auto';
+export type Precision = (typeof PRECISIONS)[number];
+/** Number types of the engines of the processor. */
+export type ProcessorPrecision = Exclude<Precision, 'float16'>;
 
 /** Engine metadata, shown by `doctor` and stored with runs. */
 export interface EngineInfo {

@@ -1,5 +1,5 @@
 import { counted } from '../errors/counted.js';
-import type { Device, EngineInfo, Precision } from './backend.js';
+import type { Device, EngineInfo, ProcessorPrecision } from './backend.js';
 import { KernelCache } from './onednn/kernel-cache.js';
 import { trial } from './trial.js';
 
@@ -14,7 +14,7 @@ export const describeOneDnn = ({ version, isa, threads, precision }: EngineInfo)
  */
 export async function fasterThan(
   onednn: Device,
-  precision: Precision,
+  precision: ProcessorPrecision,
   openWasm: () => Promise<{ device: Device; about: string }>,
 ): Promise<{ device: Device; why: string } | undefined> {
   try {

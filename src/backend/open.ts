@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { checkOptionNames, shown } from '../errors/arguments.js';
 import { counted } from '../errors/counted.js';
 import { DeviceError, PaperweightError, UsageError } from '../errors/errors.js';
-import type { Device, Precision } from './backend.js';
-import { DEVICES, type DeviceName, MAX_THREADS } from './device-names.js';
+import type { Device, Precision, ProcessorPrecision } from './backend.js';
+import { DEVICES, type DeviceName, MAX_THREADS, PRECISIONS } from './device-names.js';
 import { describeOneDnn, fasterThan } from './faster-engine.js';
 import { type OpenedGpu, openGpu, openRealGpu } from './webgpu/node/open.js';
 import { WorkerDevice } from './worker/device.js';
@@ -47,25 +47,34 @@ export async function openDevice(
       expected: `an integer of at least 1 and at most ${MAX_THREADS}`,
       got: shown(threads),
     });
-  if (!['float32', 'bfloat16', 'auto'].includes(precision))
+  if (!PRECISIONS.includes(precision))
     throw new UsageError({
       what: 'A device got a bad precision',
-      expected: "'float32', 'bfloat16' or 'auto'",
+      expected: `one of ${PRECISIONS.map((one) => `'${one}'`).join(', ')}`,
       got: shown(precision),
     });
-  if (name !== 'auto' && name !== 'onednn') refuseBfloat16(name, precision);
   if (name === 'webgpu') {
-    const { device, about } = await openGpu();
+    const { device, about } = await openGpu({ precision });
     return { device, why: `${about}, as requested` };
   }
+  const gpu = name === 'auto' && precision !== 'bfloat16' ? await gpuAlone(precision) : undefined;
+  if (gpu) return { device: gpu.device, why: gpu.about };
+  return openProcessor(name, threads, withoutHalf(name, precision));
+}
+
+/** Opens a device that computes on the processor. */
+async function openProcessor(
+  name: Exclude<DeviceName, 'webgpu'>,
+  threads: number,
+  precision: ProcessorPrecision,
+): Promise<Opened> {
+  if (name !== 'auto' && name !== 'onednn') refuseBfloat16(name, precision);
   if (name === 'reference')
     return { device: await WorkerDevice.open('reference'), why: 'reference: plain TypeScript, as requested' };
   if (name === 'wasm') {
     const { device, about } = await openWasm(threads);
     return { device, why: `${about}, as requested` };
   }
-  const gpu = name === 'auto' && precision !== 'bfloat16' ? await gpuAlone() : undefined;
-  if (gpu) return { device: gpu.device, why: gpu.about };
   try {
     const device = await WorkerDevice.open('onednn', { threads, precision });
     if (name === 'auto') {
@@ -98,7 +107,8 @@ const noDevice = (onednn: PaperweightError, wasm: PaperweightError): DeviceError
   });
 
 /** A real GPU, if this process is the only one of its computation: ranks on one machine would share it. */
-const gpuAlone = async (): Promise<OpenedGpu | undefined> => (hasLinks() ? undefined : openRealGpu());
+const gpuAlone = async (precision: Precision): Promise<OpenedGpu | undefined> =>
+  hasLinks() ? undefined : openRealGpu(precision);
 
 async function openWasm(threads: number): Promise<{ device: Device; about: string }> {
   const device = await WorkerDevice.open('wasm', { threads });
@@ -106,8 +116,22 @@ async function openWasm(threads: number): Promise<{ device: Device; about: strin
   return { device, about: `wasm (${isa}, ${counted(used, 'thread')}, ${precision})` };
 }
 
+/** @throws DeviceError for float16, which only GPUs have */
+function withoutHalf(name: DeviceName, precision: Precision): ProcessorPrecision {
+  if (precision !== 'float16') return precision;
+  throw new DeviceError({
+    what:
+      name === 'auto'
+        ? 'There is no GPU here that --device auto takes and that computes with float16'
+        : `Device "${name}" cannot compute with float16`,
+    expected: 'a GPU with float16 (paperweight doctor shows whether it has it)',
+    got: name === 'auto' && hasLinks() ? 'several ranks, which auto computes on processors' : name,
+    next: 'use --precision float32 or auto; --device webgpu takes any adapter, and says what it lacks',
+  });
+}
+
 /** @param cause why the device that has bfloat16 does not work here */
-function refuseBfloat16(name: DeviceName, precision: Precision, cause?: PaperweightError): void {
+function refuseBfloat16(name: DeviceName, precision: ProcessorPrecision, cause?: PaperweightError): void {
   if (precision !== 'bfloat16') return;
   throw new DeviceError({
     what: `Device "${name}" cannot compute with bfloat16${cause ? `, and onednn does not work here. ${cause.what}` : ''}`,

@@ -169,6 +169,8 @@ const gpuSchema = z.object({
       bufferBytes: z.number(),
       bindingBytes: z.number(),
       gflops: z.number().nullable(),
+      /** With factors in float16; null on an adapter without it. */
+      halfGflops: z.number().nullable().optional(),
     })
     .nullable(),
   rows: z.array(

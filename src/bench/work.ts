@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DEVICES } from '../backend/device-names.js';
+import { DEVICES, PRECISIONS } from '../backend/device-names.js';
 import { UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import type { TypedArray } from '../graph/types.js';
@@ -26,7 +26,7 @@ const workSchema = z.object({
   batch: count,
   threads: count,
   device: z.enum(DEVICES),
-  precision: z.enum(['auto', 'float32', 'bfloat16']),
+  precision: z.enum(PRECISIONS),
   /** Execution mode of a peer in its own terms; empty for its default. */
   mode: z.string(),
   /** Unmeasured steps before the side reports that it is ready. */

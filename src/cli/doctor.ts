@@ -156,17 +156,20 @@ async function gpuReport(): Promise<Gpu> {
 /** Rows of the table about the adapter of `--device webgpu`. */
 function gpuRows(gpu: Gpu): string[][] {
   if ('problem' in gpu) return [['GPU', `none that can be used: ${gpu.problem}`]];
-  const { adapter, software, features, bufferBytes, bindingBytes, gflops } = gpu;
+  const { adapter, software, features, bufferBytes, bindingBytes } = gpu;
   const gib = (bytes: number): string => `${(bytes / 1024 ** 3).toFixed(2)} GiB`;
   return [
     ['GPU', software ? `${adapter}, a software adapter: only --device webgpu uses it` : adapter],
-    [
-      '',
-      `${gflops === null ? 'rate not measured' : `${grouped(Math.round(gflops))} GFLOP/s (float32 matrix product)`}`,
-    ],
+    ['', `matrix products: ${ratesOf(gpu)}`],
     ['', `buffers of at most ${gib(bufferBytes)}, ${gib(bindingBytes)} for each operand of a kernel`],
     ['', `features: ${features.join(' ') || 'none'}`],
   ];
+}
+
+function ratesOf({ gflops, halfGflops }: GpuReport): string {
+  const rate = (value: number | null, otherwise: string): string =>
+    value === null ? otherwise : `${grouped(Math.round(value))} GFLOP/s`;
+  return `float32 ${rate(gflops, 'not measured')}, float16 ${rate(halfGflops, 'not on this adapter')}`;
 }
 
 async function installed() {

@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Device, EngineInfo } from '../backend/backend.js';
+import { PRECISIONS } from '../backend/device-names.js';
 import { inClassesOf } from '../data/class-order.js';
 import { type AnySet, imagesIn } from '../data/dataset.js';
 import { epochOrder } from '../data/epoch-order.js';
@@ -182,7 +183,7 @@ export const deviceSchema = z
     engine: z.string(),
     version: z.string(),
     threads: z.number().int().positive(),
-    precision: z.enum(['float32', 'bfloat16']),
+    precision: z.enum(PRECISIONS).exclude(['auto']),
     isa: z.string(),
   })
   .partial();

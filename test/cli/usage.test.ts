@@ -160,7 +160,7 @@ const BAD: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['--rounds', '0'],
     ['--steps', '0'],
     ['--limit', '0'],
-    ['--precision', 'float16'],
+    ['--precision', 'float8'],
     ['--peer-mode', 'fast'],
     ['--out', ''],
   ],

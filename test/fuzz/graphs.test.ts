@@ -175,12 +175,11 @@ const chain: Program = {
 test('a result that is off by 1 % is a difference, and is shrunk to one statement', async () => {
   const { device } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   assert.ok(device instanceof InlineDevice);
-  assert.equal((await check({ device, bfloat16: false }, chain)).kind, 'same');
+  assert.equal((await check({ device }, chain)).kind, 'same');
   const subject = {
     device: wrong(device, 'square', (values) => {
       values[0]! += 0.01;
     }),
-    bfloat16: false,
   };
   const forward = { ...chain, loss: [] };
   const verdict = await check(subject, forward);
@@ -197,7 +196,7 @@ test('a result that is off by 1 % is a difference, and is shrunk to one statemen
 });
 
 test('a mean may be rounded, which moves all elements in one direction', async () => {
-  const { device, bfloat16 } = await open({ device: 'reference', precision: 'float32', threads: 1 });
+  const { device, narrow } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   // The gradient of a bias before a batch norm is 0: a sum over 2,352 elements that all have the mean's error.
   const program: Program = {
     ...chain,
@@ -213,7 +212,7 @@ test('a mean may be rounded, which moves all elements in one direction', async (
     const spoil = (values: TypedArray): void => {
       if (values.length === 3) values[0]! += error;
     };
-    return check({ device: wrong(device, 'batchNormTrainGrad', spoil), bfloat16 }, program);
+    return check({ device: wrong(device, 'batchNormTrainGrad', spoil), narrow }, program);
   };
   assert.equal((await verdict(0.01)).kind, 'same');
   assert.equal((await verdict(1)).kind, 'different');
@@ -221,7 +220,7 @@ test('a mean may be rounded, which moves all elements in one direction', async (
 });
 
 test('a program too close to a kink is not compared', async () => {
-  const { device, bfloat16 } = await open({ device: 'reference', precision: 'float32', threads: 1 });
+  const { device, narrow } = await open({ device: 'reference', precision: 'float32', threads: 1 });
   const program: Program = {
     ...chain,
     leaves: [{ ...leaf(3), fill: { values: [1, 1e-7, -1] } }],
@@ -229,14 +228,14 @@ test('a program too close to a kink is not compared', async () => {
     outputs: [1],
     loss: [],
   };
-  assert.equal((await check({ device, bfloat16 }, program)).kind, 'unfit');
+  assert.equal((await check({ device, narrow }, program)).kind, 'unfit');
   await device.close();
 });
 
 test('the same seed gives the same programs', async () => {
   const { programOf } = await import('../../fuzz/graphs/programs.js');
   for (const number of [0, 5, 200]) {
-    assert.deepEqual(programOf('graphs', 1, number, false), programOf('graphs', 1, number, false));
-    assert.notDeepEqual(programOf('graphs', 1, number, false), programOf('graphs', 2, number, false));
+    assert.deepEqual(programOf('graphs', 1, number, undefined), programOf('graphs', 1, number, undefined));
+    assert.notDeepEqual(programOf('graphs', 1, number, undefined), programOf('graphs', 2, number, undefined));
   }
 });

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Spec, TypedArray } from '../../graph/types.js';
-import type { Engine, EngineInfo, Kernels, Plan, Precision } from '../backend.js';
+import type { Engine, EngineInfo, Kernels, Plan, ProcessorPrecision } from '../backend.js';
 import { checkOperations } from '../plan/describe.js';
 import type { Dnnl } from './api/dnnl.js';
 import { Arena } from './arena.js';
@@ -30,7 +30,7 @@ export class OneDnnEngine implements Engine, PlanHost {
     precision = 'float32',
   }: {
     threads?: number;
-    precision?: Precision;
+    precision?: ProcessorPrecision;
   } = {}) {
     this.#dnnl = openDnnl();
     this.#threads = new Threads(this.#dnnl.path, threads);

@@ -1,4 +1,4 @@
-import type { Kernels, Precision } from '../backend.js';
+import type { Kernels, ProcessorPrecision } from '../backend.js';
 import { Alg, Arg, type Dnnl, type Handle, type Md, Prop, Query, Unimplemented } from './api/dnnl.js';
 import type { KernelCache } from './kernel-cache.js';
 import { allocate, arrayAt } from './library/memory.js';
@@ -39,13 +39,13 @@ const BFLOAT16_BONUS = 0.9;
  */
 export class KernelChoice {
   readonly sampleMacs = TRIAL_MACS;
-  readonly compute: Exclude<Precision, 'auto'>;
+  readonly compute: Exclude<ProcessorPrecision, 'auto'>;
   readonly #dnnl: Dnnl;
   readonly #cache: KernelCache | undefined;
   /** All choices used by this engine: measured, cached or given with `keepTo`. */
   readonly #chosen = new Map<string, string>();
 
-  constructor(dnnl: Dnnl, precision: Precision, cache: KernelCache | undefined) {
+  constructor(dnnl: Dnnl, precision: ProcessorPrecision, cache: KernelCache | undefined) {
     this.#dnnl = dnnl;
     this.#cache = cache;
     this.compute = precision === 'auto' ? this.#fasterPrecision() : precision;
@@ -131,7 +131,7 @@ export class KernelChoice {
   }
 
   /** bfloat16 if this CPU is faster with it, else float32. */
-  #fasterPrecision(): Exclude<Precision, 'auto'> {
+  #fasterPrecision(): Exclude<ProcessorPrecision, 'auto'> {
     const cache = this.#cache;
     if (!cache) return 'float32';
     const known = cache.get('precision');

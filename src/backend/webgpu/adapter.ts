@@ -10,7 +10,7 @@ const RAISED = [
 ] as const;
 
 /** Features that kernels may use where an adapter has them. */
-const FEATURES = ['timestamp-query', 'subgroups'];
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'];
 
 /** Name of an adapter, such as `nvidia ampere (NVIDIA GeForce RTX 3060)`. */
 export function describeAdapter(info: GpuAdapterInfo | undefined): string {

@@ -15,7 +15,8 @@ export async function bindSteps(
 ): Promise<Command[]> {
   const operand = (value: Value): Operand => {
     const { buffer, offset } = placeOf(value.region);
-    return { buffer, offset: offset + value.start, dtype: value.dtype, count: value.count };
+    const { dtype, count, half = false } = value;
+    return { buffer, offset: offset + value.start, dtype, count, half };
   };
   const prepared = steps.flatMap((step, at): (Prepared | { host: HostWork; step: number })[] => {
     if ('host' in step) return [{ host: step.host, step: at }];

@@ -11,6 +11,8 @@ export interface Operand {
   readonly offset: number;
   readonly dtype: DType;
   readonly count: number;
+  /** Whether its float32 elements are stored in float16. */
+  readonly half?: boolean;
 }
 
 interface Range {
@@ -20,9 +22,9 @@ interface Range {
 }
 
 /** The range that is bound for a value: from an aligned place on. */
-function rangeOf({ buffer, offset, dtype, count }: Operand): Range {
+function rangeOf({ buffer, offset, dtype, count, half }: Operand): Range {
   const start = Math.floor(offset / ALIGNMENT) * ALIGNMENT;
-  return { buffer, offset: start, bytes: offset - start + roomFor(dtype, count) };
+  return { buffer, offset: start, bytes: offset - start + roomFor(dtype, count, half) };
 }
 
 const endOf = ({ offset, bytes }: Range): number => offset + bytes;
@@ -55,11 +57,12 @@ export function bindingsOf(
     return { buffer: output.buffer, offset, bytes: Math.max(...all.map(endOf)) - offset };
   });
   /** How an operand is reached in a binding, of which an output's may be shared. */
-  const access = ({ dtype, offset }: Operand, own: Range, through?: number): Access => {
+  const access = ({ dtype, offset, half = false }: Operand, own: Range, through?: number): Access => {
     const pieces = Math.ceil(own.bytes / piece);
-    const made = { dtype, piece: piece / 4, pieces, ...(through === undefined ? {} : { through }) };
+    const each = half ? 2 : 4;
+    const made = { dtype, half, piece: piece / each, pieces, ...(through === undefined ? {} : { through }) };
     if (offset === own.offset) return made;
-    distances.push((offset - own.offset) / 4);
+    distances.push((offset - own.offset) / each);
     return { ...made, distance: program.params + distances.length - 1 };
   };
   const puts = outputs.map((output, k) => access(output, spans[k]!));
@@ -67,9 +70,9 @@ export function bindingsOf(
     const k = through[n]!;
     return k < 0 ? access(input, rangeOf(input)) : access(input, spans[k]!, k);
   });
-  inputs.forEach(({ dtype }, n) => {
+  inputs.forEach(({ dtype, half = false }, n) => {
     const output = outputs[through[n]!];
-    if (output && output.dtype !== dtype && (output.dtype === 'float32') !== (dtype === 'float32'))
+    if (output && ((output.half ?? false) !== half || (output.dtype === 'float32') !== (dtype === 'float32')))
       throw new DeviceError({ what: `A kernel (${program.kernel}) reads its own result as another type` });
   });
   const { code, slots } = assembleCode(program, gets, puts);

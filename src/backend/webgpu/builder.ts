@@ -15,14 +15,23 @@ export interface Value {
   readonly dtype: DType;
   /** Number of elements. */
   readonly count: number;
+  /** Whether its float32 elements are stored in float16. */
+  readonly half?: boolean;
+}
+
+/** A factor of a product, stored in float16 after a multiplication by a power of two. */
+export interface HalfFactor {
+  readonly values: Value;
+  /** The exponent of the power of two: a single int32. */
+  readonly exponent: Value;
 }
 
 /** Buffers are bound at multiples of this, the largest alignment that a device may demand. */
 export const ALIGNMENT = 256;
 
-/** Number of bytes that a value takes in a buffer: whole words, and at least one. */
-export const roomFor = (dtype: DType, count: number): number =>
-  Math.max(4, Math.ceil((count * bytesOf(dtype)) / 4) * 4);
+/** Number of bytes that a value takes in a buffer: whole words, and at least one. @param half see {@link Value} */
+export const roomFor = (dtype: DType, count: number, half = false): number =>
+  Math.max(4, Math.ceil((count * (half ? 2 : bytesOf(dtype))) / 4) * 4);
 
 /** Elementwise work on values of one size, which may be joined with equal work on other values. */
 export interface Joinable {
@@ -56,8 +65,10 @@ export interface Dispatch extends Variant {
   readonly join?: Joinable;
   /** Other kernels for the same work, of which one may be faster. */
   readonly others?: readonly Variant[];
-  /** Which of `params` is the number of the first workgroup in the first dimension: long work is split there. */
+  /** Which of `params` begin the numbers of the first workgroup in three dimensions: large work is split there. */
   readonly from?: number;
+  /** Steps of the loops of all elements, if they are more than the multiply-adds. */
+  readonly steps?: number;
 }
 
 /** Work of the thread itself, between two submissions: an exchange with other ranks. */
@@ -83,6 +94,8 @@ export interface Limits {
   readonly subgroup?: number;
   /** Whether kernels that compute the same are tried. */
   readonly trials: boolean;
+  /** With float16: a product that reads each element of its factors at least this often, on average, stores them so. */
+  readonly half?: number;
 }
 
 /** Number of buffers that a kernel needs besides the inputs of a group of elementwise operations: result and guard. */
@@ -99,6 +112,8 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   verdict: Value | undefined;
   /** Places of maxima that a pooling has found, by the node of its gradient. */
   readonly places = new Map<number, Value>();
+  /** Factors of products in float16, by the node whose value they are. */
+  readonly halves = new Map<number, HalfFactor>();
   /** Gradients of first states that backward passes of recurrent layers have found, by what describes the pass. */
   readonly carried = new Map<string, Value>();
 
@@ -145,8 +160,21 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   }
 
   /** New memory for an intermediate value that belongs to no node. */
-  scratch(dtype: DType, count: number): Value {
-    return { region: this.region(roomFor(dtype, count)), start: 0, dtype, count };
+  scratch(dtype: DType, count: number, half = false): Value {
+    return { region: this.region(roomFor(dtype, count, half)), start: 0, dtype, count, half };
+  }
+
+  /** Whether a product computes with factors in float16. */
+  isHalf(i: number): boolean {
+    const { half } = this.limits;
+    const { op, inputs } = this.node(i);
+    if (half === undefined) return false;
+    // Matrices resize images too, whose bytes must not depend on the device.
+    const isRounded = this.users[i]!.some((user) => this.node(user).op === 'roundToByte');
+    if (op === 'leftMatmul' || isRounded) return false;
+    const [left, right] = inputs.map((input) => sizeOf(this.node(input).shape));
+    const macs = macsOf(this.graph, i);
+    return macs > 0 && macs >= half * (left! + right!);
   }
 
   /** A part of a value, from a byte on. */
@@ -166,15 +194,16 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   /**
    * Adds a step.
    * @param nodes the nodes that it computes, of which the last is the result
+   * @param counts whether the multiply-adds of these nodes are those of this step
    */
-  add(nodes: readonly number[], dispatch: Dispatch): void {
+  add(nodes: readonly number[], dispatch: Dispatch, counts = true): void {
     const { inputs, outputs } = dispatch;
     const root = nodes.at(-1)!;
     this.emit({
       op: nodes.map((i) => this.node(i).op).join('+'),
       scope: this.node(root).scope,
       kernel: dispatch.program.kernel,
-      macs: nodes.reduce((sum, i) => sum + macsOf(this.graph, i), 0),
+      macs: counts ? nodes.reduce((sum, i) => sum + macsOf(this.graph, i), 0) : 0,
       touches: [...new Set([...inputs, ...outputs].map(({ region }) => region))],
       writes: outputs.some(({ region }) => region.slot !== undefined),
       dispatch,

@@ -36,7 +36,7 @@ export interface Binder {
   readonly bindings: number;
   /** Largest number of workgroups in a dimension. */
   readonly most: number;
-  /** Maximum number of multiply-adds in one command. */
+  /** Maximum number of multiply-adds, or steps of loops, in one command. */
   readonly longest: number;
   /** Compiles WGSL once. */
   pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline>;
@@ -62,20 +62,36 @@ export interface Prepared extends Omit<Dispatch, 'inputs' | 'outputs' | 'join'> 
   readonly macs: number;
 }
 
-/** Compiles and binds a kernel: the fastest of those that compute the same. */
+/** Compiles and binds a kernel, in several commands if it has too many workgroups or would take too long. */
 export async function commandsOf(binder: Binder, work: Prepared): Promise<KernelCommand[]> {
-  const { params, groups, from, macs } = work;
-  if (from === undefined || (macs <= binder.longest && groups <= binder.most))
-    return [await bound(binder, work)];
-  const count = Math.min(groups, Math.ceil(macs / binder.longest));
-  const size = Math.min(binder.most, Math.ceil(groups / count));
-  const parts = Array.from({ length: Math.ceil(groups / size) }, (_, n): Prepared => {
-    const first = n * size;
-    const own = params.map((value, k) => (k === from ? first : value));
-    return { ...work, params: own, groups: Math.min(size, groups - first) };
+  const { params, groups, rows = 1, layers = 1, from, macs, steps = macs } = work;
+  if (from === undefined) return [await bound(binder, work)];
+  let pieces = Math.ceil(steps / binder.longest);
+  const ranges = [groups, rows, layers].map((size): Ranges => {
+    const wanted = Math.max(1, Math.min(size, pieces));
+    pieces = Math.ceil(pieces / wanted);
+    const each = Math.max(1, Math.min(binder.most, Math.ceil(size / wanted)));
+    return Array.from({ length: Math.max(1, Math.ceil(size / each)) }, (_, n) => ({
+      first: n * each,
+      count: Math.min(each, size - n * each),
+    }));
   });
+  const [columns, others, depths] = ranges as [Ranges, Ranges, Ranges];
+  const parts = depths.flatMap((z) =>
+    others.flatMap((y) =>
+      columns.map((x): Prepared => {
+        const own = [...params];
+        [x, y, z].forEach(({ first }, n) => {
+          own[from + n] = first;
+        });
+        return { ...work, params: own, groups: x.count, rows: y.count, layers: z.count };
+      }),
+    ),
+  );
   return Promise.all(parts.map((part) => bound(binder, part)));
 }
+
+type Ranges = readonly { readonly first: number; readonly count: number }[];
 
 /** The work with the fastest of its kernels. */
 export async function fastest(binder: Binder, work: Prepared): Promise<Prepared> {

@@ -1,6 +1,6 @@
 import { DeviceError } from '../../errors/errors.js';
 import { bytesOf, type DType, makeArray, type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
-import type { EngineInfo } from '../backend.js';
+import type { EngineInfo, Precision } from '../backend.js';
 import { checkFits } from '../check-values.js';
 import { describeAdapter, isSoftware } from './adapter.js';
 import {
@@ -31,6 +31,12 @@ export interface Stored {
  */
 const LONGEST_COMMAND = 8e9;
 
+/**
+ * With fewer reads of each element, a copy in float16 takes longer than it saves. Layers of small batches, which read
+ * their weights once, stay in float32.
+ */
+const REUSE = 64;
+
 /** @throws DeviceError for float64, which WebGPU does not have */
 export function checkType(dtype: DType, what: string): void {
   if (dtype !== 'float64') return;
@@ -42,15 +48,42 @@ export function checkType(dtype: DType, what: string): void {
   });
 }
 
+/** Number types of this engine. */
+export type GpuPrecision = Exclude<Precision, 'auto' | 'bfloat16'>;
+
 export interface EngineOptions {
   /** Largest range of a buffer that a kernel may use, in bytes; default what the device allows. */
   readonly binding?: number;
-  /** Most multiply-adds of one command. */
+  /** Most multiply-adds, or steps of loops, of one command. */
   readonly longest?: number;
+  /** Number type of the factors of products that read each of their elements often; default float32. */
+  readonly precision?: GpuPrecision;
+  /** How often that is at least, on average. */
+  readonly reuse?: number;
   /** Whether kernels that compute the same are tried, and the fastest one used; by default on a GPU only. */
   readonly trials?: boolean;
   /** Where the choices are kept. */
   readonly choices?: ChoiceStore | undefined;
+}
+
+/**
+ * Divides values over as few buffers of a largest size as there may be.
+ * @returns bytes of each buffer, of which there is at least one, and the place of each value
+ */
+function shares(
+  values: readonly { readonly dtype: DType; readonly count: number }[],
+  most: number,
+): [number[], { readonly share: number; readonly at: number }[]] {
+  const sizes = [0];
+  const places = values.map(({ dtype, count }) => {
+    const bytes = Math.ceil(roomFor(dtype, count) / 8) * 8;
+    if (sizes.at(-1)! > 0 && sizes.at(-1)! + bytes > most) sizes.push(0);
+    const share = sizes.length - 1;
+    const at = sizes[share]!;
+    sizes[share] = at + bytes;
+    return { share, at };
+  });
+  return [sizes.map((bytes) => Math.max(4, bytes)), places];
 }
 
 /** Storages, compiled kernels and plans of one WebGPU device. All its work is asynchronous. */
@@ -73,6 +106,7 @@ export class WebGpuEngine {
     const { limits, adapterInfo } = device;
     const software = isSoftware(adapterInfo);
     const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices } = options;
+    const { precision = 'float32', reuse = REUSE } = options;
     this.#longest = options.longest ?? LONGEST_COMMAND;
     this.#trials = trials ? new Trials(this, choices) : undefined;
     const subgroup = [...device.features].includes('subgroups') ? adapterInfo?.subgroupMinSize : undefined;
@@ -85,13 +119,14 @@ export class WebGpuEngine {
       shared: limits.maxComputeWorkgroupStorageSize,
       ...(subgroup === undefined ? {} : { subgroup }),
       trials,
+      ...(precision === 'float16' ? { half: reuse } : {}),
     };
     this.info = {
       engine: 'webgpu',
       version: describeAdapter(adapterInfo),
       software,
       threads: 1,
-      precision: 'float32',
+      precision,
     };
   }
 
@@ -238,36 +273,43 @@ export class WebGpuEngine {
     values: readonly (Place & { readonly dtype: DType; readonly count: number })[],
     encode: (encoder: ReturnType<GpuDevice['createCommandEncoder']>) => void,
   ): Promise<() => Promise<TypedArray[]>> {
-    let total = 0;
-    const offsets = values.map(({ dtype, count }) => {
-      const at = total;
-      total += Math.ceil(roomFor(dtype, count) / 8) * 8;
-      return at;
-    });
-    const staging = this.memory.stage(Math.max(4, total));
-    const { accepted } = this.gate.scoped('the commands of a run', () => {
+    const [sizes, places] = shares(values, this.device.limits.maxBufferSize);
+    const { result: staging, accepted } = this.gate.scoped('the commands of a run', () => {
+      const buffers = sizes.map((bytes) => this.memory.stage(bytes));
       const encoder = this.device.createCommandEncoder();
       encode(encoder);
       values.forEach(({ buffer, offset, dtype, count }, n) => {
-        encoder.copyBufferToBuffer(buffer, offset, staging, offsets[n]!, roomFor(dtype, count));
+        const { share, at } = places[n]!;
+        encoder.copyBufferToBuffer(buffer, offset, buffers[share]!, at, roomFor(dtype, count));
       });
       this.device.queue.submit([encoder.finish()]);
+      return buffers;
     });
-    const mapped = this.gate.waited(Promise.all([accepted, staging.mapAsync(MAP_READ)]));
+    // Why commands were refused says more than that their results cannot be read.
+    const readable = staging.map((buffer) =>
+      buffer.mapAsync(MAP_READ).catch(async (error: unknown) => {
+        await accepted;
+        throw error;
+      }),
+    );
+    const mapped = this.gate.waited(Promise.all([accepted, ...readable]));
     mapped.catch(() => {});
     return async () => {
       try {
         await mapped;
       } catch (error) {
-        staging.destroy();
+        for (const buffer of staging) buffer.destroy();
         throw error;
       }
-      const range = staging.getMappedRange();
-      const results = values.map(({ dtype, count }, n) =>
-        makeArray(dtype, range, offsets[n]!, count).slice(),
-      );
-      staging.unmap();
-      this.memory.unstage(staging);
+      const ranges = staging.map((buffer) => buffer.getMappedRange());
+      const results = values.map(({ dtype, count }, n) => {
+        const { share, at } = places[n]!;
+        return makeArray(dtype, ranges[share]!, at, count).slice();
+      });
+      for (const buffer of staging) {
+        buffer.unmap();
+        this.memory.unstage(buffer);
+      }
       return results;
     };
   }

@@ -1,9 +1,9 @@
 import { DeviceError } from '../../errors/errors.js';
-import type { Device } from '../backend.js';
-import { describeAdapter, findAdapter, isSoftware, openAdapter } from './adapter.js';
+import type { Device, Precision } from '../backend.js';
+import { describeAdapter, findAdapter, isSoftware } from './adapter.js';
 import type { Gpu } from './api.js';
-import { WebGpuDevice } from './device.js';
 import { pageChoices } from './page-choices.js';
+import { openWithPrecision } from './precision.js';
 
 const pageGpu = (): Gpu | undefined => (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
 
@@ -35,17 +35,21 @@ export async function webgpuAdapter(
  * which brings an implementation of WebGPU.
  *
  * @param options.gpu an implementation of WebGPU; by default the page's own, `navigator.gpu`
- * @throws DeviceError if there is no WebGPU, or no GPU
+ * @param options.precision number type of large layers: float32 (the default), float16, or auto, the faster one
+ * @throws DeviceError if there is no WebGPU, or no GPU, or one without float16
  * @example
  * const device = await webgpuDevice().catch(() => wasmDevice());
  */
-export async function webgpuDevice(options: { readonly gpu?: Gpu } = {}): Promise<Device> {
+export async function webgpuDevice(
+  options: { readonly gpu?: Gpu; readonly precision?: Precision } = {},
+): Promise<Device> {
   const gpu = options.gpu ?? pageGpu();
   if (gpu) {
     const adapter = await findAdapter(gpu);
     const choices = isSoftware(adapter.info) ? undefined : await pageChoices(describeAdapter(adapter.info));
     // Where choices cannot be stored, a rule chooses: measuring again in each page would give different choices.
-    return new WebGpuDevice(await openAdapter(adapter), { trials: choices !== undefined, choices });
+    const engine = { trials: choices !== undefined, choices };
+    return (await openWithPrecision(gpu, adapter, options.precision ?? 'float32', engine)).device;
   }
   throw new DeviceError({
     what: 'There is no WebGPU here',

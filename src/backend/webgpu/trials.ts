@@ -57,7 +57,10 @@ export class Trials {
 
   async choose({ variants, work }: Choice): Promise<Variant> {
     const { inputs, outputs, params, layers = 1, macs } = work;
-    const bytes = [...inputs, ...outputs].reduce((sum, { dtype, count }) => sum + roomFor(dtype, count), 0);
+    const bytes = [...inputs, ...outputs].reduce(
+      (sum, { dtype, count, half }) => sum + roomFor(dtype, count, half),
+      0,
+    );
     if (macs < WORTH_TRYING || bytes > MOST_BYTES) return variants[0];
     const [{ program }] = variants;
     const [kind] = program.kernel.split(',');
@@ -136,13 +139,15 @@ export class Trials {
 
   /** A value like another one, in a buffer of its own. */
   #filled(like: Operand, numbers: Float32Array<ArrayBuffer> | undefined, buffers: GpuBuffer[]): Operand {
-    const buffer = this.#engine.memory.buffer(roomFor(like.dtype, like.count), 'a trial of kernels');
+    const { dtype, count, half } = like;
+    const buffer = this.#engine.memory.buffer(roomFor(dtype, count, half), 'a trial of kernels');
     buffers.push(buffer);
-    if (numbers) this.#fill(buffer, numbers);
+    // A new buffer has zeros, which are the exponents of numbers in float16.
+    if (numbers && dtype === 'float32') this.#fill(buffer, half ? halves(numbers) : numbers);
     return { ...like, buffer, offset: 0 };
   }
 
-  #fill(buffer: GpuBuffer, numbers: Float32Array<ArrayBuffer>): void {
+  #fill(buffer: GpuBuffer, numbers: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): void {
     for (let at = 0; at < buffer.size; at += numbers.byteLength) {
       const bytes = Math.min(numbers.byteLength, buffer.size - at);
       this.#engine.device.queue.writeBuffer(buffer, at, numbers.buffer, 0, bytes);
@@ -158,6 +163,16 @@ function randomNumbers(): Float32Array<ArrayBuffer> {
     return state / 2 ** 31;
   });
 }
+
+/** As many words of two float16 numbers, of sizes 1/16 to 1, that differ as the given numbers do. */
+const halves = (numbers: Float32Array): Uint32Array<ArrayBuffer> => {
+  const bits = new Uint16Array(2 * numbers.length);
+  for (let i = 0; i < bits.length; i++) {
+    const random = Math.round(32767 * numbers[i % numbers.length]!) + (i >= numbers.length ? 77 : 0);
+    bits[i] = (random < 0 ? 0x8000 : 0) | (0x2c00 + (Math.abs(random) & 0x0fff));
+  }
+  return new Uint32Array(bits.buffer);
+};
 
 function agree(results: readonly Float32Array[], expected: readonly Float32Array[]): boolean {
   return results.every((values, k) => {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DeviceError, errorFromPlain } from '../../errors/errors.js';
-import type { EngineInfo, Precision } from '../backend.js';
+import type { EngineInfo, ProcessorPrecision } from '../backend.js';
 import { QueuedDevice } from '../device.js';
 import type { EngineName } from '../device-names.js';
 import type { Reply, Request } from '../executor.js';
@@ -23,7 +23,7 @@ export class WorkerDevice extends QueuedDevice {
   #ended: DeviceError | undefined;
   #closing = false;
 
-  private constructor(kind: EngineName, threads: number, precision: Precision) {
+  private constructor(kind: EngineName, threads: number, precision: ProcessorPrecision) {
     super(kind);
     this.#link = takeLink();
     this.#worker = new Worker(new URL('./host.js', import.meta.url), {
@@ -76,7 +76,7 @@ export class WorkerDevice extends QueuedDevice {
    */
   static async open(
     kind: EngineName,
-    { threads = availableParallelism(), precision = 'float32' as Precision } = {},
+    { threads = availableParallelism(), precision = 'float32' as ProcessorPrecision } = {},
   ): Promise<WorkerDevice> {
     // Read once, when the OpenMP runtime loads. By default its threads busy-wait for each other; on a busy machine
     // they would then occupy the core that the slowest of them needs. Polling for some 40 µs, about as long as it takes to

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorToPlain } from '../../errors/errors.js';
-import type { Engine, Precision } from '../backend.js';
+import type { Engine, ProcessorPrecision } from '../backend.js';
 import { setCommunicator } from '../communication/current.js';
 import { Lane } from '../communication/lane.js';
 import type { EngineName } from '../device-names.js';
@@ -20,7 +20,7 @@ const {
 } = workerData as {
   engine: EngineName;
   threads: number;
-  precision: Precision;
+  precision: ProcessorPrecision;
   link: Link | undefined;
 };
 if (link) setCommunicator(new Lane(link.shared, link.port));

@@ -9,6 +9,8 @@ const caseSchema = z.object({
   what: z.enum(['train', 'infer']),
   network: z.object({ paper: z.string(), preset: z.string(), norm: z.enum(['lrn', 'none']) }),
   batch: z.number().int().positive(),
+  /** Number type of large layers; default float32. */
+  precision: z.enum(['float32', 'float16']).optional(),
   peers: z.array(z.tuple([z.enum(PEERS), z.string()])),
 });
 export type Case = z.infer<typeof caseSchema>;

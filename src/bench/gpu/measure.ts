@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Device, Precision } from '../../backend/backend.js';
 import { describeGpu, type GpuReport, openGpu } from '../../backend/webgpu/node/open.js';
 import { DeviceError } from '../../errors/errors.js';
 import { tensor } from '../../tensor/tensor.js';
@@ -36,8 +37,10 @@ export async function measureGpu(options: GpuOptions): Promise<GpuResult> {
   const adapter = await adapterHere();
   const isReal = adapter !== undefined && !adapter.software;
   const rows: Row[] = [];
-  if (adapter) rows.push(...(await ratesOf(adapter.software)));
-  if (!isReal) rows.push(...SIDES.real.map((n) => ({ name: productName(n), missing: NO_GPU })));
+  if (adapter) rows.push(...(await ratesOf(adapter)));
+  if (!isReal)
+    for (const precision of ['float32', 'float16'] as const)
+      rows.push(...SIDES.real.map((n) => ({ name: productName(n, precision), missing: NO_GPU })));
   if (adapter?.software) for (const one of software) rows.push(...(await measureCase(one, options, left)));
   for (const one of real) {
     if (isReal) rows.push(...(await measureCase(one, options, left)));
@@ -47,7 +50,8 @@ export async function measureGpu(options: GpuOptions): Promise<GpuResult> {
   return { what: 'gpu', ...resultHead(options.threads), adapter: adapter ?? null, rows };
 }
 
-const productName = (n: number): string => `matrix product ${n} × ${n}`;
+const productName = (n: number, precision: Precision): string =>
+  `matrix product ${n} × ${n}${precision === 'float32' ? '' : `, ${precision}`}`;
 
 async function adapterHere(): Promise<GpuReport | undefined> {
   try {
@@ -59,14 +63,19 @@ async function adapterHere(): Promise<GpuReport | undefined> {
 }
 
 /** Rates of matrix products, and the time of a run with a tiny result. */
-async function ratesOf(software: boolean): Promise<Row[]> {
+async function ratesOf({ software, halfGflops }: GpuReport): Promise<Row[]> {
+  const products = async (device: Device, precision: Precision): Promise<Row[]> => {
+    const found: Row[] = [];
+    for (const n of software ? SIDES.software : SIDES.real) {
+      const rate = await device.sgemmRate(n, 3);
+      found.push({ name: productName(n, precision), value: rate ?? 0, unit: 'GFLOP/s' });
+    }
+    return found;
+  };
   const { device } = await openGpu();
   const rows: Row[] = [];
   try {
-    for (const n of software ? SIDES.software : SIDES.real) {
-      const rate = await device.sgemmRate(n, 3);
-      rows.push({ name: productName(n), value: rate ?? 0, unit: 'GFLOP/s' });
-    }
+    rows.push(...(await products(device, 'float32')));
     const one = await tensor(Float32Array.of(1)).to(device);
     const times: number[] = [];
     for (let i = 0; i < 30; i++) {
@@ -78,17 +87,23 @@ async function ratesOf(software: boolean): Promise<Row[]> {
   } finally {
     await device.close();
   }
-  return rows;
+  if (halfGflops === null) return [...rows, { name: 'matrix products in float16', missing: 'no float16' }];
+  const half = await openGpu({ precision: 'float16' });
+  try {
+    return [...rows, ...(await products(half.device, 'float16'))];
+  } finally {
+    await half.device.close();
+  }
 }
 
 /** One row for Paperweight and one for each peer. */
 async function measureCase(one: Case, options: GpuOptions, left: () => number): Promise<Row[]> {
-  const { name, peers, ...rest } = one;
+  const { name, peers, precision = 'float32', ...rest } = one;
   const others: Row[] = [];
   let own: Row | undefined;
   const run = async (extra: Pick<CompareOptions, 'peer' | 'mode'>) => {
     const limit = Math.min(options.limit, Math.floor(left()));
-    const common = { ...rest, ...options, limit, device: 'webgpu', precision: 'float32' } as const;
+    const common = { ...rest, ...options, limit, device: 'webgpu', precision } as const;
     const { result } = await compare({ ...common, ...extra, rounds: 2, steps: 3 });
     own ??= { name, value: 1000 * result.secondsPerStep, unit: 'ms' };
     return result;

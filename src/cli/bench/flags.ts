@@ -1,3 +1,4 @@
+import type { Precision } from '../../backend/backend.js';
 import type { DeviceFlags } from '../options/options.js';
 
 /** Measurements and tasks of `bench`. */
@@ -30,7 +31,7 @@ export interface BenchFlags extends DeviceFlags {
   readonly preset?: string;
   readonly norm: 'lrn' | 'none';
   readonly batch?: number;
-  readonly precision: 'auto' | 'float32' | 'bfloat16';
+  readonly precision: Precision;
   readonly rounds: number;
   readonly steps?: number;
   readonly peer?: (typeof BENCH_PEERS)[number];

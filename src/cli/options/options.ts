@@ -1,7 +1,7 @@
 import { sep } from 'node:path';
 import type { Command } from 'commander';
 import type { Precision } from '../../backend/backend.js';
-import { DEVICES, type DeviceName, MAX_THREADS } from '../../backend/device-names.js';
+import { DEVICES, type DeviceName, MAX_THREADS, PRECISIONS } from '../../backend/device-names.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 
@@ -150,8 +150,8 @@ export function addDeviceOptions(command: Command, precision: Precision = 'auto'
     .option(...THREADS)
     .option(
       '--precision <name>',
-      'number type of large layers: float32, bfloat16, or auto (bfloat16 if it is faster on this machine)',
-      oneOf('--precision', ['auto', 'float32', 'bfloat16']),
+      'number type of large layers: float32, bfloat16 on onednn, float16 on webgpu, or auto (the fastest on this machine)',
+      oneOf('--precision', PRECISIONS),
       precision,
     );
 }

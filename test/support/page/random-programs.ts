@@ -24,7 +24,7 @@ scope.onmessage = async ({ data: { seed, count } }) => {
   const found = { same: 0, unfit: 0 };
   const failures: string[] = [];
   for (let number = 0; number < count; number++) {
-    const verdict = await check({ device, bfloat16: false }, programOf('graphs', seed, number, false));
+    const verdict = await check({ device }, programOf('graphs', seed, number, undefined));
     const why = describe(verdict);
     if (why !== undefined) failures.push(`graphs ${number} of seed ${seed}: ${why}`);
     else if (verdict.kind === 'same' || verdict.kind === 'unfit') found[verdict.kind]++;

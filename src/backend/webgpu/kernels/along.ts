@@ -12,8 +12,8 @@ export function alongProduct(product: Product, tile: Tile): Program {
   const { name, first, end } = inner;
   const sums = new Sums(tile);
   const body = `
-  let row = group.y * ${tile.rows}u;
-  let side = (group.x + ${from}) * ${tile.columns}u;
+  let row = (group.y + ${from[1]}) * ${tile.rows}u;
+  let side = (group.x + ${from[0]}) * ${tile.columns}u;
   ${started(product)}
   ${each(tile.rows, (r) => `let row${r} = min(row + ${r}u, ${rows} - 1u);`)}
   ${knownColumns(product, tile.columns, 'side + q')}
@@ -33,7 +33,7 @@ export function alongProduct(product: Product, tile: Tile): Program {
   }`;
   return {
     kernel: `${product.kernel}, ${tile.rows}×${tile.columns} along the sum`,
-    inputs: Array(product.inputs).fill('float32'),
+    inputs: product.inputs,
     outputs: Array(product.outputs ?? 1).fill('float32'),
     params: product.params,
     code: `${declarations(product)}

@@ -25,8 +25,8 @@ export function broadcastProduct(product: Product, tile: Tile, size: number, unr
   const sums = new Sums(tile);
   // No lane returns early, since all lanes of a subgroup must take part.
   const body = `
-  let row = group.y * ${tile.rows}u;
-  let first = ((group.x + ${from}) * ${LANES}u + lane) * ${tile.columns}u;
+  let row = (group.y + ${from[1]}) * ${tile.rows}u;
+  let first = ((group.x + ${from[0]}) * ${LANES}u + lane) * ${tile.columns}u;
   ${started(product)}
   ${each(tile.rows / size, (j) => `let row${j} = min(row + ${j * size}u + member % ${size}u, ${rows} - 1u);`)}
   ${knownColumns(product, tile.columns, 'first + q')}
@@ -43,7 +43,7 @@ export function broadcastProduct(product: Product, tile: Tile, size: number, unr
   ${sums.stored(product, 'row + r', 'first + n')}`;
   return {
     kernel: `${product.kernel}, ${tile.rows}×${tile.columns}, subgroups of ${size}`,
-    inputs: Array(product.inputs).fill('float32'),
+    inputs: product.inputs,
     outputs: Array(product.outputs ?? 1).fill('float32'),
     params: product.params,
     enable: ['subgroups'],

@@ -20,8 +20,8 @@ export function directProduct(product: Product, tile: Tile): Program {
   const { rows, columns, left, right, close, from } = product;
   const sums = new Sums(tile);
   const body = `
-  let row = group.y * ${tile.rows}u;
-  let first = ((group.x + ${from}) * ${LANES}u + lane) * ${tile.columns}u;
+  let row = (group.y + ${from[1]}) * ${tile.rows}u;
+  let first = ((group.x + ${from[0]}) * ${LANES}u + lane) * ${tile.columns}u;
   if (first >= ${columns} || row >= ${rows}) { return; }
   ${started(product)}
   ${each(tile.rows, (r) => `let row${r} = min(row + ${r}u, ${rows} - 1u);`)}
@@ -38,7 +38,7 @@ export function directProduct(product: Product, tile: Tile): Program {
   ${sums.stored(product, 'row + r', 'first + n')}`;
   return {
     kernel: `${product.kernel}, ${tile.rows}×${tile.columns}`,
-    inputs: Array(product.inputs).fill('float32'),
+    inputs: product.inputs,
     outputs: Array(product.outputs ?? 1).fill('float32'),
     params: product.params,
     code: `${declarations(product)}\n${entry(body, LANES)}`,

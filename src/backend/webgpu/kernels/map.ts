@@ -7,11 +7,12 @@ export const WORKGROUP = 64;
 /**
  * The start of a kernel's entry point: `i` is the number of the invocation, `lane` the one in its workgroup.
  * @param more further parameters
+ * @param first WGSL for the number of the first workgroup
  */
-export const entry = (body: string, size = WORKGROUP, more = ''): string => `
+export const entry = (body: string, size = WORKGROUP, more = '', first = '0u'): string => `
 @compute @workgroup_size(${size})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32${more && `, ${more}`}) {
-  let block = group.y * groups.x + group.x;
+  let block = ${first} + group.y * groups.x + group.x;
   let i = block * ${size}u + lane;
   ${body}
 }`;
@@ -30,11 +31,13 @@ export interface MapOptions {
   readonly params?: number;
   /** Index of an input with the guard: nothing is written if it is NaN or infinite. */
   readonly guard?: number;
+  /** WGSL for the number of the first workgroup. */
+  readonly first?: string;
 }
 
 /** A kernel that computes each element of its result by itself. */
 export function map(options: MapOptions): Program {
-  const { kernel, inputs, output, count, value, declarations = '', params = 0, guard } = options;
+  const { kernel, inputs, output, count, value, declarations = '', params = 0, guard, first } = options;
   const stop = guard === undefined ? '' : `if (!isFinite(in${guard}(0u))) { return; }`;
   const bytes = output === 'uint8';
   const body = bytes
@@ -53,6 +56,6 @@ export function map(options: MapOptions): Program {
 fn valueAt(i: u32) -> ${typeOf(output)} {
   ${value}
 }
-${entry(`${stop}\n  ${body}`)}`,
+${entry(`${stop}\n  ${body}`, WORKGROUP, '', first)}`,
   };
 }

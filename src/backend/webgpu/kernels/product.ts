@@ -1,3 +1,4 @@
+import type { DType } from '../../../graph/types.js';
 import { param } from './program.js';
 
 /**
@@ -7,13 +8,13 @@ import { param } from './program.js';
  */
 export interface Product {
   readonly kernel: string;
-  readonly inputs: number;
+  readonly inputs: readonly DType[];
   /** WGSL for the number of rows and of columns, the number of parts of the sum, and the layers besides parts. */
   readonly rows: string;
   readonly columns: string;
   readonly parts: string;
-  /** WGSL for the number of the first workgroup along the columns. */
-  readonly from: string;
+  /** WGSL for the number of the first workgroup along the columns, the rows and the layers. */
+  readonly from: readonly [column: string, row: string, layer: string];
   readonly params: number;
   /** Declarations of the kernel's functions. */
   readonly declarations?: string;
@@ -80,27 +81,49 @@ export class Sums {
   readonly #wide: boolean;
   readonly #vectors: number;
 
-  constructor(readonly tile: Tile) {
+  /** @param half whether products are added in float16, of which few steps are added to the sums at a time */
+  constructor(
+    readonly tile: Tile,
+    readonly half = false,
+  ) {
     this.#wide = tile.columns % 4 === 0;
     this.#vectors = this.#wide ? tile.columns / 4 : tile.columns;
   }
 
+  #type(scalar: 'f32' | 'f16'): string {
+    return this.#wide ? `vec4<${scalar}>` : scalar;
+  }
+
+  #all(text: (name: string) => string): string {
+    return each(this.tile.rows, (r) => each(this.#vectors, (v) => text(`${r}_${v}`)));
+  }
+
   /** Declares the sums. */
   get declared(): string {
-    const type = this.#wide ? 'vec4f' : 'f32';
-    return each(this.tile.rows, (r) => each(this.#vectors, (v) => `var c${r}_${v} = ${type}();`));
+    return this.#all((name) => `var c${name} = ${this.#type('f32')}();`);
+  }
+
+  /** Begins a few steps, and ends them. */
+  get begun(): string {
+    return this.half ? this.#all((name) => `var h${name} = ${this.#type('f16')}();`) : '';
+  }
+
+  get ended(): string {
+    return this.half ? this.#all((name) => `c${name} += ${this.#type('f32')}(h${name});`) : '';
   }
 
   /** Reads one element of B for each column. */
   columns(value: (n: number) => string): string {
+    const type = this.#type(this.half ? 'f16' : 'f32');
     const vector = (v: number): string =>
-      this.#wide ? `vec4f(${[0, 1, 2, 3].map((q) => value(4 * v + q)).join(', ')})` : value(v);
+      this.#wide ? `${type}(${[0, 1, 2, 3].map((q) => value(4 * v + q)).join(', ')})` : value(v);
     return each(this.#vectors, (v) => `let b${v} = ${vector(v)};`);
   }
 
   /** Adds the products of an element of A, which belongs to row r, with the elements of B. */
   add(r: number, value: string): string {
-    return `{ let a = ${value}; ${each(this.#vectors, (v) => `c${r}_${v} += a * b${v};`)} }`;
+    const sums = this.half ? 'h' : 'c';
+    return `{ let a = ${value}; ${each(this.#vectors, (v) => `${sums}${r}_${v} += a * b${v};`)} }`;
   }
 
   /** An array of all sums, row by row. */
@@ -131,8 +154,12 @@ export class Sums {
 }
 
 /** Layer and part of a workgroup, and the product's own start. */
-export const started = ({ parts, start }: Product): string => `let layer = group.z / ${parts};
-  let part = group.z % ${parts};
+export const started = ({
+  parts,
+  start,
+  from,
+}: Product): string => `let layer = (group.z + ${from[2]}) / ${parts};
+  let part = (group.z + ${from[2]}) % ${parts};
   ${start}`;
 
 /** Declarations of a product's kernel. */

@@ -28,12 +28,13 @@ export const param = (n: number): string => `P[${n >> 2}].${'xyzw'[n & 3]}`;
 export interface Slot {
   readonly name: string;
   readonly writable: boolean;
-  readonly dtype: DType;
 }
 
 /** How the operands of a program are bound. */
 export interface Access {
   readonly dtype: DType;
+  /** Whether its float32 elements are stored in float16. */
+  readonly half: boolean;
   /** Elements of each binding (words, for bytes); several if the value is larger than a binding may be. */
   readonly piece: number;
   readonly pieces: number;
@@ -55,11 +56,11 @@ export function assembleCode(
 ): { readonly code: string; readonly slots: readonly Slot[] } {
   const slots: Slot[] = [];
   const lines: string[] = [];
-  const declare = (name: string, { dtype, pieces }: Access, writable: boolean): void => {
+  const declare = (name: string, { dtype, half, pieces }: Access, writable: boolean): void => {
     for (let p = 0; p < pieces; p++) {
-      const slot = { name: `${name}_${p}`, writable, dtype };
+      const slot = { name: `${name}_${p}`, writable };
       lines.push(
-        `@group(0) @binding(${slots.length}) var<storage, ${writable ? 'read_write' : 'read'}> ${slot.name}: array<${typeOf(dtype)}>;`,
+        `@group(0) @binding(${slots.length}) var<storage, ${writable ? 'read_write' : 'read'}> ${slot.name}: array<${half ? 'f16' : typeOf(dtype)}>;`,
       );
       slots.push(slot);
     }
@@ -80,7 +81,7 @@ export function assembleCode(
     declare(`O${k}`, access, true);
     const offset = offsetOf(access);
     lines.push(
-      `fn put${k}(place: u32, v: ${type}) { ${offset} ${chosen(`O${k}`, access, (a, at) => `${a}[${at}] = v; return;`)} }`,
+      `fn put${k}(place: u32, v: ${type}) { ${offset} ${chosen(`O${k}`, access, (a, at) => `${a}[${at}] = ${access.half ? 'toHalf(v)' : 'v'}; return;`)} }`,
     );
   });
   inputs.forEach((access, k) => {
@@ -90,7 +91,7 @@ export function assembleCode(
     const array = through === undefined ? `I${k}` : `O${through}`;
     const offset = offsetOf(access);
     lines.push(
-      `fn ${word(access, `${k}`)}(place: u32) -> ${type} { ${offset} ${chosen(array, access, (a, at) => `return ${a}[${at}];`)} }`,
+      `fn ${word(access, `${k}`)}(place: u32) -> ${type} { ${offset} ${chosen(array, access, (a, at) => (access.half ? `return f32(${a}[${at}]);` : `return ${a}[${at}];`))} }`,
     );
     if (access.dtype === 'uint8')
       lines.push(`fn in${k}(i: u32) -> u32 { return (word${k}(i >> 2u) >> (8u * (i & 3u))) & 255u; }`);
@@ -101,6 +102,8 @@ export function assembleCode(
     lines.push(
       `@group(0) @binding(${slots.length}) var<uniform> P: array<vec4u, ${Math.ceil(uniforms / 4)}>;`,
     );
-  const extensions = enable.map((name) => `enable ${name};\n`).join('');
-  return { code: `${extensions}${functionsFor(code)}\n${lines.join('\n')}\n${code}`, slots };
+  const needed = [...inputs, ...outputs].some(({ half }) => half) ? [...enable, 'f16'] : enable;
+  const extensions = needed.map((name) => `enable ${name};\n`).join('');
+  const all = `${lines.join('\n')}\n${code}`;
+  return { code: `${extensions}${functionsFor(all)}\n${all}`, slots };
 }

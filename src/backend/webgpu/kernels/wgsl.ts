@@ -26,6 +26,15 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
     'var<private> notNumberBits: u32 = 0x7fc00000u;\nfn notNumber() -> f32 { return bitcast<f32>(notNumberBits); }',
   isNaN: 'fn isNaN(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
   isFinite: 'fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
+  timesTwoTo: `fn timesTwoTo(x: f32, exponent: i32) -> f32 {
+  let part = exponent >> 1u;
+  return x * bitcast<f32>((part + 127) << 23u) * bitcast<f32>((exponent - part + 127) << 23u);
+}`,
+  toHalf: `fn toHalf(x: f32) -> f16 {
+  if (isFinite(x)) { return f16(x); }
+  let bits = ((bitcast<u32>(x) >> 16u) & 0x8000u) | select(0x7c00u, 0x7e00u, isNaN(x));
+  return bitcast<vec2<f16>>(bits).x;
+}`,
   maxOf: 'fn maxOf(a: f32, b: f32) -> f32 { return select(select(max(a, b), b, isNaN(b)), a, isNaN(a)); }',
   minOf: 'fn minOf(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, isNaN(b)), a, isNaN(a)); }',
   signOf: 'fn signOf(x: f32) -> f32 { return select(sign(x), x, isNaN(x)); }',

@@ -102,14 +102,16 @@ export function emitLinear(
 ): void {
   const join: Joinable = { ...work, key: keyOf(work.formula, work.scalar) };
   const guard = b.guardOf(output);
-  b.add(nodes, {
+  const dispatch = {
     program: linearMap(join.formula, join.scalar, guard !== undefined),
     inputs: [...inputs, ...(guard ? [guard] : [])],
     outputs: [output],
     params: [join.count],
     groups: Math.ceil(join.count / WORKGROUP),
     join,
-  });
+  };
+  // Elementwise work has no multiply-adds; those of a product whose parts are added are the product's.
+  b.add(nodes, dispatch, false);
 }
 
 /** Sizes and strides of the axes that are kept, or of those that are reduced. */

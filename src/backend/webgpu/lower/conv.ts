@@ -11,6 +11,8 @@ const NAMES = [
   'columns',
   'parts',
   'from',
+  'fromRow',
+  'fromLayer',
   'perGroup',
   'outPerGroup',
   'kh',
@@ -52,6 +54,8 @@ const params = ({ x, w, y, attrs }: Geometry, rows: number, columns: number): nu
   rows,
   columns,
   1,
+  0,
+  0,
   0,
   w[1],
   w[0] / attrs.groups,
@@ -96,7 +100,6 @@ export function lowerConv2d(b: WebGpuBuilder, i: number): void {
     ...(bias === undefined ? {} : { bias: { input: 2, along: 'row' } }),
     product: {
       kernel: 'conv',
-      inputs: inputs.length,
       start: `let weights = layer * ${P.rows} * ${P.perGroup} * ${TAPS};`,
       known: { y: 'i32', x: 'i32', ...PLACES },
       column: `let at = column % ${OUT_AREA};
@@ -131,7 +134,6 @@ export function lowerConv2dGradInput(b: WebGpuBuilder, i: number): void {
     place: `(n / ${AREA} * ${P.channels} + layer * ${P.rows} + m) * ${AREA} + n % ${AREA}`,
     product: {
       kernel: 'conv to input',
-      inputs: 2,
       start: `let weights = layer * ${P.outPerGroup} * ${P.perGroup} * ${TAPS};`,
       known: { y: 'u32', x: 'u32', ...PLACES },
       column: `let at = column % ${AREA};
@@ -174,7 +176,6 @@ export function lowerConv2dGradWeight(b: WebGpuBuilder, i: number): void {
     ...(sums === undefined ? {} : { sums }),
     product: {
       kernel: 'conv to weights',
-      inputs: 2,
       start: `let lines = ${P.images} * ${P.oh};
   let each = (lines + ${P.parts} - 1u) / ${P.parts};`,
       known: { y: 'i32', x: 'i32', ...PLACES, ...(sums === undefined ? {} : { one: 'bool' }) },
@@ -212,6 +213,8 @@ export function sumsOf(
   grad: number,
   axes: readonly number[],
 ): number | undefined {
+  // In float16 the sums would be sums of rounded numbers.
+  if (b.isHalf(i)) return undefined;
   return b.users[grad]!.find((user) => {
     const { op, attrs } = b.node(user);
     const cluster = b.clusters.get(user);

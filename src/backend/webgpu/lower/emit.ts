@@ -28,7 +28,16 @@ export interface ElementOptions {
   readonly beside?: readonly Value[];
   /** Numbers that are passed with the step, so that one kernel serves all sizes; the first is the number of elements. */
   readonly params?: readonly number[];
+  /** Steps of the loop of each element, if there may be very many: the work is then split into commands. */
+  readonly steps?: number;
 }
+
+/** What a dispatch needs to be split, given the kernel's own numbers; the next one is that of the first workgroup. */
+const splitting = (params: readonly number[], steps: number) => ({
+  params: [...params, 0, 0, 0],
+  from: params.length,
+  steps,
+});
 
 /**
  * Adds a step that computes each element of a node by itself, and what follows: an elementwise operation of a float32
@@ -36,19 +45,21 @@ export interface ElementOptions {
  */
 export function emitElements(b: WebGpuBuilder, i: number, options: ElementOptions): void {
   const { inputs, op, dtype, shape } = b.node(i);
-  const { value, declarations = '', also = [], kernel = op, beside = [], params = [] } = options;
+  const { value, declarations = '', also = [], kernel = op, beside = [], params = [], steps } = options;
   const values = [...inputs.map((input) => b.value(input)), ...also];
   const { nodes, activation } = dtype === 'float32' ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
   const output = b.newValue(root);
   const count = sizeOf(shape);
   const finished = activation !== undefined;
+  const split = steps === undefined ? undefined : splitting(params, steps * count);
   const program = map({
     kernel,
     inputs: values.map((one) => one.dtype),
     output: dtype,
     count: params.length > 0 ? param(0) : `${count}u`,
-    params: params.length,
+    params: (split?.params ?? params).length,
+    ...(split ? { first: param(split.from) } : {}),
     value: finished ? 'return finish(elementAt(i));' : value,
     declarations: finished
       ? `${declarations}\n${finisher(activation)}\nfn elementAt(i: u32) -> f32 {\n  ${value}\n}`
@@ -58,8 +69,9 @@ export function emitElements(b: WebGpuBuilder, i: number, options: ElementOption
     program: { ...program, outputs: [...program.outputs, ...beside.map((one) => one.dtype)] },
     inputs: values,
     outputs: [output, ...beside],
-    params,
     groups: Math.ceil(invocations(dtype, count) / WORKGROUP),
+    params,
+    ...split,
   });
   b.define(root, output);
 }
@@ -96,15 +108,20 @@ export function emitScratch(
   });
 }
 
-/** A step whose kernel has a workgroup for each of `groups` rows. */
+/**
+ * A step whose kernel has a workgroup for each of `groups` rows.
+ * @param options.steps steps of all loops, if there may be very many: the kernel's first workgroup is then `param(0)`
+ */
 export function emitRows(
   b: WebGpuBuilder,
   i: number,
   groups: number,
   code: string,
-  options: { readonly output?: Value; readonly also?: readonly Value[] } = {},
+  options: { readonly output?: Value; readonly also?: readonly Value[]; readonly steps?: number } = {},
 ): void {
   const { inputs, op } = b.node(i);
+  const { steps } = options;
+  const { params, ...split } = steps === undefined ? { params: [] } : splitting([], steps);
   const output = options.output ?? b.newValue(i);
   const values = [...inputs.map((input) => b.value(input)), ...(options.also ?? [])];
   b.add([i], {
@@ -112,13 +129,14 @@ export function emitRows(
       kernel: op,
       inputs: values.map(({ dtype }) => dtype),
       outputs: [output.dtype],
-      params: 0,
+      params: params.length,
       code,
     },
     inputs: values,
     outputs: [output],
-    params: [],
+    params,
     groups,
+    ...split,
   });
   // The value may have more elements than the node, such as unused ones between two rows.
   if (options.output) b.values[i] = output;

@@ -10,6 +10,8 @@ const P = numbers([
   'columns',
   'parts',
   'from',
+  'fromRow',
+  'fromLayer',
   'length',
   'aLayer',
   'aRow',
@@ -52,13 +54,15 @@ function emitMatrices(b: WebGpuBuilder, i: number, matrices: Matrices): void {
     // The last part may be shorter than the others.
     evenly: (by, parts) => length % by === 0 && Math.ceil(length / parts) % by === 0,
     along: right.row === 1,
-    params: [rows, columns, 1, 0, length, a.layer, a.row, a.column, right.layer, right.row, right.column],
+    params: [
+      ...[rows, columns, 1, 0, 0, 0, length],
+      ...[a.layer, a.row, a.column, right.layer, right.row, right.column],
+    ],
     place: `(layer * ${P.rows} + m) * ${width} + n`,
     ...(bias ? { bias: { input: 2, along: 'column' as const } } : {}),
     ...(sums === undefined ? {} : { sums }),
     product: {
       kernel: 'product',
-      inputs: inputs.length,
       start: `let each = (${P.length} + ${P.parts} - 1u) / ${P.parts};
   let leftAt = layer * ${P.aLayer};`,
       known: { base: 'u32', ...(sums === undefined ? {} : { one: 'bool' }) },

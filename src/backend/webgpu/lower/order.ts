@@ -1,5 +1,6 @@
 import type { WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
+import { param } from '../kernels/program.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
 import { aroundAxis } from './rows.js';
@@ -50,7 +51,8 @@ export function lowerArgsort(b: WebGpuBuilder, i: number): void {
   const code = `
 /** Whether a comes after b in ascending order; NaN is the largest. */
 fn after(a: f32, b: f32) -> bool { return select(!isNaN(b) && a > b, !isNaN(b), isNaN(a)); }
-${entry(`
+${entry(
+  `
   if (i >= ${count}u) { return; }
   let position = i / ${inner}u % ${length}u;
   let begin = i - position * ${inner}u;
@@ -61,8 +63,12 @@ ${entry(`
     let equal = (isNaN(v) && isNaN(own)) || v == own;
     if ((equal && j < position) || (!equal && ${before})) { rank++; }
   }
-  put0(begin + rank * ${inner}u, i32(position));`)}`;
-  emitRows(b, i, Math.ceil(count / WORKGROUP), code);
+  put0(begin + rank * ${inner}u, i32(position));`,
+  WORKGROUP,
+  '',
+  param(0),
+)}`;
+  emitRows(b, i, Math.ceil(count / WORKGROUP), code, { steps: count * length });
 }
 
 const PHILOX = `

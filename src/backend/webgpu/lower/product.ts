@@ -6,6 +6,7 @@ import type { Product } from '../kernels/product.js';
 import { param } from '../kernels/program.js';
 import { emitLinear } from './cluster.js';
 import { finisher } from './emit.js';
+import { halfFactors } from './half.js';
 import { directTile, variantsOf } from './variants.js';
 
 /** A product for one node, with its sizes. */
@@ -13,7 +14,7 @@ export interface Task {
   /** Makes the product; `parts` is WGSL for the number of parts of its sums. */
   readonly product: Omit<
     Product,
-    'store' | 'outputs' | 'parts' | 'from' | 'columns' | 'rows' | 'params' | 'declarations'
+    'inputs' | 'store' | 'outputs' | 'parts' | 'from' | 'columns' | 'rows' | 'params' | 'declarations'
   >;
   readonly rows: number;
   readonly columns: number;
@@ -27,7 +28,7 @@ export interface Task {
   readonly along?: boolean;
   /** WGSL for the place of element (m, n) of a layer in the result, from `layer`, `m` and `n`. */
   readonly place: string;
-  /** Numbers of the product's code, the first of which are rows, columns, parts, and the first workgroup. */
+  /** Numbers of the product's code: rows, columns, parts, the first workgroup in each dimension, and others. */
   readonly params: readonly number[];
   /** An input with a value for each row or for each column, which is added. */
   readonly bias?: { readonly input: number; readonly along: 'row' | 'column' };
@@ -53,18 +54,23 @@ function partsFor(
 }
 
 /** Adds the steps of a product, and of what follows it. */
-export function emitProduct(b: WebGpuBuilder, i: number, inputs: readonly Value[], task: Task): void {
+export function emitProduct(b: WebGpuBuilder, i: number, values: readonly Value[], task: Task): void {
   const { rows, columns, layers, bias, sums, along = false } = task;
+  const half = b.isHalf(i) ? halfFactors(b, i) : undefined;
+  const inputs = half ? [...half.values, ...values.slice(2), ...half.exponents] : values;
+  const scaled = `let v = timesTwoTo(v, -(in${values.length}(0u) + in${values.length + 1}(0u)));`;
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
   const parts = partsFor(b, task, directGroups(rows, columns, directTile(task)));
   const all = sums === undefined ? nodes : [sums, ...nodes];
   const common = {
     ...task.product,
+    kernel: `${task.product.kernel}${half ? ' float16' : ''}`,
+    inputs: inputs.map(({ dtype }) => dtype),
     rows: param(0),
     columns: param(1),
     parts: param(2),
-    from: param(3),
+    from: [param(3), param(4), param(5)] as const,
     declarations: finisher(parts === 1 ? activation : undefined),
   };
   const params = [rows, columns, parts, ...task.params.slice(3)];
@@ -73,9 +79,11 @@ export function emitProduct(b: WebGpuBuilder, i: number, inputs: readonly Value[
   const added = bias ? ` + in${bias.input}(${bias.along === 'row' ? row : 'n'})` : '';
   const output = b.newValue(root);
   const second = sums === undefined ? [] : [b.newValue(sums)];
-  const emit = (store: string, outputs: readonly Value[]): void => {
+  const emit = (storing: string, outputs: readonly Value[]): void => {
+    const store = half ? `{ ${scaled} ${storing} }` : storing;
     const product = { ...common, params: params.length, store, outputs: outputs.length };
-    const [direct, ...others] = variantsOf(product, { rows, columns, evenly, along }, b.limits);
+    const sizes = { rows, columns, evenly, along, half: half !== undefined };
+    const [direct, ...others] = variantsOf(product, sizes, b.limits);
     b.add(all, { ...direct!, others, inputs, outputs, params, layers: layers * parts, from: 3 });
   };
   if (parts === 1) {

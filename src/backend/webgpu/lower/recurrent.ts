@@ -71,6 +71,7 @@ ${cell === 'lstm' ? `fn memory(step: u32, n: u32, k: u32) -> f32 { ${before(4, 3
 ${cell === 'gru' ? `fn bias(gate: u32, k: u32) -> f32 { return in3(gate * ${size}u + k); }` : ''}
 ${entry(`
   let n = block;
+  if (n >= ${count}u) { return; }
   for (var step = 0u; step < ${length}u; step++) {
     let t = ${position(length, reverse, 'step')};
     for (var k = lane; k < ${size}u; k += ${WORKGROUP}u) {
@@ -89,7 +90,6 @@ ${entry(`
     outputs: [output],
     params: [],
     groups: count,
-    rows: 1,
   });
   b.define(i, output);
 }
@@ -142,6 +142,7 @@ ${cell === 'gru' ? `fn state(step: u32, n: u32, k: u32) -> f32 { ${before(sizes.
 ${cell === 'lstm' ? `fn memory(step: u32, n: u32, k: u32) -> f32 { ${before(4, 4)} }` : ''}
 ${entry(`
   let n = block;
+  if (n >= ${count}u) { return; }
   for (var back = 0u; back < ${length}u; back++) {
     let step = ${length - 1}u - back;
     let t = ${position(length, reverse, 'step')};
@@ -170,7 +171,6 @@ ${entry(`
     outputs: [grads, carried],
     params: [],
     groups: count,
-    rows: 1,
   });
   return carried;
 }

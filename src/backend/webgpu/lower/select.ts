@@ -122,6 +122,7 @@ export function lowerIndexSelectGrad(b: WebGpuBuilder, i: number): void {
   const { length, inner } = aroundAxis(b, i, axis);
   const count = b.node(inputs[0]!).shape[axis]!;
   emitElements(b, i, {
+    steps: count,
     value: `let own = i32(i / ${inner}u % ${length}u);
   let begin = i / ${length * inner}u * ${count * inner}u + i % ${inner}u;
   var total = 0f;
@@ -152,6 +153,7 @@ export function lowerScatterSum(b: WebGpuBuilder, i: number): void {
     d === axis || index[d]! >= size ? [] : [`i / ${own[d]}u % ${size}u >= ${index[d]}u`],
   );
   emitElements(b, i, {
+    steps: index[axis]!,
     value: `${inside.length > 0 ? `if (${inside.join(' || ')}) { return 0f; }` : ''}
   let row = i32(i / ${own[axis]}u % ${shape[axis]}u);
   let at = ${place(index)};

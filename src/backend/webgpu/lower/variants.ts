@@ -13,6 +13,8 @@ interface Sizes {
   readonly evenly: (by: number) => boolean;
   /** Whether elements of B lie beside each other along the sum, which has one loop. */
   readonly along: boolean;
+  /** Whether A and B are float16. */
+  readonly half: boolean;
 }
 
 /** The tile of each lane of the direct kernel. */
@@ -59,7 +61,8 @@ export function variantsOf(product: Product, sizes: Sizes, limits: Limits): [Var
         ? broadcast(product, sizes, BROADCAST_TILES[0]!, subgroup)
         : direct(product, sizes),
     ];
-  const shared = SHARED_TILES.filter(
+  const tiles = sizes.half ? SHARED_TILES.flatMap((tile) => [tile, { ...tile, half: true }]) : SHARED_TILES;
+  const shared = tiles.filter(
     (tile) =>
       // A tile of which more than half lies outside computes too much in vain.
       2 * rows > tile.rows &&

@@ -1,10 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { DeviceError } from '../../../errors/errors.js';
+import type { Precision } from '../../backend.js';
 import { KernelCache } from '../../onednn/kernel-cache.js';
-import { describeAdapter, findAdapter, isSoftware, openAdapter } from '../adapter.js';
+import { describeAdapter, findAdapter, isSoftware } from '../adapter.js';
 import type { Gpu, GpuAdapter } from '../api.js';
-import { WebGpuDevice } from '../device.js';
+import type { WebGpuDevice } from '../device.js';
 import type { EngineOptions } from '../engine.js';
+import { hasHalf, openWithPrecision } from '../precision.js';
 
 /** The package with Dawn, Chromium's implementation of WebGPU. A variable, so that types do not need it either. */
 const PACKAGE: string = 'webgpu';
@@ -49,31 +51,40 @@ export interface OpenedGpu {
   readonly about: string;
 }
 
+/** How a GPU is opened. */
+export type GpuOptions = Omit<EngineOptions, 'precision'> & { readonly precision?: Precision };
+
 /**
  * Opens the fastest adapter, also one that computes on the processor.
- * @throws DeviceError if there is none
+ * @throws DeviceError if there is none, or if it does not have the number type
  */
-export async function openGpu(options: EngineOptions = {}): Promise<OpenedGpu> {
-  return opened(await findAdapter(await loadGpu()), options);
+export async function openGpu(options: GpuOptions = {}): Promise<OpenedGpu> {
+  const gpu = await loadGpu();
+  return opened(gpu, await findAdapter(gpu), options);
 }
 
-async function opened(adapter: GpuAdapter, options: EngineOptions = {}): Promise<OpenedGpu> {
+async function opened(
+  gpu: Gpu,
+  adapter: GpuAdapter,
+  { precision: wanted = 'float32', ...options }: GpuOptions = {},
+): Promise<OpenedGpu> {
   const { info } = adapter;
   const name = describeAdapter(info);
   const software = isSoftware(info) ? ', a software adapter, which computes on the processor' : '';
-  const about = `webgpu: ${name}${software} (float32)`;
   // Without a place for the choices each run would choose differently.
   const choices = software ? undefined : KernelCache.open(`webgpu ${name}`, 1);
   const engine = { trials: choices !== undefined, choices, ...options };
-  return { device: new WebGpuDevice(await openAdapter(adapter), engine), about };
+  const { device, precision } = await openWithPrecision(gpu, adapter, wanted, engine);
+  return { device, about: `webgpu: ${name}${software} (${precision})` };
 }
 
 /** Opens a real GPU; undefined if there is none, or if it cannot be used. */
-export async function openRealGpu(): Promise<OpenedGpu | undefined> {
+export async function openRealGpu(precision: Precision): Promise<OpenedGpu | undefined> {
   if (!mayHaveGpu()) return undefined;
   try {
-    const adapter = await findAdapter(await loadGpu());
-    return isSoftware(adapter.info) ? undefined : await opened(adapter);
+    const gpu = await loadGpu();
+    const adapter = await findAdapter(gpu);
+    return isSoftware(adapter.info) ? undefined : await opened(gpu, adapter, { precision });
   } catch {
     // A driver that does not work is no reason to fail: the processor computes, and doctor says why.
     return undefined;
@@ -88,6 +99,8 @@ export interface GpuReport {
   readonly bufferBytes: number;
   readonly bindingBytes: number;
   readonly gflops: number | null;
+  /** The rate with factors in float16; null on an adapter without it. */
+  readonly halfGflops: number | null;
 }
 
 /** Side of the square matrices used to measure an adapter: of a real GPU, and of a software one. */
@@ -100,18 +113,22 @@ const SIDES = { real: 2048, software: 256 };
 export async function describeGpu(): Promise<GpuReport> {
   const adapter = await findAdapter(await loadGpu());
   const software = isSoftware(adapter.info);
-  const { device } = await opened(adapter);
-  try {
-    const gflops = await device.sgemmRate(software ? SIDES.software : SIDES.real, 3);
-    return {
-      adapter: describeAdapter(adapter.info),
-      software,
-      features: [...adapter.features].sort(),
-      bufferBytes: adapter.limits.maxBufferSize,
-      bindingBytes: adapter.limits.maxStorageBufferBindingSize,
-      gflops: gflops === undefined ? null : Number(gflops.toFixed(1)),
-    };
-  } finally {
-    await device.close();
-  }
+  const rate = async (precision: Precision): Promise<number | null> => {
+    const { device } = await openGpu({ precision });
+    try {
+      const gflops = await device.sgemmRate(software ? SIDES.software : SIDES.real, 3);
+      return gflops === undefined ? null : Number(gflops.toFixed(1));
+    } finally {
+      await device.close();
+    }
+  };
+  return {
+    adapter: describeAdapter(adapter.info),
+    software,
+    features: [...adapter.features].sort(),
+    bufferBytes: adapter.limits.maxBufferSize,
+    bindingBytes: adapter.limits.maxStorageBufferBindingSize,
+    gflops: await rate('float32'),
+    halfGflops: hasHalf(adapter) ? await rate('float16') : null,
+  };
 }
