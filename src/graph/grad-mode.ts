@@ -1,3 +1,4 @@
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { Node } from './node.js';
 
@@ -26,6 +27,12 @@ export const isGradEnabled = (): boolean => recording;
  * const target = noGrad(() => teacher.forward(images));
  */
 export function noGrad<T>(body: () => T): T {
+  if (typeof body !== 'function')
+    throw new UsageError({
+      what: 'noGrad takes a function',
+      expected: 'noGrad(() => model.forward(x))',
+      got: shown(body),
+    });
   const before = recording;
   recording = false;
   let result: T;

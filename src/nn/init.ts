@@ -4,7 +4,7 @@ import { isShape, type Shape, showShape, sizeOf, withMemory } from '../graph/typ
 import type { Generator } from '../random.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { initGenerator } from '../tensor/random.js';
-import { check, fill, write } from './init/fill.js';
+import { check, checkGenerator, fill, write } from './init/fill.js';
 
 export { withoutInit } from './init/fill.js';
 export * from './init/structured.js';
@@ -36,6 +36,7 @@ export function uniform(
   checkOptionNames('init.uniform', options, ['low', 'high']);
   const { low = 0, high = 1 } = options;
   check('uniform', parameter, { low, high });
+  checkGenerator('uniform', generator);
   if (low > high)
     throw new UsageError({
       what: 'init.uniform got limits in the wrong order',
@@ -57,6 +58,7 @@ export function normal(
   checkOptionNames('init.normal', options, ['mean', 'std']);
   const { mean = 0, std = 1 } = options;
   check('normal', parameter, { mean, std });
+  checkGenerator('normal', generator);
   checkNumber('init.normal', 'std', std, { least: 0, expected: 'a number of at least 0' });
   fill(parameter, () => generator.normal(mean, std));
 }

@@ -106,7 +106,15 @@ export class ModuleDict extends Module {
       });
     this.modules = new Map();
     const entries = Symbol.iterator in modules ? [...modules] : Object.entries(modules);
-    for (const [name, module] of entries) this.set(name, module);
+    for (const entry of entries) {
+      if (!Array.isArray(entry))
+        throw new UsageError({
+          what: 'ModuleDict takes pairs of a name and a module',
+          expected: "[['left', new Linear(2, 2)]]",
+          got: shown(entry),
+        });
+      this.set(entry[0], entry[1]);
+    }
   }
 
   get size(): number {

@@ -1,5 +1,6 @@
 import { shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
+import { excerpt } from '../errors/excerpt.js';
 import { type Node, scalarLeaf } from '../graph/node.js';
 import { sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
@@ -116,13 +117,14 @@ export class WeightAverage {
    * Restores a state from `stateDict()`.
    * @throws CheckpointError if a tensor is missing or does not fit; nothing is changed then
    */
-  loadStateDict({
-    tensors,
-    state,
-  }: {
-    tensors: ReadonlyMap<string, SavedTensor>;
-    state: { weight: number };
-  }): void {
+  loadStateDict(saved: { tensors: ReadonlyMap<string, SavedTensor>; state: { weight: number } }): void {
+    const { tensors, state } = saved ?? {};
+    if (!(tensors instanceof Map) || typeof state?.weight !== 'number' || !(state.weight >= 0))
+      throw new CheckpointError({
+        what: 'The saved averages are not valid',
+        expected: 'what stateDict() returned: { tensors, state }',
+        got: excerpt(saved),
+      });
     const found = state.weight === 0 ? [] : this.#tracked;
     const values = found.map(({ name, mean }) => {
       const saved = tensors.get(`ema.${name}`);

@@ -1,3 +1,5 @@
+import { shown } from '../errors/arguments.js';
+import { UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
@@ -15,6 +17,12 @@ const BILINEAR = new Set(['linearGradWeight', 'conv2dGradWeight']);
  * and of the input, so it is bounded by the product of their norms.
  */
 export function finiteGuard(loss: Tensor, grads: readonly Tensor[]): Tensor {
+  if (!(loss instanceof Tensor) || !Array.isArray(grads) || !grads.every((grad) => grad instanceof Tensor))
+    throw new UsageError({
+      what: 'finiteGuard takes a loss and gradients',
+      expected: 'a Tensor and a list of tensors, such as parameters.map((p) => p.grad)',
+      got: `${shown(loss)} and ${shown(grads)}`,
+    });
   const terms = grads.map(({ node }) => bound(node));
   return new Tensor(terms.reduce((sum, term) => ops.add(sum, term), loss.node));
 }

@@ -18,7 +18,7 @@ import {
   type Rule,
 } from './optimizers/rule.js';
 import { listOfParameters } from './parameters.js';
-import { loadState, type OptimizerState, type SavedState, type Slot } from './state.js';
+import { checkSavedState, loadState, type OptimizerState, type SavedState, type Slot } from './state.js';
 
 /** Parameters, with or without names: `model.parameters()` or `model.namedParameters()`. */
 export type Parameters = Iterable<Member>;
@@ -328,6 +328,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     readonly state: SavedState;
   }): void {
     const { name, defaults } = this.#rule;
+    checkSavedState(name, saved);
     const groups = (saved.state.groups ?? []).map(
       (group) => ({ ...COMMON, ...defaults, ...group }) as unknown as O,
     );

@@ -1,4 +1,7 @@
+import { isInteger } from '../errors/arguments.js';
 import { CheckpointError, ShapeError } from '../errors/errors.js';
+import { excerpt } from '../errors/excerpt.js';
+import { isRecord } from '../errors/is-record.js';
 import { makeArray, sameShape, showShape } from '../graph/types.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
@@ -31,6 +34,18 @@ export interface SavedState {
   readonly steps: number;
   readonly groups: readonly object[];
   readonly parameters?: Readonly<Record<string, Memory>>;
+}
+
+/** @throws CheckpointError unless it has the form of a saved state */
+export function checkSavedState(optimizer: string, saved: unknown): void {
+  const { tensors, state } = (saved ?? {}) as { tensors?: unknown; state?: Partial<SavedState> | null };
+  const { groups = [], steps } = state ?? {};
+  if (tensors instanceof Map && isInteger(steps) && Array.isArray(groups) && groups.every(isRecord)) return;
+  throw new CheckpointError({
+    what: `The saved state does not fit ${optimizer}`,
+    expected: 'what stateDict() returned: { tensors, state } with a Map of tensors and steps',
+    got: excerpt(saved),
+  });
 }
 
 /** Writes a checked state into one slot after another. */

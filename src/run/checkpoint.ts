@@ -391,6 +391,12 @@ export async function saveWeights(
       expected: WEIGHT_DTYPES.join(', '),
       got: shown(dtype),
     });
+  if (names !== undefined && !(names instanceof Map))
+    throw new UsageError({
+      what: 'saveWeights got bad names',
+      expected: 'a Map from names of the model to names in the file',
+      got: shown(names),
+    });
   const weights = modelWeights(model, { rounded: dtype, ...(names ? { names } : {}) });
   return format === 'pth'
     ? writeFileAtomic(file, pytorchPieces(weights))

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { argv } from 'node:process';
+import { checkOptionNames, checkPath, shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -8,6 +9,7 @@ import { diskError } from '../files/disk-error.js';
 import { LineFile } from '../files/line-file.js';
 import { takeLock } from '../files/lock.js';
 import { makeFolder } from '../files/make-folder.js';
+import { isShape } from '../graph/types.js';
 import type { SampleImage } from './events.js';
 import { MachineLog } from './machine-log.js';
 import { describeOrigin } from './origin.js';
@@ -74,10 +76,10 @@ export class Logger {
    * @param path folder of the run; those in one folder are listed together
    * @throws UsageError if the folder already has a run and `resume` is not set; CheckpointError if it cannot be written
    */
-  static async open(
-    path: string,
-    { settings = {}, steps, resume = false }: LoggerOptions = {},
-  ): Promise<Logger> {
+  static async open(path: string, options: LoggerOptions = {}): Promise<Logger> {
+    checkPath('Logger.open', 'path', path);
+    checkOptionNames('Logger.open', options, ['settings', 'steps', 'resume']);
+    const { settings = {}, steps, resume = false } = options;
     if (printable(path) !== path)
       throw new UsageError({
         what: `A run cannot have the name ${JSON.stringify(path)}`,
@@ -134,6 +136,12 @@ export class Logger {
   /** Logs the distribution of many numbers; NaN and infinity are left out. */
   histogram(name: string, values: ArrayLike<number>, step: number, { bins = 32 } = {}): void {
     this.#check(name, step);
+    if (!Array.isArray(values) && !ArrayBuffer.isView(values))
+      throw new UsageError({
+        what: `The distribution ${name} is not valid`,
+        expected: 'a list of numbers',
+        got: shown(values),
+      });
     if (!Number.isInteger(bins) || bins < 1 || bins > 1000)
       throw new UsageError({ what: 'bins is not valid', expected: '1 to 1000', got: String(bins) });
     let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -170,6 +178,8 @@ export class Logger {
 
   /** Logs a message. */
   log(text: string, step = Math.max(0, this.#step)): void {
+    if (typeof text !== 'string')
+      throw new UsageError({ what: 'log takes a message', expected: 'a text', got: shown(text) });
     this.#log.append({ event: 'line', step, text });
   }
 
@@ -216,7 +226,14 @@ export class Logger {
   }
 }
 
-function shapeOf(name: string, { shape, data }: LoggedImage): readonly number[] {
+function shapeOf(name: string, image: LoggedImage): readonly number[] {
+  const { shape, data } = (image ?? {}) as LoggedImage;
+  if (!isShape(shape) || (!Array.isArray(data) && !ArrayBuffer.isView(data)))
+    throw new UsageError({
+      what: `The image ${name} is not valid`,
+      expected: '{ shape: [channels, height, width], data }, with bytes or numbers from 0 to 1',
+      got: shown(image),
+    });
   const whole = shape.length === 3 ? [1, ...shape] : shape;
   const [, channels] = whole;
   const size = whole.reduce((product, n) => product * n, 1);

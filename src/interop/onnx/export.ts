@@ -1,5 +1,6 @@
 import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
+import { isRecord } from '../../errors/is-record.js';
 import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
@@ -62,6 +63,13 @@ export async function exportOnnx(
       what: 'exportOnnx got a bad inputType',
       expected: "'float32' or 'int32'",
       got: shown(inputType),
+    });
+  const texts = isRecord(metadata) ? Object.values(metadata) : [undefined];
+  if (![name, version, ...texts].every((text) => typeof text === 'string'))
+    throw new UsageError({
+      what: 'exportOnnx got options that are not texts',
+      expected: 'texts as name and version, and a record of texts as metadata',
+      got: shown({ name, version, metadata }),
     });
   if (!(model instanceof Module))
     throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });

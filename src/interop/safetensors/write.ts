@@ -1,4 +1,4 @@
-import { isInteger } from '../../errors/arguments.js';
+import { isInteger, shown } from '../../errors/arguments.js';
 import { CheckpointError } from '../../errors/errors.js';
 import { checkEndianness } from '../../files/byte-source.js';
 import {
@@ -20,19 +20,18 @@ export interface ArraySource {
 }
 
 function checkTensor(name: string, tensor: FileArray | ArraySource): void {
-  const { dtype, shape } = tensor;
+  const { dtype, shape } = (tensor ?? {}) as FileArray | ArraySource;
   const problem = (expected: string, got: string) =>
     new CheckpointError({ what: `tensor "${name}" cannot be saved`, expected, got });
   if (name === '__metadata__') throw problem('a name that is not reserved by the format', name);
   const Kind = ARRAYS[dtype];
   if (!Kind) throw problem(`a dtype of ${Object.keys(ARRAYS).join(', ')}`, String(dtype));
-  if (!shape.every((n) => isInteger(n))) {
-    throw problem('a shape of whole numbers', `[${shape}]`);
+  if (!Array.isArray(shape) || !shape.every((n) => isInteger(n))) {
+    throw problem('a shape of whole numbers', shown(shape));
   }
   if ('pieces' in tensor) return;
   const { data } = tensor;
-  if (!(data instanceof Kind))
-    throw problem(`a ${Kind.name} for ${dtype}`, (data as object).constructor.name);
+  if (!(data instanceof Kind)) throw problem(`a ${Kind.name} for ${dtype}`, shown(data));
   const count = countOf(tensor);
   if (count !== data.length) throw problem(`${count} numbers for shape [${shape}]`, `${data.length} numbers`);
 }

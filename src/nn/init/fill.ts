@@ -1,6 +1,7 @@
 import { checkNumber, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import type { TypedArray } from '../../graph/types.js';
+import { Generator } from '../../random.js';
 import { Parameter } from '../../tensor/parameter.js';
 
 let skipping = false;
@@ -36,6 +37,16 @@ export function check(
     });
   for (const [key, value] of Object.entries(numbers))
     checkNumber(`init.${name}`, key, value, { expected: 'a finite number' });
+}
+
+/** @throws UsageError unless it is a generator of random numbers */
+export function checkGenerator(name: string, generator: unknown): asserts generator is Generator {
+  if (generator instanceof Generator) return;
+  throw new UsageError({
+    what: `init.${name} got a bad generator`,
+    expected: 'a Generator, such as new Generator(1)',
+    got: shown(generator),
+  });
 }
 
 /** Overwrites a parameter with what `make` writes into the array. */

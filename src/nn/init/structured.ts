@@ -5,7 +5,7 @@ import { erf } from '../../ops/erf.js';
 import type { Generator } from '../../random.js';
 import type { Parameter } from '../../tensor/parameter.js';
 import { initGenerator } from '../../tensor/random.js';
-import { check, fill, write } from './fill.js';
+import { check, checkGenerator, fill, write } from './fill.js';
 
 /* Initialisers whose values depend on each other, or are not simply uniform or normal. */
 
@@ -27,6 +27,7 @@ export function truncNormal(
   checkOptionNames('init.truncNormal', options, ['mean', 'std', 'a', 'b']);
   const { mean = 0, std = 1, a = -2, b = 2 } = options;
   check('truncNormal', parameter, { mean, std, a, b });
+  checkGenerator('truncNormal', generator);
   checkNumber('init.truncNormal', 'std', std, { least: Number.MIN_VALUE, expected: 'a number above 0' });
   if (!(a < b))
     throw new UsageError({
@@ -124,6 +125,7 @@ export function orthogonal(
   checkOptionNames('init.orthogonal', options, ['gain']);
   const { gain = 1 } = options;
   check('orthogonal', parameter, { gain });
+  checkGenerator('orthogonal', generator);
   const [rows, ...rest] = shapeOf('orthogonal', parameter, 2, Number.POSITIVE_INFINITY) as [
     number,
     ...number[],
@@ -164,6 +166,7 @@ export function sparse(
   const { sparsity, std = 0.01 } = options;
   const [rows, columns] = shapeOf('sparse', parameter, 2, 2) as [number, number];
   check('sparse', parameter, { std });
+  checkGenerator('sparse', generator);
   checkNumber('init.sparse', 'std', std, { least: 0, expected: 'a number of at least 0' });
   checkNumber('init.sparse', 'sparsity', sparsity, { least: 0, most: 1, expected: 'a number in [0, 1]' });
   const zeros = Math.ceil(sparsity * rows);

@@ -7,6 +7,7 @@ import {
   checkOptimizer,
   checkWord,
   type HasRates,
+  recordOf,
   type Schedule,
   type ScheduleState,
 } from './schedule.js';
@@ -99,10 +100,11 @@ export class ReduceLROnPlateau implements Schedule {
     };
   }
 
-  loadStateDict({ best, bad, cooldown, lrs }: ScheduleState): void {
+  loadStateDict(state: ScheduleState): void {
+    const { best, bad, cooldown, lrs } = recordOf(state);
     const groups = this.#optimizer.paramGroups;
     const fits =
-      (best === null || typeof best === 'number') &&
+      (best === null || (typeof best === 'number' && !Number.isNaN(best))) &&
       isInteger(bad) &&
       isInteger(cooldown) &&
       areRates(lrs, groups.length);

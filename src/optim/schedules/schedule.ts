@@ -53,6 +53,10 @@ export function checkWord(schedule: string, name: string, value: unknown, words:
   });
 }
 
+/** A saved state, or an empty one that fits no schedule for anything else. */
+export const recordOf = (state: ScheduleState): ScheduleState =>
+  typeof state === 'object' && state !== null ? state : {};
+
 export const badState = (schedule: string, groups: number, state: unknown): CheckpointError =>
   new CheckpointError({
     what: `The saved state does not fit this ${schedule}`,

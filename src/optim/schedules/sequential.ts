@@ -1,6 +1,13 @@
 import { checkInteger, checkOptionNames, isInteger, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { badState, checkOptimizer, type HasRates, type Schedule, type ScheduleState } from './schedule.js';
+import {
+  badState,
+  checkOptimizer,
+  type HasRates,
+  recordOf,
+  type Schedule,
+  type ScheduleState,
+} from './schedule.js';
 
 /**
  * Schedules one after another: the first one until the first milestone, the second one from there, and so on. Each
@@ -65,7 +72,8 @@ export class SequentialLR implements Schedule {
     return { count: this.#count, schedules: this.#schedules.map((schedule) => schedule.stateDict()) };
   }
 
-  loadStateDict({ count, schedules }: ScheduleState): void {
+  loadStateDict(state: ScheduleState): void {
+    const { count, schedules } = recordOf(state);
     const states = schedules as readonly ScheduleState[] | undefined;
     if (!isInteger(count) || !Array.isArray(states) || states.length !== this.#schedules.length)
       throw badState('SequentialLR', this.#groups, { count, schedules });

@@ -5,6 +5,7 @@ import {
   badState,
   checkOptimizer,
   type HasRates,
+  recordOf,
   type Schedule,
   type ScheduleState,
 } from './schedule.js';
@@ -70,7 +71,8 @@ export abstract class Timed implements Schedule {
     return { count: this.#count, baseLrs: [...this.#baseLrs] };
   }
 
-  loadStateDict({ count, baseLrs }: ScheduleState): void {
+  loadStateDict(state: ScheduleState): void {
+    const { count, baseLrs } = recordOf(state);
     const { length } = this.#optimizer.paramGroups;
     if (!isInteger(count) || !areRates(baseLrs, length))
       throw badState(this.constructor.name, length, { count, baseLrs });

@@ -493,6 +493,21 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   ['0 ""', 'nn.Module.getSubmodule'],
   ['0 unknown option', 'nn.Module.loadStateDict'],
   ['0 for options 7, 0 for options null, 0 lr 1.5, 0 lr 99', 'optim.Optimizer.addParamGroup'],
+  ['0 for list {}, 0 none, 0 shorter, 0 repeated, 0 first repeated, 0 first first "other"', 'nn.ModuleDict'],
+  [
+    '0 more, 1 none, 1 shorter, 1 repeated, 1 first more, 1 first scalar, 1 first longer0, 1 first empty0',
+    'optim.finiteGuard',
+  ],
+  [
+    '0 unknown option, 0 state unknown option, 0 state steps 99, 0 state groups first weightDecay 1.5, 0 state groups first weightDecay 99, 0 state groups first lrScale 1.5, 0 state groups first lrScale 99, 0 state groups first lr 1.5, 0 state groups first lr 99',
+    'optim.Optimizer.loadStateDict',
+  ],
+  ['0 unknown option, 0 count 99, 0 baseLrs first 1.5, 0 baseLrs first 99', 'optim.StepLR.loadStateDict'],
+  [
+    '0 unknown option, 0 best infinity, 0 best -9, 0 best 1.5, 0 best 99, 0 best null, 0 bad 99, 0 cooldown 99, 0 lrs first 1.5, 0 lrs first 99',
+    'optim.ReduceLROnPlateau.loadStateDict',
+  ],
+  ['0 unknown option, 0 state unknown option', 'optim.WeightAverage.loadStateDict'],
 ];
 
 /** What each call accepts, by its name; calls that accept nothing else are left out. */

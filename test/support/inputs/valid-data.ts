@@ -377,5 +377,50 @@ add(
   { lr: 0.1 },
 );
 
+/* Saved states, and what takes functions. */
+const sgd = () => new core.optim.SGD([weight()], { lr: 0.1 });
+add(
+  'noGrad',
+  (body: () => unknown) => core.noGrad(body),
+  () => 1,
+);
+add(
+  'nn.ModuleDict',
+  (pairs: readonly (readonly [string, core.nn.Module])[]) => {
+    new nn.ModuleDict(pairs);
+  },
+  [['left', new nn.ReLU()]],
+);
+add('optim.finiteGuard', core.optim.finiteGuard, tensor(1), [tensor([1])]);
+add('optim.Optimizer.loadStateDict', (saved: never) => sgd().loadStateDict(saved), sgd().stateDict());
+add(
+  'optim.StepLR.loadStateDict',
+  (saved: never) => new core.optim.StepLR(sgd(), { stepSize: 2 }).loadStateDict(saved),
+  { count: 1, baseLrs: [0.1] },
+);
+add(
+  'optim.ReduceLROnPlateau.loadStateDict',
+  (saved: never) => new core.optim.ReduceLROnPlateau(sgd()).loadStateDict(saved),
+  { best: 1, bad: 0, cooldown: 0, lrs: [0.1] },
+);
+add(
+  'optim.WeightAverage.loadStateDict',
+  async (saved: never) => {
+    const parameter = weight();
+    await parameter.place(core.referenceDevice());
+    new core.optim.WeightAverage([['weight', parameter]], 0.9).loadStateDict(saved);
+  },
+  { tensors: new Map(), state: { weight: 0 } },
+);
+add(
+  'nn.init, generator',
+  (generator: core.Generator) => {
+    const parameter = weight();
+    nn.init.normal(parameter, {}, generator);
+    return parameter.data();
+  },
+  new core.Generator(1),
+);
+
 /** Calls that work, by name. */
 export const DATA_CALLS: Readonly<Record<string, ValidCall>> = calls;
