@@ -1,7 +1,6 @@
-import { checkOptionNames, shown } from '../../errors/arguments.js';
-import { UsageError } from '../../errors/errors.js';
+import { checkOptionNames } from '../../errors/arguments.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, nodeOf } from '../arguments.js';
+import { nodeOf } from '../arguments.js';
 import { Dropout } from '../dropout.js';
 import { withoutInit, xavierUniform } from '../init.js';
 import { LayerNorm } from '../layer-norm.js';
@@ -9,7 +8,9 @@ import { Linear } from '../linear.js';
 import { Module } from '../module.js';
 import { MultiheadAttention } from './multihead.js';
 import {
+  attended,
   checkNorm,
+  copiesOf,
   type EncoderLayerOptions,
   layerOptions,
   TransformerEncoder,
@@ -134,22 +135,6 @@ export class TransformerDecoderLayer extends Module {
   }
 }
 
-function attended(
-  attention: MultiheadAttention,
-  [query, keys]: readonly [Tensor, Tensor],
-  mask: Tensor | undefined,
-  padding: Tensor | undefined,
-  isCausal: boolean,
-): Tensor {
-  const [y] = attention.forward(query, keys, keys, {
-    needWeights: false,
-    isCausal,
-    ...(mask ? { attnMask: mask } : {}),
-    ...(padding ? { keyPaddingMask: padding } : {}),
-  });
-  return y;
-}
-
 /**
  * Several decoder layers one after another, each of which begins as a copy of the given one, as in PyTorch.
  *
@@ -162,14 +147,7 @@ export class TransformerDecoder extends Module {
   constructor(decoderLayer: TransformerDecoderLayer, numLayers: number, options: { norm?: Module } = {}) {
     super();
     checkOptionNames('TransformerDecoder', options, ['norm']);
-    checkCounts('TransformerDecoder', { numLayers }, 1);
-    if (!(decoderLayer instanceof TransformerDecoderLayer))
-      throw new UsageError({
-        what: 'TransformerDecoder copies a decoder layer',
-        expected: 'a TransformerDecoderLayer',
-        got: shown(decoderLayer),
-      });
-    this.layers = Array.from({ length: numLayers }, () => decoderLayer.copy());
+    this.layers = copiesOf('TransformerDecoder', TransformerDecoderLayer, decoderLayer, numLayers);
     this.norm = checkNorm('TransformerDecoder', options.norm);
   }
 

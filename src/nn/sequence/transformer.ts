@@ -90,13 +90,7 @@ export class TransformerEncoderLayer extends Module {
   }
 
   private attention(x: Tensor, { mask, srcKeyPaddingMask, isCausal = false }: EncoderCall): Tensor {
-    const [y] = this.selfAttn.forward(x, x, x, {
-      needWeights: false,
-      isCausal,
-      ...(mask ? { attnMask: mask } : {}),
-      ...(srcKeyPaddingMask ? { keyPaddingMask: srcKeyPaddingMask } : {}),
-    });
-    return this.dropout1.forward(y);
+    return this.dropout1.forward(attended(this.selfAttn, [x, x], mask, srcKeyPaddingMask, isCausal));
   }
 
   private feedForward(x: Tensor): Tensor {
@@ -110,6 +104,23 @@ export class TransformerEncoderLayer extends Module {
     made.loadStateDict(this.stateDict());
     return made;
   }
+}
+
+/** The result of an attention without its weights; of the masks, those that are given. */
+export function attended(
+  attention: MultiheadAttention,
+  [query, keys]: readonly [Tensor, Tensor],
+  mask: Tensor | undefined,
+  padding: Tensor | undefined,
+  isCausal: boolean,
+): Tensor {
+  const [y] = attention.forward(query, keys, keys, {
+    needWeights: false,
+    isCausal,
+    ...(mask ? { attnMask: mask } : {}),
+    ...(padding ? { keyPaddingMask: padding } : {}),
+  });
+  return y;
 }
 
 /** Options of a layer of a transformer with their defaults, checked. @throws UsageError */
@@ -148,6 +159,23 @@ function activationOf(layer: string, given: unknown): (x: Tensor) => Tensor {
   });
 }
 
+/** Copies of a layer for {@link TransformerEncoder} or {@link TransformerDecoder}. @throws UsageError */
+export function copiesOf<L extends { copy(): L }>(
+  owner: string,
+  Layer: abstract new (...args: never[]) => L,
+  layer: L,
+  numLayers: number,
+): readonly L[] {
+  checkCounts(owner, { numLayers }, 1);
+  if (!(layer instanceof Layer))
+    throw new UsageError({
+      what: `${owner} copies a layer of its kind`,
+      expected: `a ${Layer.name}`,
+      got: shown(layer),
+    });
+  return Array.from({ length: numLayers }, () => layer.copy());
+}
+
 /**
  * Several encoder layers one after another, each of which begins as a copy of the given one, as in PyTorch.
  *
@@ -163,14 +191,7 @@ export class TransformerEncoder extends Module {
   constructor(encoderLayer: TransformerEncoderLayer, numLayers: number, options: { norm?: Module } = {}) {
     super();
     checkOptionNames('TransformerEncoder', options, ['norm']);
-    checkCounts('TransformerEncoder', { numLayers }, 1);
-    if (!(encoderLayer instanceof TransformerEncoderLayer))
-      throw new UsageError({
-        what: 'TransformerEncoder copies an encoder layer',
-        expected: 'a TransformerEncoderLayer',
-        got: shown(encoderLayer),
-      });
-    this.layers = Array.from({ length: numLayers }, () => encoderLayer.copy());
+    this.layers = copiesOf('TransformerEncoder', TransformerEncoderLayer, encoderLayer, numLayers);
     this.norm = checkNorm('TransformerEncoder', options.norm);
   }
 
