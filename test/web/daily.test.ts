@@ -36,6 +36,18 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     await close();
   });
 
+  test('a run is printed with its charts, without what only a screen needs', async () => {
+    const { page, close } = await web.open('#/run/quick-7', WIDE);
+    const plot = page.getByRole('group', { name: 'Training loss' });
+    await plot.locator('canvas').waitFor();
+    const screenOnly = ['.top', '.crumb', '.chart-controls', '.chart-tools', '.numbers'];
+    for (const selector of screenOnly) assert.ok(await page.locator(selector).first().isVisible(), selector);
+    await page.emulateMedia({ media: 'print' });
+    for (const selector of screenOnly) assert.ok(await page.locator(selector).first().isHidden(), selector);
+    assert.ok(await plot.isVisible());
+    await close();
+  });
+
   test('charts over epochs and times, and the whole state in the address', async () => {
     const { page, complaints, close } = await web.open('#/run/quick-7', WIDE);
     const plot = page.getByRole('group', { name: 'Training loss' });
