@@ -1,4 +1,5 @@
 import { launcherOf, open, type World } from '../distributed/index.js';
+import { JoinError } from '../distributed/mpi/join-error.js';
 import { printableLines } from '../errors/printable.js';
 import { describeError, Told } from './print-error.js';
 import { fallSilent } from './terminal/output.js';
@@ -19,15 +20,20 @@ export async function withWorld(body: (world: World | undefined) => Promise<void
   }
 }
 
+/** How long a rank that cannot join waits for the first one to print the same error, in milliseconds. */
+const FIRST_MS = 4000;
+
 /** Joins the other ranks. If they do not find each other, all ranks get the same error, and the first one prints it. */
 async function joined(): Promise<World> {
   try {
     return await open();
   } catch (error) {
-    const { rank = 0, size } = launcherOf() ?? {};
-    // If the launcher does not set the number of ranks, the first rank may take itself for the only one and continue: then
-    // the others print, too.
-    throw rank === 0 || size === undefined ? error : new Told(describeError(error).code);
+    const { rank = 0 } = launcherOf() ?? {};
+    if (error instanceof JoinError) throw error.first ? error : new Told(describeError(error).code);
+    // If the first rank has the same error, it ends the job now; if not, it does not know this one. Signals of the launcher
+    // are not handled meanwhile.
+    if (rank !== 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FIRST_MS);
+    throw error;
   }
 }
 

@@ -14,10 +14,11 @@ import type { Parameter } from '../tensor/parameter.js';
 import { setMaskRank } from '../tensor/random.js';
 import { Tensor } from '../tensor/tensor.js';
 import { averageGradients } from './average.js';
-import { launcherOf, launcherProgram } from './mpi/launcher.js';
+import { launcherOf, launcherProcess } from './mpi/launcher.js';
 import { candidates } from './mpi/library.js';
 import { Split, type SplitModel } from './split.js';
 import { Client } from './thread/client.js';
+import { endJobUntilJoined } from './thread/leaving.js';
 import type { Ending, RankProcess } from './thread/messages.js';
 
 /** Lanes of devices: one for a device in a worker thread, one for a device in the main thread. */
@@ -43,6 +44,7 @@ let opened: Promise<World> | undefined;
  *
  * @throws UsageError if the launcher's library is missing, or the launcher and the library belong to different MPI
  *   implementations
+ * @throws JoinError if not all ranks have joined after 60 seconds (`PAPERWEIGHT_JOIN_SECONDS`)
  * @example
  * const world = await distributed.open();
  * const { device } = await openDevice('auto', { threads: world.threads });
@@ -67,13 +69,15 @@ function limit(name: string, seconds: number): number {
 async function join(): Promise<World> {
   const launcher = launcherOf();
   if (!launcher || launcher.size === 1) return new World(undefined);
+  endJobUntilJoined();
   for (const [name, value] of Object.entries(QUIET)) process.env[name] ??= value;
   const client = await Client.start(launcher, {
-    files: candidates(launcher, launcherProgram()),
+    files: candidates(launcher, launcherProcess()?.program),
     self: { host: hostname(), pid: process.pid, cores: ownCores() },
     limits: {
       silence: limit('PAPERWEIGHT_SILENCE_SECONDS', 8),
       waiting: limit('PAPERWEIGHT_WAIT_SECONDS', 900),
+      joining: limit('PAPERWEIGHT_JOIN_SECONDS', 60),
     },
   });
   return new World(client);

@@ -45,18 +45,20 @@ const PROGRAMS = /^(mpirun|mpiexec|orterun|orted|prterun|prted|hydra_pmi_proxy)(
 const MOST_ANCESTORS = 16;
 
 /**
- * The program file of the launcher among the ancestors of this process, such as `/usr/bin/orterun`, whose library lies
- * beside it; undefined if none is found or the system has no /proc.
+ * The launcher's process among the ancestors of a process, and its program file, such as `/usr/bin/orterun`, whose
+ * library lies beside it; undefined if none is found or the system has no /proc.
  */
-export function launcherProgram(): string | undefined {
-  let pid = process.ppid;
+export function launcherProcess(
+  of: number = process.pid,
+): { readonly pid: number; readonly program: string } | undefined {
+  let pid = of;
   for (let i = 0; i < MOST_ANCESTORS && pid > 1; i++) {
     try {
-      const program = readlinkSync(`/proc/${pid}/exe`);
-      if (PROGRAMS.test(basename(program))) return program;
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       // After the program's name in parentheses: state, then the parent.
       pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      const program = readlinkSync(`/proc/${pid}/exe`);
+      if (PROGRAMS.test(basename(program))) return { pid, program };
     } catch {
       return undefined;
     }

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import {
   type Exchange,
@@ -9,10 +8,11 @@ import {
   WORDS,
 } from '../../backend/communication/protocol.js';
 import type { Link } from '../../backend/worker/link.js';
-import { DeviceError, errorFromPlain, PaperweightError } from '../../errors/errors.js';
-import { printableLines } from '../../errors/printable.js';
+import { DeviceError, errorFromPlain } from '../../errors/errors.js';
+import { JoinError } from '../mpi/join-error.js';
 import type { Launcher } from '../mpi/launcher.js';
 import { exitNow, printNow } from './exit.js';
+import { exitAtEnd, joined, printUncaught } from './leaving.js';
 import type { Ending, Order, ThreadData, ThreadMessage } from './messages.js';
 
 /** Interval of the main thread's heartbeat, in milliseconds. */
@@ -76,7 +76,7 @@ export class Client {
    * Starts the thread, which waits for all other ranks.
    * @param thread file of the thread
    * @throws UsageError if no library is found, or it does not fit the launcher
-   * @throws DeviceError if not all ranks join within the limit of waiting
+   * @throws JoinError if not all ranks join within the limit
    */
   static async start(
     launcher: Launcher,
@@ -97,9 +97,12 @@ export class Client {
       transferList: [lane.port2, orders.port2],
       execArgv: [],
     });
-    const { waiting } = options.limits;
+    const { joining } = options.limits;
+    const { rank } = launcher;
+    // The thread is blocked in MPI until all ranks have joined: without this, no signal could end the process.
+    const stay = exitAtEnd(`rank ${rank ?? '?'} (${options.self.host})`);
     const message = await within(
-      waiting,
+      joining,
       new Promise<ThreadMessage>((resolve, reject) => {
         worker.once('message', resolve);
         worker.once('error', reject);
@@ -107,18 +110,14 @@ export class Client {
     );
     if (!message) {
       worker.unref();
-      exitAtEnd(`rank ${launcher.rank ?? '?'} (${options.self.host})`);
-      throw new DeviceError({
-        what: `The ranks have not found each other within ${seconds(waiting)}`,
-        expected: `${launcher.size ?? 'all'} ranks that join`,
-        got: `no answer for rank ${launcher.rank ?? '?'} (${options.self.host})`,
-        next: 'check that all ranks were started and that their machines reach each other; PAPERWEIGHT_WAIT_SECONDS sets another limit',
-      });
+      throw new JoinError(launcher, joining);
     }
+    stay();
     if (message.kind === 'refused') {
       await worker.terminate();
       throw errorFromPlain(message.error);
     }
+    joined();
     return new Client(message as Ready, worker, data, { lane: lane.port1, orders: orders.port1 });
   }
 
@@ -244,25 +243,6 @@ export class Client {
     Atomics.wait(this.#words, WORD.still, 0, LEAVE_MS);
     exitNow(code || 1);
   };
-}
-
-/** Prints an error that no program has caught, if there is one. */
-function printUncaught(name: string, error: unknown): void {
-  if (error === undefined) return;
-  const text = error instanceof PaperweightError ? error.message : inspect(error);
-  printNow(`error: ${name}: ${printableLines(text)}`);
-}
-
-/** Lets this process end with its program, although its communication thread is blocked in MPI. */
-function exitAtEnd(name: string): void {
-  let uncaught: unknown;
-  process.on('uncaughtExceptionMonitor', (error) => {
-    uncaught = error;
-  });
-  process.once('exit', (code) => {
-    if (code !== 0) printUncaught(name, uncaught);
-    exitNow(code);
-  });
 }
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;

@@ -14,10 +14,10 @@ export interface ThreadData {
   readonly orders: MessagePort;
   readonly self: RankProcess;
   /**
-   * Limits in milliseconds: the silence after which a rank counts as lost, and the wait after which an exchange counts
-   * as failed.
+   * Limits in milliseconds: the silence after which a rank counts as lost, the wait after which an exchange counts as
+   * failed, and the wait for all ranks to join.
    */
-  readonly limits: { readonly silence: number; readonly waiting: number };
+  readonly limits: { readonly silence: number; readonly waiting: number; readonly joining: number };
 }
 
 /** The process of a rank, as ranks describe theirs to each other. */

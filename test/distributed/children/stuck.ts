@@ -12,7 +12,7 @@ const client = await Client.start(
   {
     files: [],
     self: { host: how === 'silent' ? 'silent' : 'host', pid: process.pid, cores: '' },
-    limits: { silence: 500, waiting: how === 'silent' ? 500 : 60_000 },
+    limits: { silence: 500, waiting: 60_000, joining: how === 'silent' ? 500 : 60_000 },
   },
   new URL('./stuck-thread.js', import.meta.url),
 );
