@@ -451,8 +451,8 @@ const own: readonly Case[] = [
     inputs: [float([5], [-3, -1, 0.25, 0.5, 7])],
     output: { shape: [5], data: [-1, -1, 0.25, 0.5, 0.5] },
     gradOutput: { shape: [5], data: [1, 2, 3, 4, 5] },
-    // At the limits themselves the gradient passes, as in PyTorch.
-    grads: [{ shape: [5], data: [0, 2, 3, 4, 0] }],
+    // At the limits themselves the gradient is 0, as in PyTorch.
+    grads: [{ shape: [5], data: [0, 0, 3, 0, 0] }],
     code: 'torch.clamp(x, -1, 0.5)',
   }),
   made({
