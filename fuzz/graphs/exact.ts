@@ -58,7 +58,8 @@ const ROUNDING: Readonly<Record<Narrow, number>> = { bfloat16: 2 ** -8, float16:
 /** Whether a device with this type may use it for an operation with these shapes. */
 export function mayUse(narrow: Narrow, op: string, inputs: readonly Shape[], output: Shape): boolean {
   if (op.startsWith('conv')) return true;
-  if (narrow === 'float16' && op === 'matmul') return true;
+  // Resizing and recurrent layers contain matrix products.
+  if (narrow === 'float16' && ['matmul', 'resize', 'recurrent'].includes(op)) return true;
   if (!op.startsWith('linear')) return false;
   const weights = op === 'linearGradWeight' ? output : inputs[1]!;
   return narrow === 'float16' || sizeOf(weights) >= LARGE;
