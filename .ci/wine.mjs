@@ -34,6 +34,7 @@ const TESTS = [
   'serve/runs',
   'cli/terminal/interrupt',
   'cli/weights',
+  'cli/paths',
   // What computes.
   'backend/onednn/dnnl',
   'backend/onednn/conformance',
