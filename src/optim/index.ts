@@ -1,6 +1,6 @@
 export * from './average.js';
 export { OPTIMIZERS, type OptimizerName } from './by-name.js';
-export { clipGradNorm, clipGradValue } from './clip.js';
+export { clipGradNorm, clipGradValue, replace } from './clip.js';
 export * from './finite.js';
 export { type Group, Optimizer, type ParameterGroup, type Parameters } from './optimizer.js';
 export * from './optimizers/adadelta.js';
