@@ -48,6 +48,12 @@ export function parsePage(folder: string, path: string): Parsed {
   for (const id of new Set(ids))
     if (ids.indexOf(id) !== ids.lastIndexOf(id)) errors.push(`id "${id}" occurs twice`);
   for (const element of elements) {
+    const { parentNode } = element;
+    if (
+      element.tagName === 'figcaption' &&
+      !(parentNode && 'tagName' in parentNode && parentNode.tagName === 'figure')
+    )
+      errors.push('a figcaption that is not in a figure');
     if (element.tagName === 'img' && attribute(element, 'alt') === undefined)
       errors.push('an img without alt');
     if (element.tagName === 'p' || /^h[1-6]$/.test(element.tagName))

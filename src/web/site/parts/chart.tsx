@@ -28,12 +28,12 @@ export function Chart({ chart, language }: { chart: SiteChart; language: Languag
   const names = drawn.series.map(({ label }) => label);
   return (
     <figure class="site-chart" id={`chart-${chart.name}`} data-chart>
-      <div class="chart-head">
-        <figcaption>{chart.title[language]}</figcaption>
+      <figcaption class="chart-head">
+        <span>{chart.title[language]}</span>
         <button type="button" class="quiet" data-chart-whole hidden>
           {words.whole}
         </button>
-      </div>
+      </figcaption>
       <div
         class="plot"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move along the curve.
