@@ -38,6 +38,8 @@ export interface Dataset {
   readonly labels?: Int32Array;
   /** Hexadecimal hash of the names, sizes, labels and order of the files. */
   fingerprint?(): Promise<string>;
+  /** For images that are computed: what determines them, so that they need not be drawn to compare two sets. */
+  contents?(): string;
   /** Summary of images that could not be read, printed at the end of a run; undefined if there were none. */
   summary?(): string | undefined;
   /** How worker threads open the data set; without it they cannot. */

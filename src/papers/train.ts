@@ -19,9 +19,10 @@ import { type ModelConfig, type TrainConfig, trainConfigSchema } from '../run/co
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
-import { checkData, describeData } from '../train/data-record.js';
+import { checkData, describeData, type RunData } from '../train/data-record.js';
 import { describeLonger } from '../train/extend-run.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
+import { contentsOf } from '../train/ranks/data-contents.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { classAxes } from './loading/class-axes.js';
@@ -106,7 +107,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   const { config, folder } = parts;
   const { world } = parts;
   const begins = await ofFirstRank(world, async () => (await folder.checkpoints.steps()).length === 0);
-  await world?.check('its data', JSON.stringify(await describeData(parts)));
+  if (world) await checkSameData(world, parts);
   const dataNotes =
     world?.first === false ? [] : await checkData(folder.path, parts, config.model.classes, !begins);
   const paper = await openPaper(config.model.paper);
@@ -169,6 +170,17 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
       `So far this run was computed by ${changed}; from here on, the last bits of its results differ from an uninterrupted run.`,
     );
   return trainer;
+}
+
+/** @throws UsageError on all ranks if one has other data */
+async function checkSameData(world: World, data: RunData): Promise<void> {
+  await world.check('its data', JSON.stringify(await describeData(data)));
+  const contents = await Promise.all([contentsOf(data.trainSet), contentsOf(data.testSet)]);
+  await world.check(
+    'its data (the contents of images or labels)',
+    JSON.stringify(contents),
+    'give all ranks copies of the same files',
+  );
 }
 
 /** The result of rank 0. */

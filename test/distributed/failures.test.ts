@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -159,6 +159,21 @@ describe('ranks that do not fit together', { skip }, () => {
       await drawImageFolder({ root: path, classes: 2, train: 3 + i, val: 2, size: [40, 36] });
     const common = ['--dataset', 'imagefolder', '--device', 'reference', '--image-size', '32'];
     await different('its data', common, folders.map((path) => ['--data', path]) as [string[], string[]]);
+  });
+
+  test('other pixels of one image on one rank are refused', async () => {
+    const folders = ['same', 'changed'].map((name) => join(root, `data-${name}`));
+    for (const path of folders)
+      await drawImageFolder({ root: path, classes: 2, train: 3, val: 2, size: [40, 36] });
+    const images = readdirSync(folders[1]!, { recursive: true, encoding: 'utf8' });
+    const image = join(folders[1]!, images.filter((name) => /\.jpe?g$/i.test(name)).sort()[2]!);
+    const bytes = readFileSync(image);
+    // In the middle of the compressed pixels: the size stays, and the image can be decoded.
+    bytes[Math.floor(bytes.length * 0.7)]! ^= 1;
+    writeFileSync(image, bytes);
+    const common = ['--dataset', 'imagefolder', '--device', 'reference', '--image-size', '32'];
+    const data = folders.map((path) => ['--data', path]) as [string[], string[]];
+    await different('its data', common, data);
   });
 
   test('another kind of processor on one rank is refused', async () => {

@@ -111,6 +111,10 @@ export class Shapes10 implements Dataset {
     return label;
   }
 
+  contents(): string {
+    return `${this.describe()}, ${this.#contents.train ? 'training' : 'test'} images`;
+  }
+
   /** One-line description for logs. */
   describe(): string {
     const { length, seed } = this.#contents;
