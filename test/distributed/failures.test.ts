@@ -189,6 +189,24 @@ describe('ranks that do not fit together', { skip }, () => {
     assert.match(stderr, /Rank 1 \(.+\) differs from rank 0 \(.+\) in the order of exchanges/);
   });
 
+  for (const [how, says] of [
+    ['counts', /numbers of all ranks of different counts.*got 2 on rank 0 \(.+\), 3 on rank 1 \(/],
+    ['kinds', /Rank 1 \(.+\) and rank 0 \(.+\) perform different exchanges/],
+    ['at once', /An exchange of numbers of all ranks begins before the one before it has ended/],
+  ] as const)
+    test(`exchanges of the program that differ are refused (${how})`, async () => {
+      const { code, stdout, stderr } = await runChild(launchers.at(-1)!, 2, 'wrong', [how]);
+      assert.notEqual(code, 0);
+      assert.match(stderr, says);
+      assert.equal(stdout, '');
+    });
+
+  test('an exchange after the end of the world is an error', async () => {
+    const { code, stdout, stderr } = await runChild(launchers.at(-1)!, 2, 'wrong', ['closed']);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.split('begins after world.close()').length, 5, stdout);
+  });
+
   test('a rank that ends early is named', async () => {
     const { code, stderr } = await runChild(launchers[0]!, 2, 'early');
     assert.notEqual(code, 0);

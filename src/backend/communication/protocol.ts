@@ -84,6 +84,19 @@ export interface Port {
   postMessage(value: Posted): void;
 }
 
+/** Ends all waits of lanes with a failure. */
+export function writeFailure(
+  { words: memory, failure }: Pick<Shared, 'words' | 'failure'>,
+  text: string,
+): void {
+  const words = new Int32Array(memory);
+  const bytes = new TextEncoder().encode(text).subarray(0, FAILURE_BYTES - 4);
+  new Int32Array(failure, 0, 1)[0] = bytes.length;
+  new Uint8Array(failure, 4).set(bytes);
+  Atomics.store(words, WORD.failed, 1);
+  for (let lane = 0; lane < LANES; lane++) Atomics.notify(words, WORD.done + lane);
+}
+
 /** The text of a failure. */
 export function failureText(failure: SharedArrayBuffer): string {
   const length = new Int32Array(failure, 0, 1)[0]!;

@@ -6,9 +6,10 @@ import {
   regionBytes,
   WORD,
   WORDS,
+  writeFailure,
 } from '../../backend/communication/protocol.js';
 import type { Link } from '../../backend/worker/link.js';
-import { DeviceError, errorFromPlain } from '../../errors/errors.js';
+import { DeviceError, errorFromPlain, UsageError } from '../../errors/errors.js';
 import { JoinError } from '../mpi/join-error.js';
 import type { Launcher } from '../mpi/launcher.js';
 import { exitNow, printNow } from './exit.js';
@@ -131,9 +132,21 @@ export class Client {
     return Atomics.load(this.#words, WORD.exchanged) >>> 0;
   }
 
-  /** Carries out an exchange of the main thread with the main threads of all other ranks. */
+  /**
+   * Carries out an exchange of the main thread with the main threads of all other ranks.
+   * @throws UsageError if another one is in progress
+   */
   exchange(exchange: Exchange, fill: (region: SharedArrayBuffer) => void): Promise<SharedArrayBuffer> {
     if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#waiting.length > 0)
+      return Promise.reject(
+        new UsageError({
+          what: `An exchange of ${exchange.label} begins before the one before it has ended`,
+          expected: 'one exchange after another, in the same order on all ranks',
+          got: 'two at once, which other ranks may begin in another order',
+          next: 'await each call of the world before the next one',
+        }),
+      );
     const region = new SharedArrayBuffer(regionBytes(exchange, this.ready.size));
     fill(region);
     this.#lane.postMessage({ exchange, region } satisfies Posted);
@@ -184,6 +197,7 @@ export class Client {
     process.off('exit', this.#leave);
     process.off('uncaughtExceptionMonitor', this.#remember);
     clearInterval(this.#alive);
+    this.#close();
     this.#lane.close();
     this.#orders.close();
     if (returned) {
@@ -195,6 +209,15 @@ export class Client {
     printNow(
       `note: ${this.#name}: MPI_Finalize has not returned within ${seconds(silence)}. All ranks have finished their work, so this one ends without it.`,
     );
+  }
+
+  /** Devices may still be asked for exchanges, to which nobody answers. */
+  #close(): void {
+    this.#failure ??= new DeviceError({
+      what: 'An exchange with other ranks begins after world.close()',
+      next: 'close the world after the last exchange',
+    });
+    writeFailure(this.#data, this.#failure.message);
   }
 
   get #name(): string {

@@ -1,3 +1,4 @@
+import { hashOf } from '../../backend/communication/current.js';
 import type { Exchange, Posted } from '../../backend/communication/protocol.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { DeviceError } from '../../errors/errors.js';
@@ -5,6 +6,9 @@ import { bytesOf } from '../../graph/types.js';
 import { MOST_BYTES } from '../mpi/bindings.js';
 import type { Ring, Steps } from './ring.js';
 import { addParts, floats, Scratch, sumOf } from './sums.js';
+
+/** Bytes in which a rank describes an exchange: count, root and a hash. */
+const HEADER = 32;
 
 /**
  * Carries out exchanges. Sums do not use MPI's own reduction, which guarantees no order: each rank receives the values
@@ -29,6 +33,33 @@ export class Collectives {
     if (kind === 'gather') return this.#gather(region, bytes);
     if (kind === 'agree') return this.#agree(exchange, region);
     return this.#broadcast(region, bytes, root);
+  }
+
+  /** @throws DeviceError if another rank performs another exchange, or one of another count */
+  *compare({ kind, dtype, count, root = 0, label }: Exchange): Steps {
+    const { mpi, comm, size, nameOf } = this.#ring;
+    const all = this.#scratch.take(0, HEADER * size);
+    const own = this.#scratch.take(1, HEADER);
+    new Float64Array(own, 0, 2).set([count, root]);
+    new Uint8Array(own, 16, 16).set(hashOf(`${kind} ${dtype} ${label}`));
+    yield mpi.allGather(addressOf(own), HEADER, addressOf(all), comm);
+    const countOf = (rank: number) => new Float64Array(all, rank * HEADER, 1)[0]!;
+    const kindOf = (rank: number) => Buffer.from(all, rank * HEADER + 8, HEADER - 8);
+    const ranks = Array.from({ length: size }, (_, rank) => rank);
+    if (!ranks.every((rank) => kindOf(rank).equals(kindOf(0))))
+      throw new DeviceError({
+        what: `${capital(nameOf(ranks.find((rank) => !kindOf(rank).equals(kindOf(0)))!))} and ${nameOf(0)} perform different exchanges`,
+        expected: 'the same calls of the world in the same order on all ranks',
+        got: `an exchange of ${label} on ${nameOf(this.#ring.rank)}`,
+        next: 'call the methods of the world on all ranks, not only on one',
+      });
+    if (ranks.every((rank) => countOf(rank) === countOf(0))) return;
+    throw new DeviceError({
+      what: `The ranks exchange ${label} of different counts`,
+      expected: 'the same count on all ranks',
+      got: ranks.map((rank) => `${countOf(rank)} on ${nameOf(rank)}`).join(', '),
+      next: 'pad the values to one length, or exchange the counts first',
+    });
   }
 
   *#broadcast(region: SharedArrayBuffer, bytes: number, root: number): Steps {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { FAILURE_BYTES, LANES, type Posted, WORD } from '../../backend/communication/protocol.js';
+import { LANES, type Posted, WORD, writeFailure } from '../../backend/communication/protocol.js';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { errorToPlain, UsageError } from '../../errors/errors.js';
 import { Mpi, type Pending } from '../mpi/bindings.js';
@@ -51,6 +51,8 @@ class Queue {
   constructor(
     readonly ring: Ring,
     done: (posted: Posted) => void,
+    /** Whether ranks compare their exchanges first. Those of devices are compared by plan. */
+    readonly compared = false,
   ) {
     this.#collectives = new Collectives(ring);
     this.#done = done;
@@ -64,6 +66,11 @@ class Queue {
     return { label: kind === 'agree' ? 'the start of a computation' : label, since };
   }
 
+  *#steps(posted: Posted): Steps {
+    if (this.compared) yield* this.#collectives.compare(posted.exchange);
+    yield* this.#collectives.perform(posted);
+  }
+
   /** @returns whether an exchange has made progress */
   advance(): boolean {
     for (let got = this.port && receiveMessageOnPort(this.port); got; got = receiveMessageOnPort(this.port!))
@@ -73,7 +80,7 @@ class Queue {
       if (!this.#running) {
         const posted = this.#waiting.shift();
         if (!posted) return moved;
-        const steps = this.#collectives.perform(posted);
+        const steps = this.#steps(posted);
         this.#running = { posted, steps, since: clock.now };
       } else if (this.#pending !== undefined && !this.ring.mpi.test(this.#pending)) return moved;
       moved = true;
@@ -183,7 +190,7 @@ function mainCpuMs(): number | undefined {
 function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   const { mpi, rank, size, nameOf } = ring;
   const self = `rank ${rank} of ${size} (${data.self.host})`;
-  const main = new Queue(ring, () => data.lane.postMessage('done'));
+  const main = new Queue(ring, () => data.lane.postMessage('done'), true);
   main.port = data.lane;
   const queues = lanes.map(
     (comm, lane) =>
@@ -210,11 +217,7 @@ function work({ ring, lanes, pulses, endings, segments }: Joined): void {
   const fail = (text: string): void => {
     if (failed) return;
     failed = { at: clock.now, text };
-    const bytes = new TextEncoder().encode(text).subarray(0, FAILURE_BYTES - 4);
-    new Int32Array(data.failure, 0, 1)[0] = bytes.length;
-    new Uint8Array(data.failure, 4).set(bytes);
-    Atomics.store(words, WORD.failed, 1);
-    for (let lane = 0; lane < LANES; lane++) Atomics.notify(words, WORD.done + lane);
+    writeFailure(data, text);
     send({ kind: 'failed', text });
   };
 
