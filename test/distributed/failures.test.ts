@@ -153,6 +153,20 @@ describe('ranks that do not fit together', { skip }, () => {
       ],
     ));
 
+  test('--resume on one rank only is refused', () =>
+    different('its flags', ['--dataset', 'shapes10'], [[], ['--resume']]));
+
+  test('measured kernels on one rank only are refused', () =>
+    different('its kernels', ['--dataset', 'shapes10'], [[], []], ['PAPERWEIGHT_KERNELS=/nowhere/kernels']));
+
+  test('a library of something else is refused', async () => {
+    const { code, stderr } = await start(launchers.at(-1)!, 2, [CLI, 'doctor'], {
+      env: { PAPERWEIGHT_MPI: 'libc.so.6' },
+    }).ended;
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /does not load.*got libc\.so\.6, which is no MPI library/);
+  });
+
   test('other data on one rank are refused', async () => {
     const folders = ['one', 'two'].map((name) => join(root, `data-${name}`));
     for (const [i, path] of folders.entries())

@@ -74,9 +74,11 @@ export function stopWithCheckpoint(): { readonly signal: AbortSignal; readonly s
 /** Thrown by a command that has stopped because of a signal. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
-  readonly code = interruptCode();
 
-  constructor(message = 'Interrupted.') {
+  constructor(
+    message = 'Interrupted.',
+    readonly code = interruptCode(),
+  ) {
     super(message);
   }
 }

@@ -36,7 +36,7 @@ import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openPaperSet } from '../data/open.js';
 import { withDevice } from '../device.js';
-import { Interrupted, stopWithCheckpoint } from '../terminal/interrupt.js';
+import { Interrupted, interruptCode, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { note, printJson } from '../terminal/output.js';
 import { terminalColumns } from '../terminal/progress.js';
 import { withWorld } from '../world.js';
@@ -58,7 +58,13 @@ export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((worl
 
 async function train(given: TrainFlags, world: World | undefined): Promise<void> {
   const ranks = world?.size ?? 1;
+  // These decide what the ranks exchange first.
+  await world?.check('its flags (--resume)', String(given.resume === true));
   const shared = world ? forRanks(given, world) : given;
+  await world?.check(
+    'its kernels (PAPERWEIGHT_KERNELS)',
+    String(process.env.PAPERWEIGHT_KERNELS === 'fixed'),
+  );
   const flags = given.resume ? shared : withGlobalBatch(shared, ranks);
   const { signal, stopListening } = stopWithCheckpoint();
   // Until the first step, a refused start leaves no run, which would block the corrected command.
@@ -162,6 +168,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           if (!done)
             throw new Interrupted(
               `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${printable(folder.path)}`,
+              await sharedCode(signal, world),
             );
           if (flags.json)
             printJson({
@@ -343,6 +350,13 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   return { ...sets, config, former: before.config, path: before.path };
 }
 
+/** The exit code for a signal, which perhaps only one rank has received. */
+async function sharedCode(signal: AbortSignal, world: World | undefined): Promise<number> {
+  if (!world) return interruptCode();
+  const codes = await world.gather([signal.aborted ? interruptCode() : 0]);
+  return Math.max(...codes.map(([code]) => code!)) || interruptCode();
+}
+
 /** Adapts the flags for one of several ranks. @throws UsageError for flags that need a single process */
 function forRanks(flags: TrainFlags, world: World): TrainFlags {
   if (flags.dryRun)
@@ -354,6 +368,11 @@ function forRanks(flags: TrainFlags, world: World): TrainFlags {
     });
   // Choices by measuring would differ from rank to rank, and with them the last bits of each run.
   process.env.PAPERWEIGHT_KERNELS ??= 'fixed';
+  const measuring = flags.precision === 'auto' && ['auto', 'onednn'].includes(flags.device);
+  if (measuring && !flags.resume && process.env.PAPERWEIGHT_KERNELS === 'fixed' && world.first)
+    note(
+      '--precision auto is float32 on several ranks, which measure nothing; one rank may choose bfloat16. For the same training on any number, give --precision float32 or bfloat16.',
+    );
   return { ...flags, threads: flags.threads ?? world.threads };
 }
 

@@ -102,6 +102,10 @@ export class Mpi {
         if (!text.includes('No such file')) reason = text;
         continue;
       }
+      if (!dlsym(handle, 'MPI_Init_thread')) {
+        reason = `${file}, which is no MPI library`;
+        continue;
+      }
       const mpi = new Mpi(file, koffi.load(file), (name) => Number(dlsym(handle, name)));
       checkPair(launcher, mpi.abi, file);
       return mpi;
