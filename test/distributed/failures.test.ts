@@ -128,6 +128,7 @@ describe('ranks that do not fit together', { skip }, () => {
     common: readonly string[],
     [first, second]: readonly [readonly string[], readonly string[]],
     environment: readonly string[] = [],
+    says = /./,
   ): Promise<void> {
     for (const [i, launcher] of launchers.entries()) {
       const run = join(root, `${name}-${i}`);
@@ -138,6 +139,7 @@ describe('ranks that do not fit together', { skip }, () => {
       assert.equal(code, 2, stderr);
       const [said] = stderr.match(/Rank 1 \(.+\) differs from rank 0 \(.+\) in [^:(]+/) ?? [];
       assert.ok(said?.includes(name), stderr);
+      assert.match(stderr, says);
       assert.equal(stdout, '');
       assert.equal(existsSync(run), false, 'a run is left');
     }
@@ -151,6 +153,8 @@ describe('ranks that do not fit together', { skip }, () => {
         ['--seed', '1'],
         ['--seed', '2'],
       ],
+      [],
+      /its flags or configuration \(seed\)/,
     ));
 
   test('--resume on one rank only is refused', () =>

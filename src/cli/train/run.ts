@@ -286,11 +286,7 @@ async function configure(
   if (world.first) await world.barrier();
   // Folders of data may have other names on other machines.
   const { machine: _, data: __, ...same } = config;
-  await world.check(
-    'its flags or configuration',
-    JSON.stringify([same, flags.parallel]),
-    'start the same command on all ranks',
-  );
+  await checkConfig(world, { ...same, parallel: flags.parallel });
   return { ...run, path: await world.broadcastValue(named) };
 }
 
@@ -344,10 +340,20 @@ async function resume(flags: TrainFlags, before: Before, world: World | undefine
   const { batchSize } = before.config;
   const config = resumedConfig(before.config, withGlobalBatch(flags, world?.size ?? 1, batchSize));
   const { machine: _, data: __, ...same } = config;
-  await world?.check('its flags', JSON.stringify([same, flags.parallel]));
+  if (world) await checkConfig(world, { ...same, parallel: flags.parallel });
   const paper = await openPaper(config.model.paper);
   const sets = await openSets(paper, config, rulesOf(config));
   return { ...sets, config, former: before.config, path: before.path };
+}
+
+/** @throws UsageError on all ranks if settings of one differ; the error names them */
+async function checkConfig(world: World, own: Readonly<Record<string, unknown>>): Promise<void> {
+  const first = await world.broadcastValue(own);
+  const differing = Object.keys({ ...first, ...own }).filter(
+    (key) => JSON.stringify(own[key]) !== JSON.stringify(first[key]),
+  );
+  const names = (await world.texts(differing.join(', '))).find((text) => text !== '');
+  if (names !== undefined) await world.check(`its flags or configuration (${names})`, JSON.stringify(own));
 }
 
 /** The exit code for a signal, which perhaps only one rank has received. */
