@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { scratch } from '../support/toy.js';
 import { CLI, launchers, skip, start } from './launch.js';
 
@@ -51,6 +52,28 @@ describe('the command line on several ranks', { skip }, () => {
     assert.equal(code, 2, stderr);
     assert.match(stderr, /--blocks 4 is not possible.*1, 2, 4 … 4 ranks; got 3 ranks/);
     assert.ok(!existsSync(join(root, 'never')));
+  });
+
+  test('ends with the code of a signal that only one rank gets', {
+    skip: process.platform !== 'linux',
+  }, async () => {
+    const flags = [...FLAGS.split(' '), '--run', 'signalled'];
+    const job = start(launchers.at(-1)!, 2, [CLI, 'train', ...flags], { cwd: root });
+    for (let i = 0; i < 600 && !existsSync(join(root, 'signalled', 'metrics.jsonl')); i++) await sleep(100);
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
+      try {
+        const [arguments_, environment] = ['cmdline', 'environ'].map((name) =>
+          readFileSync(`/proc/${pid}/${name}`, 'utf8').split('\0'),
+        ) as [string[], string[]];
+        const isSecond = environment.some((line) => /^(PMI|OMPI_COMM_WORLD)_RANK=1$/.test(line));
+        if (isSecond && arguments_.includes('signalled') && readlinkSync(`/proc/${pid}/cwd`) === root)
+          process.kill(Number(pid), 'SIGTERM');
+      } catch {
+        // The process has ended, or belongs to someone else.
+      }
+    const { code, stderr } = await job.ended;
+    assert.equal(code, 143, stderr);
+    assert.equal(stderr.split('Interrupted after step').length, 2, stderr);
   });
 
   test('doctor shows the ranks', async () => {
