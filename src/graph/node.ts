@@ -8,6 +8,8 @@ export interface Storage extends Spec {
   readonly id: number;
   readonly device: object;
   version: number;
+  /** Error of a run that was to update the values, which are those from before it. */
+  failure?: object | undefined;
 }
 
 /** Where a leaf's values come from: the host (sent with each run) or one version of a device storage. */

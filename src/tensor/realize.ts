@@ -5,7 +5,7 @@ import type { Node } from '../graph/node.js';
 import { isStale } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
 import { checkDevice } from './check-device.js';
-import type { DeviceStorage } from './storage.js';
+import { type DeviceStorage, failureOf, receive } from './storage.js';
 
 let fallback: Device | undefined;
 
@@ -48,11 +48,16 @@ export function realize(
     bound.feeds,
     bound.storages.map((s) => s.id),
   );
-  // An error is reported by the promises of the values; if they are not awaited, it must not end the process.
-  run.catch(() => {});
+  // An error is reported by the promises of the values; if they are not awaited, it must not end the process, but the
+  // next values that are read from the storages, or computed with them, report it.
+  run.catch((error: unknown) => {
+    for (const { storage } of updates) storage.failure = error as object;
+  });
   for (const { storage } of updates) storage.version++;
   wanted.forEach((node, i) => {
     const value = run.then((values) => {
+      const failure = failureOf(bound.storages);
+      if (failure !== undefined) throw failure;
       node.value = values[i]!;
       return node.value;
     });
@@ -61,8 +66,19 @@ export function realize(
   });
 }
 
-/** A copy of a node's values, which are computed first if they are not known yet. */
+/**
+ * A copy of a node's values, which are computed first if they are not known yet.
+ * @throws the error of the run, or of an earlier update of a storage that it used, if no caller has received that
+ */
 export async function valuesOf(node: Node): Promise<TypedArray> {
+  try {
+    return await computed(node);
+  } catch (error) {
+    throw receive(error);
+  }
+}
+
+async function computed(node: Node): Promise<TypedArray> {
   const here = known(node);
   if (here) return here.slice();
   if (node.source?.kind === 'storage' && !node.arriving) {

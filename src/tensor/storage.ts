@@ -12,6 +12,21 @@ import {
 
 let nextId = 1;
 
+/** Errors of runs that a caller has received. */
+const received = new WeakSet<object>();
+
+/** Notes that a caller receives an error, so that it is reported once. */
+export function receive(error: unknown): unknown {
+  if (typeof error === 'object' && error !== null) received.add(error);
+  return error;
+}
+
+/** The error of a run that was to update one of some storages, if no caller has received it. */
+export function failureOf(storages: readonly Storage[]): object | undefined {
+  const failed = storages.find(({ failure }) => failure !== undefined && !received.has(failure));
+  return failed?.failure;
+}
+
 const PIECE_BYTES = 4 * 1024 * 1024;
 /** Unused buffers, for reuse: saving a model often must not create garbage of its size each time. */
 const idle: { room: ArrayBufferLike; own: ArrayBuffer }[] = [];
@@ -33,6 +48,7 @@ export class DeviceStorage implements Storage {
   readonly shape: Shape;
   readonly dtype: DType;
   version = 0;
+  failure: object | undefined;
 
   constructor(
     readonly device: Device,
@@ -45,8 +61,11 @@ export class DeviceStorage implements Storage {
     registry.register(this, { device, id: this.id });
   }
 
-  read(): Promise<TypedArray> {
-    return this.device.read(this.id);
+  /** @throws the error of an update that has failed, if no caller has received it */
+  async read(): Promise<TypedArray> {
+    const values = await this.device.read(this.id);
+    this.#check();
+    return values;
   }
 
   /** Row-major values, a few megabytes at a time. A piece is valid until the next one is requested. */
@@ -59,6 +78,7 @@ export class DeviceStorage implements Storage {
         const count = Math.min(each, size - start);
         const room = makeArray(this.dtype, staging.room, 0, count);
         await this.device.readInto(this.id, start, room);
+        this.#check();
         const piece = makeArray(this.dtype, staging.own, 0, count);
         piece.set(room as never);
         yield piece;
@@ -72,5 +92,10 @@ export class DeviceStorage implements Storage {
   write(data: TypedArray): void {
     this.version++;
     this.device.write(this.id, this, data);
+  }
+
+  #check(): void {
+    const failure = failureOf([this]);
+    if (failure !== undefined) throw receive(failure);
   }
 }
