@@ -155,11 +155,11 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
    * Queues a run that updates every parameter that has a gradient, without waiting for it. The losses from which the
    * gradients came are computed in the same run, so reading them later costs nothing.
    *
+   * A run that fails on the device changes nothing. Its error is thrown by the values of `compute`, or else by the next
+   * values that are read from the parameters or computed with them.
+   *
    * @param compute further tensors to compute before the update, such as predictions
    * @param guard a scalar: if it is NaN or infinite, the run changes nothing; then call `undo()`
-   * The run is queued. If it fails on the device, nothing changes, and its error is thrown by the values of `compute`, or
-   * else by the next values that are read from the parameters or computed with them.
-   *
    * @throws DeviceError if a parameter is on the host; UsageError if no parameter has a gradient, or an option that was
    *   changed is not valid
    */
