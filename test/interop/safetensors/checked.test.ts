@@ -86,8 +86,8 @@ test('tensors that are not valid are not written', async (t) => {
   const data = new Float32Array(4);
   const bad: [string, unknown, RegExp][] = [
     ['w', { dtype: 'F32', shape: [5], data }, /"w" cannot be saved.*5 numbers for shape \[5\]; got 4/],
-    ['w', { dtype: 'F64', shape: [4], data }, /a Float64Array for F64; got Float32Array/],
-    ['w', { dtype: 'F16', shape: [4], data }, /a Uint16Array for F16; got Float32Array/],
+    ['w', { dtype: 'F64', shape: [4], data }, /a Float64Array for F64; got a Float32Array/],
+    ['w', { dtype: 'F16', shape: [4], data }, /a Uint16Array for F16; got a Float32Array/],
     ['w', { dtype: 'F8', shape: [4], data }, /a dtype of .*got F8/],
     ['w', { dtype: 'F32', shape: [-4, -1], data }, /whole numbers/],
     ['__metadata__', { dtype: 'F32', shape: [4], data }, /reserve/],
