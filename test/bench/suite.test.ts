@@ -12,8 +12,8 @@ const LOSSES: Readonly<Record<string, Record<'float32' | 'float64', number[]>>> 
 );
 
 /**
- * Operations that run in TypeScript only on a few numbers: a batch norm's running statistics, integer targets, and
- * what a batch of four leaves of latent variables and logits.
+ * Operations that run in TypeScript only on a few numbers: a batch norm's running statistics, integer targets, a table of
+ * characters, and what a batch of four leaves of latent variables and logits.
  */
 const TINY = new Set([
   'affine',
@@ -27,6 +27,7 @@ const TINY = new Set([
   'sub',
   'neg',
   'binaryCrossEntropyWithLogits',
+  'usedRows',
 ]);
 
 /** Networks that need minutes on the reference engine. */
