@@ -72,7 +72,7 @@ test('parts are added in the order of ranks, with one rounding', () => {
 });
 
 test('long sums pause for heartbeats', () => {
-  const length = 2 ** 21 + 5;
+  const length = 2 ** 17 + 5;
   const parts = [1, 2, 3].map((value) => new Float32Array(length).fill(value));
   let pauses = 0;
   for (const _ of addParts(parts, parts[0]!)) pauses++;
