@@ -12,6 +12,7 @@ import {
   checkNorm,
   copiesOf,
   type EncoderLayerOptions,
+  LAYER_OPTIONS,
   layerOptions,
   TransformerEncoder,
   TransformerEncoderLayer,
@@ -170,19 +171,7 @@ export interface TransformerOptions extends EncoderLayerOptions {
   numDecoderLayers?: number;
 }
 
-const OPTIONS = [
-  'dModel',
-  'nhead',
-  'numEncoderLayers',
-  'numDecoderLayers',
-  'dimFeedforward',
-  'dropout',
-  'activation',
-  'layerNormEps',
-  'batchFirst',
-  'normFirst',
-  'bias',
-];
+const OPTIONS = ['dModel', 'nhead', 'numEncoderLayers', 'numDecoderLayers', ...LAYER_OPTIONS];
 
 /** Options of a forward pass of {@link Transformer}: those of a decoder, and of the source. */
 export type TransformerCall = DecoderCall & {

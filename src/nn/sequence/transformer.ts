@@ -23,6 +23,16 @@ export interface EncoderLayerOptions {
   bias?: boolean;
 }
 
+export const LAYER_OPTIONS: readonly string[] = [
+  'dimFeedforward',
+  'dropout',
+  'activation',
+  'layerNormEps',
+  'batchFirst',
+  'normFirst',
+  'bias',
+];
+
 /** Options of a forward pass; masks are those of {@link MultiheadAttention}. */
 export type EncoderCall = {
   /** [T, T] */
@@ -130,15 +140,7 @@ export function layerOptions(
   nhead: number,
   options: EncoderLayerOptions,
 ): Required<EncoderLayerOptions> & { readonly activation: (x: Tensor) => Tensor } {
-  checkOptionNames(name, options, [
-    'dimFeedforward',
-    'dropout',
-    'activation',
-    'layerNormEps',
-    'batchFirst',
-    'normFirst',
-    'bias',
-  ]);
+  checkOptionNames(name, options, LAYER_OPTIONS);
   const { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps = 1e-5 } = options;
   const { batchFirst = false, normFirst = false, bias = true } = options;
   checkCounts(name, { dModel, nhead, dimFeedforward }, 1);

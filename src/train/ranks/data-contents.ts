@@ -85,7 +85,7 @@ function partsOf(value: Packed): Values {
   return Object.entries(value).flatMap(([name, one]) => [`${name}:`, ...partsOf(one as Packed)]);
 }
 
-/** An image that cannot be read is reported by whoever trains on it. */
+/** An image that cannot be read is reported when it is loaded for training. */
 async function valuesAt(values: Reader['values'], index: number): Promise<Values> {
   try {
     return await values(index);
