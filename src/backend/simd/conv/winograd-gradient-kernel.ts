@@ -20,10 +20,13 @@ import {
   inputTransform,
   kernelTransform,
   type Line,
+  loadLine,
   PLACES,
   type Scheme,
   SIDE,
   type Transform,
+  transformColumns,
+  VECTOR,
 } from './winograd-scheme.js';
 
 /*
@@ -31,7 +34,6 @@ import {
  * tile's results. At each place, the sum is a matrix product over tiles. Four planes are one vector.
  */
 
-const VECTOR = 16;
 /** Planes of a vector. */
 const LANES = 4;
 
@@ -301,24 +303,12 @@ function transformSums(module: KernelModule, scheme: Scheme): Routine {
       const target = routine.let(to);
       routine.for(0, columns, LANES, (column) => {
         const first = routine.let(source);
-        routine.for(lines, add(lines, VECTOR * SIDE), VECTOR, (line) => {
-          const at = routine.let(first);
-          const values = Array.from({ length: SIDE }, () => {
-            const value = routine.load(at);
-            routine.step(at, placeRow);
-            return value;
-          });
-          transform(values).forEach((value, row) => {
-            routine.save(line, value, VECTOR * SIDE * row);
-          });
-          routine.step(first, placeBytes);
-        });
+        transformColumns(routine, transform, { at: first, placeBytes, placeRow, lines });
         const line = routine.let(lines);
         const place = routine.let(target);
         const left = routine.let(sub(columns, column));
         routine.for(0, kernel, 1, () => {
-          const values = Array.from({ length: SIDE }, (_, j) => routine.load(line, VECTOR * j));
-          transform(values).forEach((value, j) => {
+          transform(loadLine(routine, line, VECTOR)).forEach((value, j) => {
             for (let lane = 0; lane < LANES; lane++)
               routine.if(less(lane, left), () =>
                 routine.saveLane(place, value, lane, 4 * (lane * kernel ** 2 + j)),

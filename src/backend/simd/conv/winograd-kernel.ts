@@ -4,7 +4,6 @@ import {
   bitsOf,
   both,
   div,
-  type Int,
   less,
   min,
   mul,
@@ -19,7 +18,17 @@ import { interleave, transpose } from '../gemm/transpose.js';
 import { KernelModule } from '../kernel-module.js';
 import { EVEN } from './patches.js';
 import { SOURCE_ARGS, stripReader } from './strip.js';
-import { inputTransform, type Line, PLACES, resultTransform, type Scheme, SIDE } from './winograd-scheme.js';
+import {
+  inputTransform,
+  type Line,
+  loadLine,
+  PLACES,
+  resultTransform,
+  type Scheme,
+  SIDE,
+  transformColumns,
+  VECTOR,
+} from './winograd-scheme.js';
 
 /*
  * Summed over planes, the products at each place of a transformed tile are one matrix product. Four neighbouring tiles
@@ -28,7 +37,6 @@ import { inputTransform, type Line, PLACES, resultTransform, type Scheme, SIDE }
 
 /** Tiles of a panel of the right operand, which is the tile of the matrix product. */
 export const PANEL = 8;
-const VECTOR = 16;
 /** Memory for the lines of a block between its two transforms. */
 export const LINE_BYTES = VECTOR * PLACES;
 
@@ -229,10 +237,6 @@ const fourOf = (load: (tile: number) => number): [number, number, number, number
   load(3),
 ];
 
-/** Loads a line of vectors, at distances of `step` bytes. */
-const loadLine = (routine: Routine, from: Int, step: number): Line =>
-  Array.from({ length: SIDE }, (_, i) => routine.load(from, i * step));
-
 /**
  * `(to, placeBytes, from, planeBytes, rowBytes, planes, tileRows, tileColumns, first, lines)`: Bᵀ d B of each tile, packed
  * into panels for each place, from tile number `first` of the panels on. `lines` is memory for one block.
@@ -357,18 +361,7 @@ function transformResult(module: KernelModule, { scheme, across, epilogue }: Win
           const left = routine.let(columns);
           routine.for(0, tileColumns, across, () => {
             const product = routine.let(source);
-            routine.for(lines, add(lines, VECTOR * SIDE), VECTOR, (column) => {
-              const at = routine.let(product);
-              const values = Array.from({ length: SIDE }, () => {
-                const value = routine.load(at);
-                routine.step(at, placeRow);
-                return value;
-              });
-              transform(values).forEach((value, row) => {
-                routine.save(column, value, VECTOR * SIDE * row);
-              });
-              routine.step(product, placeBytes);
-            });
+            transformColumns(routine, transform, { at: product, placeBytes, placeRow, lines });
             const line = routine.let(lines);
             const start = routine.let(place);
             routine.for(0, results, 1, (row) => {

@@ -1,5 +1,5 @@
 import { V } from '../../../webassembly/instructions.js';
-import type { Routine } from '../../../webassembly/terms.js';
+import { add, type Int, type Routine, type Variable } from '../../../webassembly/terms.js';
 
 /*
  * Winograd's minimal filtering F(m × m, r × r) (Lavin and Gray 2015, arXiv:1509.09308, section 4.1): a tile of m × m
@@ -13,6 +13,9 @@ import type { Routine } from '../../../webassembly/terms.js';
 export const SIDE = 6;
 /** Places of a transformed tile: as many matrix products. */
 export const PLACES = SIDE ** 2;
+
+/** Bytes of a vector. */
+export const VECTOR = 16;
 
 /** How many results of a row one tile has, and the side of the kernel. */
 export type Scheme =
@@ -29,6 +32,35 @@ const [N0, NA, NB] = [A2 * B2, 2 * A2 * (A2 - B2), 2 * B2 * (B2 - A2)];
 /** Variables with a line of numbers: a row or a column of a tile. */
 export type Line = readonly number[];
 export type Transform = (line: Line) => Line;
+
+/** Loads a line of vectors, at distances of `step` bytes. */
+export const loadLine = (routine: Routine, from: Int, step: number): Line =>
+  Array.from({ length: SIDE }, (_, i) => routine.load(from, i * step));
+
+/**
+ * Transforms the columns of a block of all places into memory for one block, where its lines follow each other.
+ *
+ * @param block.at the block's first place; stepped over the first row of places
+ */
+export function transformColumns(
+  routine: Routine,
+  transform: Transform,
+  block: { readonly at: Variable; readonly placeBytes: Int; readonly placeRow: Int; readonly lines: Int },
+): void {
+  const { at, placeBytes, placeRow, lines } = block;
+  routine.for(lines, add(lines, VECTOR * SIDE), VECTOR, (column) => {
+    const place = routine.let(at);
+    const values = Array.from({ length: SIDE }, () => {
+      const value = routine.load(place);
+      routine.step(place, placeRow);
+      return value;
+    });
+    transform(values).forEach((value, row) => {
+      routine.save(column, value, VECTOR * SIDE * row);
+    });
+    routine.step(at, placeBytes);
+  });
+}
 
 /** Emits sums, differences and products with constants of vectors, into new variables. */
 function arithmetic({ code }: Routine) {
