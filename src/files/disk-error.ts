@@ -15,6 +15,13 @@ const PERMISSION = {
   got: 'no permission',
   next: 'choose a folder you may write to, or change its permissions',
 };
+/** Windows has the same codes for a file that another program has open, or that is marked as read-only. */
+const HELD = {
+  expected: 'read and write permission, and no other program that has it open',
+  got: 'no permission, a read-only file, or one that another program has open',
+  next: 'close the other program, or choose a folder you may write to',
+};
+const ON_WINDOWS: Readonly<Record<string, Known>> = { EACCES: HELD, EPERM: HELD, EBUSY: HELD };
 
 const FOLDER = { expected: 'a folder', got: 'a file where a folder should be', next: 'check the path' };
 
@@ -61,20 +68,23 @@ const KNOWN: Readonly<Record<string, Known>> = {
  * @param what the failed action and the path: "cannot write DIR/FILE"; the advice for "cannot read" and "cannot open"
  *   differs from that for writing
  * @param Kind the class of the new error: `DataError` for data sets, `CheckpointError` for weights
+ * @param platform replaces the system's name in tests
  * @returns the new error, or `error` itself if it is already a `PaperweightError`
  */
 export function diskError(
   error: unknown,
   what: string,
   Kind: new (parts: ErrorParts) => PaperweightError,
+  platform: NodeJS.Platform = process.platform,
 ): PaperweightError {
   if (error instanceof PaperweightError) return error;
   const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code !== 'string' || !Object.hasOwn(KNOWN, code)) {
+  const known = platform === 'win32' ? { ...KNOWN, ...ON_WINDOWS } : KNOWN;
+  if (typeof code !== 'string' || !Object.hasOwn(known, code)) {
     const got = error instanceof Error ? error.message : String(error);
     return new Kind({ what, got, cause: error });
   }
-  const { expected, got, next } = KNOWN[code]!;
+  const { expected, got, next } = known[code]!;
   // "Create its folder first" only makes sense for writing.
   const advice = code === 'ENOENT' && /^cannot (read|open)/.test(what) ? 'check the path' : next;
   return new Kind({ what, expected, got: `${got} (${code})`, next: advice, cause: error });

@@ -4,6 +4,11 @@ import { systemCode } from './transient-error.js';
 
 /** On Windows a rename fails while another program (a virus scanner, an indexer, a reader) has the file open. */
 const HELD: ReadonlySet<string | undefined> = new Set(['EPERM', 'EACCES', 'EBUSY']);
+
+/** Whether a call failed on Windows because another program has a file open, or may have. */
+export const isHeld = (error: unknown, platform: NodeJS.Platform = process.platform): boolean =>
+  platform === 'win32' && HELD.has(systemCode(error));
+
 /** Pauses between attempts, in milliseconds; 5 seconds in all. */
 const PAUSES = [10, 20, 50, 100, 200, 400, 800, 1200, 1200, 1020];
 
@@ -27,7 +32,7 @@ export async function rename(
       return await system.call(from, to);
     } catch (error) {
       const pause = PAUSES[attempt];
-      if (system.platform !== 'win32' || pause === undefined || !HELD.has(systemCode(error))) throw error;
+      if (pause === undefined || !isHeld(error, system.platform)) throw error;
       await delay(pause);
     }
 }

@@ -1,9 +1,10 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { syncFolder } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
 import { rename } from '../files/rename.js';
+import { removeOld } from '../files/system/remove.js';
 import { systemCode } from '../files/transient-error.js';
 import type { RunState } from './run-files.js';
 
@@ -78,6 +79,6 @@ export class CheckpointFiles {
     for (const step of steps.filter((file) => keep.has(file)))
       keep.add(bests.findLast((file) => stepOf(file) <= stepOf(step)));
     for (const file of [...steps, ...bests])
-      if (!keep.has(file)) await rm(join(this.#folder, file), { force: true });
+      if (!keep.has(file)) await removeOld(join(this.#folder, file));
   }
 }

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { makeFolder } from '../files/make-folder.js';
+import { removeOld } from '../files/system/remove.js';
 import type { FileArray } from '../interop/numbers.js';
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../interop/safetensors/checked.js';
 
@@ -57,7 +58,7 @@ export class StepFiles {
   }
 
   async #remove(run: string, steps: readonly number[]): Promise<void> {
-    for (const step of steps) await rm(this.file(run, step), { force: true });
+    for (const step of steps) await removeOld(this.file(run, step));
   }
 }
 

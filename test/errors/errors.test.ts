@@ -51,11 +51,17 @@ test('disk errors say what to do', () => {
     ['ENOENT', /no such file or folder/],
   ] as const) {
     const cause = Object.assign(new Error('raw'), { code });
-    const error = diskError(cause, 'cannot write a', CheckpointError);
+    const error = diskError(cause, 'cannot write a', CheckpointError, 'linux');
     assert.ok(error instanceof CheckpointError);
     assert.match(error.message, /^cannot write a\. Expected [^;]+; got [^;]+\. Next: [^;]+\.$/);
     assert.match(error.message, words);
     assert.equal(error.cause, cause);
+  }
+  // Windows has one code for no permission and for a file that is open elsewhere.
+  for (const code of ['EPERM', 'EACCES', 'EBUSY']) {
+    const cause = Object.assign(new Error('raw'), { code });
+    const { message } = diskError(cause, 'cannot write a', CheckpointError, 'win32');
+    assert.match(message, /another program has open \(E[A-Z]+\)\. Next: close the other program, or/);
   }
   assert.match(diskError(new Error('odd'), 'cannot read a', DataError).message, /cannot read a\. Got odd\./);
   const ours = new UsageError({ what: 'x' });

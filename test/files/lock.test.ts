@@ -93,6 +93,15 @@ test('without flock, macOS takes a name too', {
   await (await take()).release();
 });
 
+test('a run in a folder with a long path is locked by the file, on every system', async (t) => {
+  const folder = join(await scratch(t), ...Array.from({ length: 6 }, (_, i) => `${i}`.repeat(60)));
+  await mkdir(folder, { recursive: true });
+  const lock = await takeLock(folder);
+  assert.equal(lock.kind, 'flock');
+  await assert.rejects(takeLock(folder), UsageError);
+  await lock.release();
+});
+
 test('a lock file with the id of a living process does not mean that the lock is held', async (t) => {
   const folder = await scratch(t);
   const owner = { pid: process.pid, host: 'here', since: new Date().toISOString() };

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
-import { removeFolder } from '../../files/system/remove.js';
+import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { type Extracted, extractTarGz } from '../untar.js';
 
@@ -84,7 +84,7 @@ export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string
       // Another process may have created it in the meantime.
       if (!(await stat(path.join(folder, CIFAR10_TEST_FILE)).catch(() => undefined))) throw error;
     });
-    if (fetched) await rm(archive, { force: true });
+    if (fetched) await removeOld(archive);
     return folder;
   } catch (error) {
     signal?.throwIfAborted();

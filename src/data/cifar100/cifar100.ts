@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath, shown } from '../../errors/arguments.js';
 import { grouped } from '../../errors/counted.js';
@@ -6,7 +6,7 @@ import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
-import { removeFolder } from '../../files/system/remove.js';
+import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
 import { extractTarGz } from '../untar.js';
@@ -199,7 +199,7 @@ async function fetchArchive({
       // Another process may have created it in the meantime.
       if (!(await stat(path.join(folder, 'test.bin')).catch(() => undefined))) throw error;
     });
-    if (fetched) await rm(archive, { force: true });
+    if (fetched) await removeOld(archive);
     return folder;
   } catch (error) {
     signal?.throwIfAborted();

@@ -1,3 +1,4 @@
+import { toNamespacedPath } from 'node:path';
 import koffi from 'koffi';
 
 const GENERIC_READ_WRITE = 0xc0000000;
@@ -23,7 +24,8 @@ export function lockOnWindows(file: string): SystemLock | 'held' | 'impossible' 
   const lock = kernel.func('int LockFileEx(intptr_t, uint32_t, uint32_t, uint32_t, uint32_t, uint8_t *)');
   const lastError = kernel.func('uint32_t GetLastError()');
   const close = kernel.func('int CloseHandle(intptr_t)');
-  const handle = open(file, GENERIC_READ_WRITE, SHARE_ALL, null, OPEN_EXISTING, 0, 0);
+  // As Node does: without the prefix a path is limited to 260 characters.
+  const handle = open(toNamespacedPath(file), GENERIC_READ_WRITE, SHARE_ALL, null, OPEN_EXISTING, 0, 0);
   if (Number(handle) <= 0) return 'impossible';
   // OVERLAPPED: two words of status, then the offset.
   const overlapped = new Uint8Array(32);

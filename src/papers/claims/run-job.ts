@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
 import { type AnySet, classesOf } from '../../data/dataset.js';
 import { DivergedError, UsageError } from '../../errors/errors.js';
+import { removeOld } from '../../files/system/remove.js';
 import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import { type EpochEvent, isClassified, type Observer, type StepEvent } from '../../run/events.js';
 import { RunFolder } from '../../run/run-folder.js';
@@ -137,5 +137,5 @@ async function dropCheckpoints(folder: RunFolder): Promise<void> {
   if (!latest) return;
   await folder.writeState({ version: 1, ...(best ? { best } : {}) });
   for (const name of await folder.checkpoints.steps())
-    await rm(folder.checkpoints.file(name), { force: true });
+    await removeOld(folder.checkpoints.file(name));
 }
