@@ -4,6 +4,7 @@ import type { Precision } from '../../backend/backend.js';
 import { DEVICES, type DeviceName, MAX_THREADS, PRECISIONS } from '../../backend/device-names.js';
 import { UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
+import { isWindowsName, WINDOWS_NAME } from '../../files/system/windows-name.js';
 
 /** Parses the text of a flag's value; commander calls it. */
 export type Parser<T> = (text: string) => T;
@@ -106,19 +107,23 @@ export function oneOf<T extends string>(flag: string, values: readonly T[]): Par
   };
 }
 
+/** Any text but an empty one, such as a name. */
+export const filled =
+  (flag: string): Parser<string> =>
+  (text) =>
+    text === '' ? refuse(flag, text, 'a value that is not empty') : text;
+
 /**
  * The name of a file or folder; must not be empty, or "-", by which many programs mean standard input or output. On
- * Windows `runs/a` becomes `runs\\a`, so that messages do not mix both.
+ * Windows `runs/a` becomes `runs\\a`, so that messages do not mix both, and names that its programs cannot use are refused.
  */
 export function pathName(flag: string, separator: string = sep): Parser<string> {
-  return (text) =>
-    text === ''
-      ? refuse(flag, text, 'the name of a file or folder')
-      : text === '-'
-        ? refuse(flag, text, 'the name of a file or folder; ./- is one called "-"')
-        : separator === '\\'
-          ? text.replaceAll('/', separator)
-          : text;
+  return (text) => {
+    if (text === '') return refuse(flag, text, 'the name of a file or folder');
+    if (text === '-') return refuse(flag, text, 'the name of a file or folder; ./- is one called "-"');
+    if (separator !== '\\') return text;
+    return isWindowsName(text) ? text.replaceAll('/', separator) : refuse(flag, text, WINDOWS_NAME);
+  };
 }
 
 /** The name of a file to write; "-" is standard output, where the system has a name for it. */

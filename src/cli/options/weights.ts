@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { faultOfNames } from '../../data/class-order.js';
 import { UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import { textOf } from '../../files/system/text.js';
 import type { Paper } from '../../papers/paper.js';
 import type { ModelHints } from '../../papers/recognise.js';
 import { addModelOptions, type ModelFlags, modelOptions } from './model.js';
-import { pathName, positiveInteger } from './options.js';
+import { filled, pathName, positiveInteger } from './options.js';
 
 /** Help text of `<run-or-weights>`. */
 export const RUN_OR_WEIGHTS = [
@@ -28,12 +29,12 @@ export function addWeightsOptions(command: Command, paper: Paper | undefined): C
     .option(
       '--preset <name>',
       'variant of the network of a bare file of weights (default: recognised from names and shapes)',
-      pathName('--preset'),
+      filled('--preset'),
     )
     .option(
       '--class-names <names>',
       'class names for a bare file of weights: separated by commas, or a text file with one per line (default: class 0, class 1 …)',
-      pathName('--class-names'),
+      filled('--class-names'),
     )
     .option(
       '--image-size <pixels>',
@@ -59,10 +60,12 @@ async function classNames(text: string): Promise<string[]> {
   const isList = text.includes(',');
   const names = isList
     ? text.split(',')
-    : (
-        await readFile(text, 'utf8').catch((error) => {
+    : textOf(
+        text,
+        await readFile(text).catch((error) => {
           throw diskError(error, `cannot read --class-names ${text}`, UsageError);
-        })
+        }),
+        UsageError,
       ).split(/\r?\n/);
   const trimmed = names.map((name) => name.trim());
   // A file may end in empty lines; an empty name in a list would shift the names after it.

@@ -5,6 +5,7 @@ import { DataError } from '../../errors/errors.js';
 import { excerpt } from '../../errors/excerpt.js';
 import { printable } from '../../errors/printable.js';
 import { diskError } from '../../files/disk-error.js';
+import { textOf } from '../../files/system/text.js';
 import { namesFromList, parseSynsets } from './class-list.js';
 
 /** Files that map ImageNet's folders to names, one `n01440764 tench, Tinca tinca` per line. */
@@ -27,10 +28,10 @@ export const linesOf = (text: string): string[] =>
     .filter((line) => line !== '');
 
 const lines = async (file: string): Promise<string[] | undefined> => {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
-  return text === undefined ? undefined : linesOf(text);
+  return bytes && linesOf(textOf(file, bytes, DataError));
 };
 
 /** Reads class names from the optional files beside the splits of a data set. */

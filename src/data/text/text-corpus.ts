@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { checkOptionNames, checkPath, shown } from '../../errors/arguments.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import { textOf } from '../../files/system/text.js';
 import { checkIndex, type WorkerSpec } from '../dataset.js';
 import type { SampleSet } from '../samples/sample.js';
 import { Vocabulary } from './vocabulary.js';
@@ -73,7 +74,7 @@ export class TextCorpus implements SampleSet<readonly [inputs: Int32Array, targe
     const bytes = await readFile(file).catch((error) => {
       throw diskError(error, `cannot read ${file}`, DataError);
     });
-    return new TextCorpus(decoded(file, bytes), { name: file, ...options });
+    return new TextCorpus(textOf(file, bytes, DataError), { name: file, ...options });
   }
 
   /**
@@ -147,18 +148,4 @@ export function openTextWindows({ ids, context, stride, name }: Contents): Windo
       return [ids.slice(at, at + context), ids.slice(at + 1, at + context + 1)];
     },
   };
-}
-
-function decoded(file: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch (error) {
-    throw new DataError({
-      what: `${file} is not a text file`,
-      expected: 'UTF-8',
-      got: 'bytes that are not UTF-8',
-      next: 'convert it, for example with iconv -t UTF-8',
-      cause: error,
-    });
-  }
 }

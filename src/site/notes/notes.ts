@@ -4,6 +4,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { plainText } from '../../display/plain-text.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
+import { textOf } from '../../files/system/text.js';
 import type { Piece } from '../copies.js';
 import { uniqueNames } from '../names.js';
 import type { NoteImage, Renderer, SiteNote, SitePaper } from '../page-types.js';
@@ -177,16 +178,8 @@ async function readText(file: string): Promise<string> {
         expected: `a text file of at most ${MOST_BYTES / 1e6} MB`,
         got: `${size} bytes`,
       });
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
-    return plainText(text.replaceAll(/\r\n?/g, '\n'));
+    return plainText(textOf(file, await readFile(file), DataError).replaceAll(/\r\n?/g, '\n'));
   } catch (error) {
-    if (error instanceof TypeError)
-      throw new DataError({
-        what: `${file} is not a text in UTF-8`,
-        expected: 'UTF-8',
-        got: 'other bytes',
-        next: 'save it as UTF-8',
-      });
     throw diskError(error, `cannot read ${file}`, DataError);
   }
 }
