@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PaperweightError } from '../errors/errors.js';
+import { shellWord } from '../errors/shell-word.js';
 import type { SideCommand } from './side.js';
 
 /** A peer is not installed. The command line uses a separate exit code for it. */
@@ -171,16 +172,21 @@ export async function peerCommand(
     : { name, command: python, args: [join(SCRIPTS, script), ...args], env };
 }
 
+/** In words that every shell reads. */
 function installHint(name: PeerName, runtime: Peer['runtime'], folder: string): string {
   if (runtime === 'node') {
-    const target =
-      folder === SCRIPTS
-        ? folder
-        : `${folder} $(node -p "Object.entries(require('${SCRIPTS}package.json').dependencies).map((d) => d.join('@')).join(' ')")`;
-    return `ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix ${target}`;
+    const { dependencies } = JSON.parse(readFileSync(join(SCRIPTS, 'package.json'), 'utf8')) as {
+      readonly dependencies: Readonly<Record<string, string>>;
+    };
+    const packages =
+      folder === SCRIPTS ? [] : Object.entries(dependencies).map(([one, version]) => `${one}@${version}`);
+    // An install script of onnxruntime-node fetches the libraries of CUDA.
+    return `npm install --ignore-scripts --prefix ${[folder, ...packages].map((word) => shellWord(word)).join(' ')}`;
   }
   const packages = name === 'torchvision' ? 'torch torchvision numpy' : 'torch numpy';
-  return `python3 -m venv peers && peers/bin/pip install ${packages}, then add --python peers/bin/python (on Debian, apt-get install python3-torch gives an older version)`;
+  const windows = process.platform === 'win32';
+  const bin = windows ? 'peers\\Scripts\\' : 'peers/bin/';
+  return `run: ${windows ? 'python' : 'python3'} -m venv peers; then: ${bin}pip install ${packages}; then add --python ${bin}python${windows ? '' : ' (on Debian, apt-get install python3-torch gives an older version)'}`;
 }
 
 const run = promisify(execFile);

@@ -6,7 +6,7 @@ import { printable } from '../errors/printable.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loading/loaded-model.js';
 import type { Paper } from '../papers/paper.js';
-import { examples, JSON_OUTPUT, oneOf, outputName, pathName } from './options/options.js';
+import { examples, filled, JSON_OUTPUT, oneOf, outputName, pathName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { note, print, printJson } from './terminal/output.js';
@@ -52,7 +52,7 @@ export function register(program: Command, paper?: Paper): void {
     .option(
       '--names <naming>',
       'naming scheme of the tensors in a pth or safetensors file, such as torchvision (default: the model’s own names)',
-      pathName('--names'),
+      filled('--names'),
     )
     .option(
       '--dtype <name>',

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
+import { isWindowsName } from '../files/system/windows-name.js';
 import type { PaperDraft } from '../papers/scaffold.js';
 import type { Piece } from '../site/copies.js';
-import { examples, pathName } from './options/options.js';
+import { examples, filled, pathName } from './options/options.js';
 
 interface Flags {
   readonly name?: string;
@@ -23,7 +24,7 @@ export function register(program: Command): void {
     .option(
       '--name <text>',
       'name of its network (default: the id, or the title of the note)',
-      pathName('--name'),
+      filled('--name'),
     )
     .option(
       '--from <file>',
@@ -61,10 +62,11 @@ async function makePaper(given: string | undefined, flags: Flags): Promise<void>
       .replaceAll(/^[^a-z]+|-$/g, '') ??
     '';
   const name = flags.name ?? read?.draft.name ?? id;
-  if (!/^[a-z][a-z0-9-]*$/.test(id))
+  if (!/^[a-z][a-z0-9-]*$/.test(id) || !isWindowsName(id))
     throw new UsageError({
       what: given === undefined ? 'The new paper has no id' : `"${id}" is not a valid id of a paper`,
-      expected: 'small letters, digits and hyphens, such as network-in-network',
+      expected:
+        'small letters, digits and hyphens, such as network-in-network, and not the name of a device of Windows, such as con',
       got:
         given === undefined ? (read ? `the title "${read.draft.name}"` : 'no id and no --from') : `"${id}"`,
       next: 'choose another id; --name sets the displayed name',

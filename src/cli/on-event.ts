@@ -6,6 +6,15 @@ import type { RunAlert } from '../serve/api.js';
 const MOST = 4;
 
 /**
+ * Free text as the value of a variable, which cannot hold a zero byte. cmd.exe puts variables into the command before it
+ * reads it: there a quote would end "%PAPERWEIGHT_ERROR%", and a line break the command.
+ *
+ * @param platform replaces the system's name in tests
+ */
+export const variable = (text: string, platform: NodeJS.Platform = process.platform): string =>
+  platform === 'win32' ? text.replaceAll('"', "'").replaceAll(/\p{Cc}+/gu, ' ') : text.replaceAll('\0', '');
+
+/**
  * Runs the user's command for each event. What comes from runs is passed in variables, never as part of the command.
  *
  * @param command a command of the shell
@@ -26,11 +35,10 @@ export function onEvent(command: string, root: string, note: (text: string) => v
         ...process.env,
         PAPERWEIGHT_EVENT: alert.kind,
         PAPERWEIGHT_RUN: alert.id,
-        PAPERWEIGHT_RUN_NAME: alert.name,
+        PAPERWEIGHT_RUN_NAME: variable(alert.name),
         PAPERWEIGHT_RUN_PATH: resolve(root, alert.id),
         PAPERWEIGHT_STEP: String(alert.step),
-        // A variable cannot hold a zero byte.
-        PAPERWEIGHT_ERROR: (alert.error ?? '').replaceAll('\u0000', ''),
+        PAPERWEIGHT_ERROR: variable(alert.error ?? ''),
       },
     });
     let complaint = '';

@@ -7,8 +7,9 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
 import { onEvent } from './on-event.js';
-import { examples, integer, pathName } from './options/options.js';
+import { examples, filled, integer, pathName } from './options/options.js';
 import { describeError } from './print-error.js';
+import { ownCommand } from './terminal/command.js';
 import { onInterrupt } from './terminal/interrupt.js';
 import { note, print } from './terminal/output.js';
 
@@ -65,7 +66,7 @@ export function register(program: Command): void {
     .option(
       '--host <address>',
       'address to listen on; any but 127.0.0.1 requires a token',
-      pathName('--host'),
+      filled('--host'),
       '127.0.0.1',
     )
     .option(
@@ -84,7 +85,9 @@ export function register(program: Command): void {
       examples(
         'paperweight serve',
         'paperweight serve runs --port 0 --control',
-        `paperweight serve --on-event 'notify-send "$PAPERWEIGHT_RUN: $PAPERWEIGHT_EVENT"'`,
+        process.platform === 'win32'
+          ? 'paperweight serve --on-event notify.cmd'
+          : `paperweight serve --on-event 'notify-send "$PAPERWEIGHT_RUN: $PAPERWEIGHT_EVENT"'`,
       ),
     )
     .action(serve);
@@ -112,7 +115,9 @@ async function serve(root: string, flags: Flags): Promise<void> {
   if (!existsSync(root)) note(`${printable(root)} does not exist yet; runs will appear when it is created.`);
   const [deeper] = await runsBelow(root);
   if (deeper)
-    note(printable(`${root} contains no runs; to show those in ${deeper}: paperweight serve ${deeper}`));
+    note(
+      `${printable(root)} contains no runs; to show those in ${printable(deeper)}: ${ownCommand('serve', deeper)}`,
+    );
   for (const address of addresses(flags.host, dashboard.address))
     print(`http://${address}:${dashboard.port}/${token === undefined ? '' : `?token=${token}`}`);
   if (flags.control && token === undefined)

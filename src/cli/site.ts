@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../errors/counted.js';
 import { printable } from '../errors/printable.js';
 import type { Base } from '../site/build.js';
-import { examples, JSON_OUTPUT, pathName, refuse, repeated } from './options/options.js';
+import { examples, filled, JSON_OUTPUT, pathName, refuse, repeated } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';
 
 interface Flags {
@@ -46,7 +46,7 @@ export function register(program: Command): void {
       'run of a small classifier, at most 2 MB, which classifies visitors’ images in their browsers (default: none)',
       pathName('--live'),
     )
-    .option('--title <text>', 'name of the site (default: Paperweight)', pathName('--title'))
+    .option('--title <text>', 'name of the site (default: Paperweight)', filled('--title'))
     .option(...JSON_OUTPUT)
     .addHelpText(
       'after',

@@ -162,7 +162,7 @@ async function refusal(run: string, file: string): Promise<UsageError> {
     what: `The run in ${run} is being trained by another process`,
     expected: 'one process at a time in a run folder',
     got: owner ? `process ${owner.pid} on ${owner.host}, since ${owner.since}` : 'a lock that is held',
-    next: 'wait until it ends, stop it (Ctrl-C, or kill with its process id), or choose another --run',
+    next: `wait until it ends, stop it (Ctrl-C${process.platform === 'win32' ? ' in its window' : ', or kill with its process id'}), or choose another --run`,
   });
 }
 

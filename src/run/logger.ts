@@ -14,6 +14,7 @@ import type { SampleImage } from './events.js';
 import { MachineLog } from './machine-log.js';
 import { describeOrigin } from './origin.js';
 import { writeProcess } from './process-file.js';
+import { refuseOddName } from './run-files.js';
 import { saveSamples } from './sample-files.js';
 
 /** Longest delay before logged values are in the file. */
@@ -80,12 +81,7 @@ export class Logger {
     checkPath('Logger.open', 'path', path);
     checkOptionNames('Logger.open', options, ['settings', 'steps', 'resume']);
     const { settings = {}, steps, resume = false } = options;
-    if (printable(path) !== path)
-      throw new UsageError({
-        what: `A run cannot have the name ${JSON.stringify(path)}`,
-        expected: 'a name without line breaks and other control characters',
-        next: 'choose another folder',
-      });
+    refuseOddName(path, 'choose another folder');
     const config = join(path, 'config.json');
     const known = existsSync(config);
     if (known && !resume)

@@ -1,10 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { shellWord } from '../errors/shell-word.js';
 import { version } from '../version.js';
-
-/** A word as a POSIX shell reads it back. */
-export const shellWord = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 /**
  * What a run was started with, for `machine` in its configuration.
@@ -14,7 +11,7 @@ export const shellWord = (text: string): string =>
 export function describeOrigin(args: readonly string[]): Readonly<Record<string, string>> {
   const commit = commitOf(process.cwd());
   return {
-    command: ['paperweight', ...args].map(shellWord).join(' '),
+    command: ['paperweight', ...args].map((word) => shellWord(word)).join(' '),
     version: version(),
     ...(commit === undefined ? {} : { commit }),
   };

@@ -2,7 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CheckpointError, UsageError } from '../errors/errors.js';
+import { printable } from '../errors/printable.js';
 import { parseLine } from '../files/json-line.js';
+import { isWindowsName, WINDOWS_NAME } from '../files/system/windows-name.js';
 
 /** The best weights so far, by accuracy or by a metric of the paper's own. */
 export const bestSchema = z.object({
@@ -117,5 +119,20 @@ export function refuseForeign(path: string): void {
     expected: 'a run folder as created by train, which has a model and its settings',
     got,
     next: 'paperweight serve, report and site show such a run with all its values',
+  });
+}
+
+/**
+ * @throws UsageError for a name with control characters, which terminals would not show as it is, and on Windows for one
+ *   that its programs cannot use
+ */
+export function refuseOddName(path: string, next = 'choose another --run'): void {
+  const plain = printable(path) === path;
+  if (plain && (process.platform !== 'win32' || isWindowsName(path))) return;
+  throw new UsageError({
+    what: `A run cannot have the name ${plain ? `"${path}"` : JSON.stringify(path)}`,
+    expected: plain ? WINDOWS_NAME : 'a name without line breaks and other control characters',
+    got: `"${printable(path)}"`,
+    next,
   });
 }

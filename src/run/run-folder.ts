@@ -1,16 +1,18 @@
 import { existsSync, statSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { counted } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
+import { shellWord } from '../errors/shell-word.js';
 import { temporaryFor, writeFileAtomic } from '../files/atomic.js';
 import { jsonWithChecksum, verifyJson } from '../files/checksum.js';
 import { diskError } from '../files/disk-error.js';
 import { LineFile } from '../files/line-file.js';
 import { type RunLock, takeLock } from '../files/lock.js';
 import { makeFolder } from '../files/make-folder.js';
+import { removeOld } from '../files/system/remove.js';
 import { isTransient } from '../files/transient-error.js';
 import { CheckpointFiles } from './checkpoint-files.js';
 import { insightSchema, metricsSchema } from './event-lines.js';
@@ -23,6 +25,7 @@ import {
   parseRunFile,
   type RunState,
   refuseForeign,
+  refuseOddName,
   stateSchema,
 } from './run-files.js';
 import { rewindSamples } from './sample-files.js';
@@ -221,7 +224,7 @@ export class RunFolder {
     for (const name of await readdir(folder).catch(() => [])) {
       const whole = temporaryFor(name);
       // The server of the dashboard may be writing its own files right now.
-      if (whole && !OTHERS.has(whole)) await rm(join(folder, name), { force: true });
+      if (whole && !OTHERS.has(whole)) await removeOld(join(folder, name));
     }
   }
 }
@@ -247,24 +250,13 @@ function missingAtEnd(metrics: readonly Record<string, unknown>[], { step, epoch
   ];
 }
 
-/** @throws UsageError for a name with control characters, which terminals would not show as it is */
-function refuseOddName(path: string): void {
-  if (printable(path) === path) return;
-  throw new UsageError({
-    what: `A run cannot have the name ${JSON.stringify(path)}`,
-    expected: 'a name without line breaks and other control characters',
-    got: `"${printable(path)}"`,
-    next: 'choose another --run',
-  });
-}
-
 function refuseTaken(path: string): void {
   if (!existsSync(join(path, 'config.json'))) return;
   throw new UsageError({
     what: `There is a run in ${path} already`,
     expected: 'a new folder, so that nothing is overwritten',
     got: 'a folder with a config.json',
-    next: `continue it with --resume --run ${path}, or choose another --run`,
+    next: `continue it with --resume --run ${shellWord(printable(path))}, or choose another --run`,
   });
 }
 

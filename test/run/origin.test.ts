@@ -3,10 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { commitOf, describeOrigin, shellWord } from '../../src/run/origin.js';
+import { commitOf, describeOrigin } from '../../src/run/origin.js';
 import { scratch } from '../support/toy.js';
 
-test('a recorded command is read back by a shell as it was given', () => {
+test('a recorded command is read back by a shell as it was given', {
+  skip: process.platform === 'win32' && 'Windows has no /bin/sh',
+}, () => {
   const words = ['train', '--run', "it's a run", '--lr-scale', 'a*=0.1', '$(true)', '', 'ünï'];
   const { command } = describeOrigin(words);
   const line = `printf '%s\\n' ${command!.slice('paperweight '.length)}`;
@@ -14,7 +16,6 @@ test('a recorded command is read back by a shell as it was given', () => {
     execFileSync('/bin/sh', ['-c', line], { encoding: 'utf8' }).split('\n').slice(0, -1),
     words,
   );
-  assert.equal(shellWord('runs/a-1.b'), 'runs/a-1.b');
 });
 
 test('the commit of a repository, in every form of its references', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { onEvent } from '../../src/cli/on-event.js';
+import { onEvent, variable } from '../../src/cli/on-event.js';
 import { DivergedError } from '../../src/errors/errors.js';
 import { startTimeOf, writeProcess } from '../../src/run/process-file.js';
 import type { RunAlert, RunSummary } from '../../src/serve/api.js';
@@ -127,4 +127,9 @@ test('the command of --on-event gets facts in variables, and cannot be changed b
   assert.equal(text.split(`done|${name}|${folder}/a0|ab\n`).length, 2);
   assert.equal(text.match(/\|ab$/gm)?.length, 7);
   await assert.rejects(readFile(join(folder, 'hacked')));
+});
+
+test('on Windows free text cannot end the quotes or the line in which cmd.exe reads it', () => {
+  assert.equal(variable('a" & del x\r\n\0b\tc', 'win32'), "a' & del x b c");
+  assert.equal(variable('a" & b\n\0c', 'linux'), 'a" & b\nc');
 });

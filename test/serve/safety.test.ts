@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '../../src/errors/errors.js';
 import { Dashboard } from '../../src/serve/http/server.js';
+import { isSegment } from '../../src/serve/runs/path-containment.js';
 import { scratch } from '../support/toy.js';
 import { ask, call, makeRun, NO_PAPERS, openDashboard, send } from './support.js';
 
@@ -353,4 +354,14 @@ test('malformed requests get an error, and the server continues', async (t) => {
     405,
   );
   assert.deepEqual(errors, []);
+});
+
+test('names that lead elsewhere are no names of runs: on Windows also devices, streams and dropped endings', () => {
+  for (const name of ['', '.', '..', '.hidden', 'a/b', 'a\\b', 'a\0', 'a'.repeat(256)])
+    for (const platform of ['linux', 'win32'] as const) assert.ok(!isSegment(name, platform), name);
+  for (const name of ['nul', 'con.json', 'config.json::$DATA', 'C:', 'a.', 'a ']) {
+    assert.ok(!isSegment(name, 'win32'), name);
+    assert.ok(isSegment(name, 'linux'), name);
+  }
+  for (const platform of ['linux', 'win32'] as const) assert.ok(isSegment('2026-11-29 run (1)', platform));
 });

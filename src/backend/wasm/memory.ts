@@ -107,7 +107,7 @@ function reserve(shared: boolean): Reserved {
     what: 'The system gives the wasm device no memory',
     expected: `a WebAssembly memory of up to ${(SIZES.at(-1)! * PAGE_BYTES) / 1024 ** 3} GiB`,
     got: 'a refusal',
-    next: 'close other programs or pages, or raise the limit of address space (ulimit -v)',
+    next: 'close other programs or pages; on Linux and macOS, raise the limit of address space (ulimit -v)',
   });
 }
 

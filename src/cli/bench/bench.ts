@@ -5,6 +5,7 @@ import { defaultPaper } from '../../papers/registry.js';
 import {
   addDeviceOptions,
   examples,
+  filled,
   JSON_OUTPUT,
   oneOf,
   outputName,
@@ -42,7 +43,7 @@ export function register(program: Command): void {
       `paper whose network is measured (default: ${defaultPaper()})`,
       pathName('--paper'),
     )
-    .option('--preset <name>', 'variant of the network (default: the paper’s first)', pathName('--preset'))
+    .option('--preset <name>', 'variant of the network (default: the paper’s first)', filled('--preset'))
     .option('--norm <kind>', 'lrn, or none to remove normalisation', oneOf('--norm', ['lrn', 'none']), 'lrn')
     .option(
       '--batch <n>',

@@ -10,7 +10,15 @@ import type { Paper } from '../../papers/paper.js';
 import { defaultPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import { addModelOptions, type ModelFlags, modelOptions } from '../options/model.js';
-import { examples, JSON_OUTPUT, oneOf, outputName, pathName, positiveInteger } from '../options/options.js';
+import {
+  examples,
+  filled,
+  JSON_OUTPUT,
+  oneOf,
+  outputName,
+  pathName,
+  positiveInteger,
+} from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
 import { fittedTable, leftOutLine, print, printJson, widest } from '../terminal/output.js';
@@ -44,7 +52,7 @@ export function register(program: Command, paper?: Paper): void {
     .option(
       '--preset <name>',
       `variant of the model, or a recipe of train (default: ${Object.keys(paper?.presets ?? {})[0] ?? 'the first'})`,
-      pathName('--preset'),
+      filled('--preset'),
     )
     .option('--classes <n>', 'number of classes (default: 10)', positiveInteger('--classes', 1_000_000))
     .option(

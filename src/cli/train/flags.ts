@@ -9,6 +9,7 @@ import {
   addDeviceOptions,
   between,
   type DeviceFlags,
+  filled,
   flagName,
   fraction,
   fractions,
@@ -63,13 +64,13 @@ type Rows<Config> = { readonly [K in keyof Config]?: Flag<NonNullable<Config[K]>
 const CHOICE = {
   preset: {
     value: '<name>',
-    parse: pathName,
+    parse: filled,
     help: 'the recipe',
     or: (recipes) => Object.keys(recipes)[0] ?? 'the paper’s first',
   },
   dataset: {
     value: '<name>',
-    parse: pathName,
+    parse: filled,
     help: `${DATASETS.join(', ')} (images in folders), or one of the paper's own`,
     or: of((r) => r.dataset ?? 'CIFAR-10 from a folder, else downloaded, else shapes10'),
   },
@@ -153,7 +154,7 @@ const TRAINING = {
   },
   freeze: {
     value: '<module>',
-    parse: (flag) => repeated(pathName(flag)),
+    parse: (flag) => repeated(filled(flag)),
     help: 'do not train a module and everything below it, such as features or features.*; can be repeated',
     or: 'none',
   },
@@ -334,7 +335,7 @@ const COMMAND = {
   },
   parallel: {
     value: '<way>',
-    parse: pathName,
+    parse: filled,
     help: 'with several ranks: the paper’s own way to divide the network over them, such as towers',
     or: 'each rank has the whole network and a part of each batch',
   },

@@ -36,6 +36,7 @@ import { trim } from '../../train/reporter.js';
 import type { Trainer } from '../../train/trainer.js';
 import { DownloadBar, openPaperSet } from '../data/open.js';
 import { withDevice } from '../device.js';
+import { ownCommand } from '../terminal/command.js';
 import { Interrupted, interruptCode, stopWithCheckpoint } from '../terminal/interrupt.js';
 import { note, printJson } from '../terminal/output.js';
 import { terminalColumns } from '../terminal/progress.js';
@@ -50,8 +51,6 @@ import { summaryLines } from './summary.js';
 
 const RUNS = 'runs';
 const CURVE = 'curve.svg';
-/** How to call the command line in messages: in a clone it is started through npm. */
-const COMMAND = process.env.npm_lifecycle_event ? 'npm run paperweight --' : 'paperweight';
 
 /** The `train` command: sets up a run, shows its progress, and ends it cleanly. */
 export const runTraining = (flags: TrainFlags): Promise<void> => withWorld((world) => train(flags, world));
@@ -167,7 +166,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           if (isFirst) await drawCurve(folder, config);
           if (!done)
             throw new Interrupted(
-              `Interrupted after step ${trainer.step}. Continue with: ${COMMAND} train --resume --run ${printable(folder.path)}`,
+              `Interrupted after step ${trainer.step}. Continue with: ${ownCommand('train', '--resume', '--run', folder.path)}`,
               await sharedCode(signal, world),
             );
           if (flags.json)
@@ -429,6 +428,6 @@ function closing(
       ...(data ? ['--data', data] : []),
       ...['--seed', String(seed)],
     ];
-    note(`  ${COMMAND} train ${flags.join(' ')}`);
+    note(`  ${ownCommand('train', ...flags)}`);
   }
 }

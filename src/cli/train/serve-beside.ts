@@ -5,6 +5,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { PaperweightError } from '../../errors/errors.js';
 import { printable } from '../../errors/printable.js';
+import { shellWord } from '../../errors/shell-word.js';
+import { ownCommand } from '../terminal/command.js';
 import { note } from '../terminal/output.js';
 
 /** Default port of `--serve`; fixed, so that the address stays the same. */
@@ -41,7 +43,7 @@ export async function serveBeside(
         .trim()
         .replace(/^error: /, '')
         .replace(/ Next: .*/, ''),
-      next: `continue with --resume --run ${run} and another --serve port, or without --serve`,
+      next: `continue with --resume --run ${shellWord(printable(run))} and another --serve port, or without --serve`,
     });
   }
   // From here on it prints errors of single requests, which do not affect the training.
@@ -50,6 +52,6 @@ export async function serveBeside(
   return async () => {
     if (child.connected) child.disconnect();
     await exited;
-    note(`The dashboard has ended with the training. To open it again: paperweight serve ${printable(runs)}`);
+    note(`The dashboard has ended with the training. To open it again: ${ownCommand('serve', runs)}`);
   };
 }

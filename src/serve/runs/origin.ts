@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { shellWord } from '../../errors/shell-word.js';
 import { partsOf } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
-import { shellWord } from '../../run/origin.js';
 import { DATA_FILE } from '../../train/data-record.js';
 import type { DataOrigin, RunOrigin } from '../api.js';
 import { RequestError } from '../http/request-error.js';
@@ -99,7 +99,7 @@ function commandOf(
   compare(recordOf(config.model.options), recordOf(model.options), 'model.options.');
   compare(recordOf(config.optimizerOptions), recordOf(preset.optimizerOptions), 'optimizerOptions.');
   return {
-    command: words.map(shellWord).join(' '),
+    command: words.map((word) => shellWord(word)).join(' '),
     beyond: beyond.filter((path) => path !== 'optimizerOptions'),
   };
 }

@@ -2,6 +2,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Positioned } from '../../files/positioned.js';
+import { isWindowsName } from '../../files/system/windows-name.js';
 import { RequestError } from '../http/request-error.js';
 
 /** Maximum size in bytes of a run's small files, such as config.json. */
@@ -15,10 +16,14 @@ const noRun = (id: string) =>
     next: 'see the list of runs',
   });
 
-/** Whether a name is a single path segment and not hidden. */
-export function isSegment(name: string): boolean {
+/**
+ * Whether a name is a single path segment and not hidden.
+ * @param platform replaces the system's name in tests: on Windows devices and streams of files have names too
+ */
+export function isSegment(name: string, platform: NodeJS.Platform = process.platform): boolean {
   if (name === '' || name.startsWith('.') || name.length > 255) return false;
-  return !['/', '\\', '\u0000'].some((character) => name.includes(character));
+  if (['/', '\\', '\u0000'].some((character) => name.includes(character))) return false;
+  return platform !== 'win32' || isWindowsName(name);
 }
 
 /**
@@ -63,7 +68,7 @@ export async function fileInside(
   folder: string,
   ...name: readonly string[]
 ): Promise<InsideFile | undefined> {
-  if (!name.every(isSegment)) return undefined;
+  if (!name.every((one) => isSegment(one))) return undefined;
   const path = await realpath(join(folder, ...name)).catch(() => undefined);
   if (!path?.startsWith(folder + sep)) return undefined;
   const stats = await lstat(path).catch(() => undefined);

@@ -1,4 +1,6 @@
 import { UsageError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
+import { shellWord } from '../../errors/shell-word.js';
 import type { PaperDraft } from '../../papers/scaffold.js';
 import { type FrontMatter, languageOf, parseFrontMatter } from './front-matter.js';
 import { headingsOf, plain, sectionsOf } from './notebook.js';
@@ -68,7 +70,7 @@ function partOf(body: string, front: FrontMatter, file: string, wanted: string |
     what: `${file} is about several papers`,
     expected: 'a note about one, or the id of one of them',
     got: parts.map(({ fields }) => `"${fields.title}"`).join(', '),
-    next: `give the id that belongs to one of the titles, such as: paperweight new ${idOf(parts[0]!.fields.title!)} --from ${file}`,
+    next: `give the id that belongs to one of the titles, such as: paperweight new ${idOf(parts[0]!.fields.title!)} --from ${shellWord(printable(file))}`,
   });
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {
+  filled,
   fraction,
   integer,
   nonNegativeNumber,
@@ -60,4 +61,8 @@ test('words and paths', () => {
   assert.equal(pathName('--flag', '/')('a/b'), 'a/b');
   assert.equal(pathName('--flag', '\\')('a/b'), 'a\\b', 'one way of writing on Windows');
   refuses(pathName('--flag'), [''], /name of a file or folder/);
+  refuses(pathName('--flag', '\\'), ['runs/nul', 'a:b', 'runs/a.'], /that of a device, such as con, nul or aux/);
+  assert.equal(pathName('--flag', '/')('runs/nul'), 'runs/nul', 'other systems have such names');
+  for (const text of ['features.*', 'cat/kitten,dog', '::1', '-']) assert.equal(filled('--flag')(text), text);
+  refuses(filled('--flag'), [''], /a value that is not empty/);
 });
