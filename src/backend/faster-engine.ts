@@ -1,10 +1,16 @@
 import { counted } from '../errors/counted.js';
+import { version as ownVersion } from '../version.js';
 import type { Device, EngineInfo, ProcessorPrecision } from './backend.js';
 import { KernelCache } from './onednn/kernel-cache.js';
 import { trial } from './trial.js';
 
 export const describeOneDnn = ({ version, isa, threads, precision }: EngineInfo): string =>
   `onednn ${version} (${isa}, ${counted(threads, 'thread')}, ${precision})`;
+
+const CHOICES = ['onednn', 'wasm'] as const;
+type Choice = (typeof CHOICES)[number];
+
+const byRule = ({ isa = '' }: EngineInfo): Choice => (/\bref\b/.test(isa) ? 'wasm' : 'onednn');
 
 /**
  * The wasm device where it is faster than an open onednn, which is then closed; undefined elsewhere. On x64 with AVX
@@ -21,13 +27,17 @@ export async function fasterThan(
     const info = await onednn.info();
     const milliseconds = await trial(onednn);
     if (precision === 'bfloat16' || /^avx/.test(info.isa ?? '')) return undefined;
-    const cache = KernelCache.open(`oneDNN ${info.version}, Node ${process.versions.node}`, info.threads);
-    const known = cache ? cache.get('device') : /\bref\b/.test(info.isa ?? '') ? 'wasm' : 'onednn';
+    // Programs of several machines may share the file, and not every system names its processor.
+    const programs = `oneDNN ${info.version} (${info.isa}), Paperweight ${ownVersion()}, Node ${process.versions.node}`;
+    const cache = KernelCache.open(programs, info.threads);
+    const known = cache ? CHOICES.find((one) => one === cache.get('device')) : byRule(info);
     if (known === 'onednn') return undefined;
     const wasm = await openWasm().catch(() => undefined);
     if (!wasm) return undefined;
-    const choice = known ?? ((await trial(wasm.device)) < milliseconds ? 'wasm' : 'onednn');
-    if (known === undefined) {
+    // A wasm device that cannot run a plan is not used, and may be able to another time.
+    const own = known === 'wasm' ? 0 : await trial(wasm.device).catch(() => undefined);
+    const choice: Choice = own !== undefined && own < milliseconds ? 'wasm' : 'onednn';
+    if (known === undefined && own !== undefined) {
       cache?.set('device', choice);
       cache?.save();
     }

@@ -17,12 +17,14 @@ class Pretended extends InlineDevice {
     readonly isa: string,
     readonly milliseconds = 0,
     readonly broken = false,
+    readonly version = '0',
   ) {
     super(new ReferenceEngine());
   }
 
   override async info(): Promise<EngineInfo> {
-    return { engine: 'onednn', version: '0', threads: 1, precision: 'float32', isa: this.isa };
+    const { version, isa } = this;
+    return { engine: 'onednn', version, threads: 1, precision: 'float32', isa };
   }
 
   override async run(): ReturnType<Device['run']> {
@@ -94,5 +96,29 @@ test('the faster of the two is measured once and remembered', async (t) => {
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace('"wasm"', '"onednn"'));
     assert.equal(await fasterThan(new Pretended('sse41', 0), 'float32', refuse), undefined);
+    // Another machine, or another library, is measured for itself, and so is what the file cannot mean.
+    for (const [content, isa, version] of [
+      [text, 'neon', '0'],
+      [text, 'sse41', '1'],
+      [text.replace('"wasm"', '"cuda"'), 'sse41', '0'],
+      ['{', 'sse41', '0'],
+    ] as const) {
+      await writeFile(file, content);
+      const [onednn, wasm] = [new Pretended(isa, 400, false, version), new Pretended('simd128')];
+      await fasterThan(onednn, 'float32', async () => ({ device: wasm, about }));
+      assert.ok(wasm.runs > 0, `${content} ${isa} ${version}`);
+    }
+  });
+});
+
+test('a wasm device that cannot run a plan is closed, and tried again the next time', async (t) => {
+  await withKernels(join(await temporaryFolder(t), 'kernels.json'), async () => {
+    const [onednn, broken] = [new Pretended('sse41', 50), new Pretended('simd128', 0, true)];
+    const none = await fasterThan(onednn, 'float32', async () => ({ device: broken, about }));
+    assert.equal(none, undefined);
+    assert.deepEqual([onednn.closed, broken.closed], [0, 1]);
+    const wasm = new Pretended('simd128');
+    const open = async () => ({ device: wasm, about });
+    assert.equal((await fasterThan(new Pretended('sse41', 400), 'float32', open))!.device, wasm);
   });
 });

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
 import { cacheFolder } from '../../files/cache-folder.js';
 import { outputTarget } from '../../files/output-target.js';
@@ -60,15 +61,33 @@ export class KernelCache {
       // Another process may have added choices since.
       const content = read(this.file);
       content[this.machine] = { ...content[this.machine], ...Object.fromEntries(this.#known) };
-      const temporary = `${target.path}.${process.pid}`;
-      writeFileSync(temporary, `${JSON.stringify(content, null, 1)}\n`);
-      renameSync(temporary, target.path);
+      const temporary = `${target.path}.${process.pid}.${threadId}`;
+      try {
+        writeFileSync(temporary, `${JSON.stringify(content, null, 1)}\n`);
+        replace(temporary, target.path);
+      } finally {
+        rmSync(temporary, { force: true });
+      }
       this.#changed = false;
       return true;
     } catch {
       return false;
     }
   }
+}
+
+/** Attempts to replace the file while another process reads it, which Windows refuses. */
+const ATTEMPTS = 20;
+const PAUSE_MS = 10;
+
+function replace(from: string, to: string): void {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return renameSync(from, to);
+    } catch (error) {
+      if (process.platform !== 'win32' || attempt === ATTEMPTS) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    }
 }
 
 function read(file: string): Content {

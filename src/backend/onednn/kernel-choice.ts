@@ -77,7 +77,9 @@ export class KernelChoice {
 
   #remembered(key: string, candidates: readonly Candidate[]): Candidate | undefined {
     const cache = this.#cache;
-    let name = this.#chosen.get(key) ?? cache?.get(key);
+    // A name that is not known here comes from a damaged file.
+    const stored = candidates.find((c) => c.name === cache?.get(key))?.name;
+    let name = this.#chosen.get(key) ?? stored;
     if (name === undefined && cache) {
       name = this.#fastest(candidates);
       if (name !== undefined) cache.set(key, name);

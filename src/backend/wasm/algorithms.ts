@@ -67,7 +67,9 @@ export class Algorithms {
     const { x, w, y, padding, groups } = shape;
     const macs = (sizeOf(y) * sizeOf(w)) / y[1];
     const key = `wasm tiles ${direction} ${x.join('x')} ${w.join('x')} p${padding.join('x')} g${groups}`;
-    let name = this.#chosen.get(key) ?? this.store?.get(key);
+    // A name that is not known here comes from a damaged file.
+    const stored = able.find((one) => one === this.store?.get(key));
+    let name = this.#chosen.get(key) ?? stored;
     if (name === undefined && macs >= WORTH_TRYING_MACS && this.store) {
       name = this.#fastest(direction, shape, macs, able);
       if (name !== undefined) this.store.set(key, name);
