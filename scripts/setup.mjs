@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { fetchOneDnn, hasRuntime, RUNTIME_COMMAND, WHEEL, windowsFolder } from './windows-onednn.mjs';
+import { fetchOneDnn, NO_PIP, WHEEL, windowsFolder } from './windows-onednn.mjs';
 
 export const ROOT = path.resolve(fileURLToPath(new URL('..', import.meta.url)));
 const MIN_NODE = [20, 9];
@@ -139,7 +139,7 @@ async function installPackages(root) {
  */
 export function npmComplaint(code, output) {
   if (code === 'ENOENT')
-    return 'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm), then run the command again.';
+    return 'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm; on Windows it comes with Node.js), then run the command again.';
   const next = /ENOSPC/.test(output)
     ? 'free some space on the disk'
     : /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network|socket hang up/i.test(output)
@@ -284,7 +284,7 @@ export function findOneDnn(ldconfig, exists) {
  * @typedef {object} System
  * @property {string} platform
  * @property {string} arch
- * @property {'debian' | 'fedora' | 'arch' | undefined} family
+ * @property {'debian' | 'fedora' | 'arch' | 'alpine' | undefined} family
  * @property {boolean} root
  */
 
@@ -296,7 +296,9 @@ function thisSystem() {
       ? 'fedora'
       : existsSync('/etc/arch-release')
         ? 'arch'
-        : undefined;
+        : existsSync('/etc/alpine-release')
+          ? 'alpine'
+          : undefined;
   return { platform: process.platform, arch: process.arch, family, root: process.getuid?.() === 0 };
 }
 
@@ -307,6 +309,7 @@ const TURBOJPEG = {
   debian: 'libturbojpeg0',
   fedora: 'turbojpeg',
   arch: 'libjpeg-turbo',
+  alpine: 'libturbojpeg',
   homebrew: 'jpeg-turbo',
 };
 
@@ -322,6 +325,7 @@ export function oneDnnCommand({ platform, family, root }) {
     return DEBIAN_PACKAGES.map((name) => `${sudo}apt-get install -y ${name}`).join(' || ');
   if (family === 'fedora') return `${sudo}dnf install -y onednn`;
   if (family === 'arch') return `${sudo}pacman -S onednn`;
+  if (family === 'alpine') return `${sudo}apk add onednn`;
   return undefined;
 }
 
@@ -338,7 +342,7 @@ export function turboJpegAdvice({ platform, family, root }, ldconfig, exists) {
     LIBRARY_FOLDERS.some((folder) =>
       ['so.0', 'dylib'].some((end) => exists(`${folder}/libturbojpeg.${end}`)),
     );
-  const install = { debian: 'apt-get install -y', fedora: 'dnf install -y', arch: 'pacman -S' };
+  const install = { debian: 'apt-get install -y', fedora: 'dnf install -y', arch: 'pacman -S', alpine: 'apk add' };
   const command =
     platform === 'darwin'
       ? `brew install ${TURBOJPEG.homebrew}`
@@ -362,38 +366,61 @@ async function hasOneDnn(root) {
   return oneDnnPlaces().some((/** @type {string} */ file) => path.isAbsolute(file) && existsSync(file));
 }
 
+/** Installs Microsoft's runtime, with which the library for Windows is built. */
+const RUNTIME_COMMAND = 'winget install --exact --id Microsoft.VCRedist.2015+.x64';
+const PYTHON_COMMAND = 'winget install --exact --id Python.Python.3.13';
+
 /**
- * Fetches oneDNN into the cache, announced.
+ * What to do about oneDNN on Windows where pip has not fetched it.
  *
+ * @param {string | undefined} problem why not; undefined if it was not to
+ */
+export function windowsAdvice(problem) {
+  const next =
+    problem === NO_PIP
+      ? `install Python (run: ${PYTHON_COMMAND}), open a new terminal, and run the command again`
+      : `run: python -m pip install ${WHEEL.requirement}`;
+  return `oneDNN, the fast device's library, is not there${problem ? `, and was not fetched: ${problem}` : ''}. Next: ${next}. ${SLOW}`;
+}
+
+/**
+ * Fetches oneDNN into the cache, announced, unless a library is there that loads.
+ *
+ * @param {string} root
  * @param {NodeJS.ProcessEnv} env
  */
-async function ensureOneDnnOnWindows(env) {
-  // There is no build for other processors.
-  if (process.arch !== 'x64') return;
-  const command = `python -m pip install ${WHEEL.requirement}`;
-  const advice = `oneDNN, the fast device's library, is not there. Next: run: ${command}. ${SLOW}`;
-  if (env.PAPERWEIGHT_NO_SYSTEM_INSTALL === '1') return say(advice);
+async function ensureOneDnnOnWindows(root, env) {
+  const file = (/** @type {string} */ name) =>
+    import(pathToFileURL(path.join(root, 'dist/src/backend/onednn/library', name)).href);
   const folder = windowsFolder(env);
-  const label = `Fetching oneDNN ${WHEEL.version} (pip download ${WHEEL.requirement}, ${WHEEL.licence}, into ${folder})`;
-  const problem = await fetchOneDnn(folder, (program, args) =>
-    args.includes('download') ? quietly(label, program, args) : collect(program, args),
-  );
-  if (problem) say(`oneDNN was not fetched: ${problem}.\n${advice}`);
+  const fetched = path.join(folder, 'dnnl.dll');
+  if (!existsSync(fetched)) {
+    if (await hasOneDnn(root)) {
+      // Other programs bring a dnnl.dll too, of versions and builds that cannot be used.
+      const found = await (await file('installed.js')).installedOneDnn();
+      if (found.some((/** @type {{ problem?: string }} */ { problem }) => problem === undefined)) return;
+    }
+    // There is no build for other processors.
+    if (process.arch !== 'x64') return;
+    if (env.PAPERWEIGHT_NO_SYSTEM_INSTALL === '1') return say(windowsAdvice(undefined));
+    const label = `Fetching oneDNN ${WHEEL.version} (pip download ${WHEEL.requirement}, ${WHEEL.licence}, into ${folder})`;
+    const problem = await fetchOneDnn(folder, (program, args) =>
+      args.includes('download') ? quietly(label, program, args) : collect(program, args),
+    );
+    if (problem) return say(windowsAdvice(problem));
+  }
+  const missing = (await file('dll.js')).missingImports(fetched);
+  if (missing.length > 0)
+    say(
+      `oneDNN needs ${missing.join(', ')} of Microsoft's Visual C++ runtime, which is not installed. Next: run: ${RUNTIME_COMMAND}. ${SLOW}`,
+    );
 }
 
 /** @param {string} root @param {NodeJS.ProcessEnv} env */
 async function ensureOneDnn(root, env) {
   if (env.PAPERWEIGHT_ONEDNN) return;
-  const there = await hasOneDnn(root);
-  if (process.platform === 'win32') {
-    if (!there) await ensureOneDnnOnWindows(env);
-    if ((await hasOneDnn(root)) && !hasRuntime(env))
-      say(
-        `oneDNN needs Microsoft's Visual C++ runtime, which is not installed. Next: run: ${RUNTIME_COMMAND}. ${SLOW}`,
-      );
-    return;
-  }
-  if (there) return;
+  if (process.platform === 'win32') return ensureOneDnnOnWindows(root, env);
+  if (await hasOneDnn(root)) return;
   const system = thisSystem();
   const command = oneDnnCommand(system);
   const advice = `oneDNN, the fast device's library, is not installed. Next: ${command ? `run: ${command}` : 'install oneDNN with your package manager'}. ${SLOW}`;

@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -42,28 +43,34 @@ const PIPS = [
   ['py', '-3', '-m', 'pip'],
   ['python', '-m', 'pip'],
   ['python3', '-m', 'pip'],
+  // A python.bat, which only the shell starts.
+  ['cmd', '/d', '/c', 'python', '-m', 'pip'],
 ];
 
-/** Microsoft's runtime, which the library needs, has this file. */
-export const hasRuntime = (env = process.env) =>
-  existsSync(path.join(env.SystemRoot ?? 'C:\\Windows', 'System32', 'vcomp140.dll'));
+/** Why nothing is fetched on a machine without Python. */
+export const NO_PIP = 'there is no pip, which comes with Python';
 
-export const RUNTIME_COMMAND = 'winget install --exact --id Microsoft.VCRedist.2015+.x64';
+/** After this time the folder of an interrupted download is removed. */
+const LEFT_MS = 3600_000;
+/** Pauses before the folder is renamed again: on Windows a virus scanner may have its files open for a moment. */
+const PAUSES = [50, 200, 500, 1000, 2000];
 
 /**
  * Fetches the library into a folder.
  *
- * @param {string} folder which then holds dnnl.dll and its licence; it appears complete or not at all
+ * @param {string} folder which then holds dnnl.dll and its licence; it appears complete or not at all, also if several
+ *   processes fetch it at the same time
  * @param {(command: string, args: string[]) => Promise<{ code: number | string, output: string }>} run
  * @param {string} [sha256] of the wheel
  * @returns {Promise<string | undefined>} why it was not fetched
  */
 export async function fetchOneDnn(folder, run, sha256 = WHEEL.sha256) {
   mkdirSync(path.dirname(folder), { recursive: true });
+  removeLeft(folder);
   const part = mkdtempSync(`${folder}.`);
   try {
     const pip = await firstPip(run);
-    if (!pip) return 'there is no pip, which comes with Python';
+    if (!pip) return NO_PIP;
     const [command, ...args] = pip;
     const { code, output } = await run(command, [
       ...args,
@@ -81,13 +88,37 @@ export async function fetchOneDnn(folder, run, sha256 = WHEEL.sha256) {
       if (KEPT.some((end) => name.endsWith(end)))
         writeFileSync(path.join(part, path.posix.basename(name)), content);
     if (!existsSync(path.join(part, 'dnnl.dll'))) return 'the wheel has no dnnl.dll';
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(part, folder);
+    await putInPlace(part, folder);
     return undefined;
   } catch (error) {
     return /** @type {Error} */ (error).message;
   } finally {
     rmSync(part, { recursive: true, force: true });
+  }
+}
+
+/** Removes what downloads that were interrupted have left. @param {string} folder */
+function removeLeft(folder) {
+  for (const name of readdirSync(path.dirname(folder))) {
+    const left = path.join(path.dirname(folder), name);
+    if (left.startsWith(`${folder}.`) && Date.now() - statSync(left).mtimeMs > LEFT_MS)
+      rmSync(left, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} part @param {string} folder */
+async function putInPlace(part, folder) {
+  for (let attempt = 0; ; attempt++) {
+    // Another process has fetched it meanwhile, and may use it.
+    if (existsSync(path.join(folder, 'dnnl.dll'))) return;
+    try {
+      rmSync(folder, { recursive: true, force: true });
+      return renameSync(part, folder);
+    } catch (error) {
+      const pause = PAUSES[attempt];
+      if (pause === undefined) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
   }
 }
 

@@ -13,7 +13,7 @@ type Entries = Readonly<
 interface System {
   readonly platform: string;
   readonly arch: string;
-  readonly family: 'debian' | 'fedora' | 'arch' | undefined;
+  readonly family: 'debian' | 'fedora' | 'arch' | 'alpine' | undefined;
   readonly root: boolean;
 }
 interface Setup {
@@ -30,6 +30,7 @@ interface Setup {
   staleFiles(compiled: readonly string[], sources: ReadonlySet<string>): string[];
   findOneDnn(ldconfig: string, exists: (file: string) => boolean): string | undefined;
   oneDnnCommand(system: System): string | undefined;
+  windowsAdvice(problem: string | undefined): string;
   turboJpegAdvice(system: System, ldconfig: string, exists: (file: string) => boolean): string | undefined;
 }
 interface TestScript {
@@ -189,11 +190,16 @@ test('the command that installs oneDNN is that of the system', () => {
   assert.equal(setup.oneDnnCommand(debian), 'apt-get install -y libdnnl2 || apt-get install -y libdnnl3');
   assert.match(setup.oneDnnCommand({ ...debian, root: false })!, /^sudo apt-get .* \|\| sudo apt-get /);
   assert.equal(setup.oneDnnCommand({ ...debian, family: 'fedora' }), 'dnf install -y onednn');
+  assert.equal(setup.oneDnnCommand({ ...debian, family: 'alpine' }), 'apk add onednn');
   assert.equal(
     setup.oneDnnCommand({ ...debian, family: undefined, platform: 'darwin' }),
     'brew install onednn',
   );
   assert.equal(setup.oneDnnCommand({ ...debian, family: undefined }), undefined);
+  assert.match(setup.windowsAdvice(undefined), /is not there\. Next: run: python -m pip install onednn-cpu-vcomp==/);
+  assert.match(setup.windowsAdvice('pip ended with 1'), /not fetched: pip ended with 1\. Next: run: python -m pip/);
+  const noPython = setup.windowsAdvice('there is no pip, which comes with Python');
+  assert.match(noPython, /Next: install Python \(run: winget install .*\), open a new terminal/);
 });
 
 test('libjpeg-turbo is offered if it is missing', () => {

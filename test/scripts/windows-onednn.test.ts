@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { deflateRawSync } from 'node:zlib';
@@ -109,6 +109,38 @@ test('a library of an earlier, interrupted time is replaced', async (t) => {
   await writeFile(path.join(folder, 'left'), '');
   assert.equal(await fetchOneDnn(folder, pipWith(GOOD), hash(GOOD)), undefined);
   assert.ok(!(await readdir(folder)).includes('left'));
+});
+
+test('if another process has fetched it meanwhile, its library stays', async (t) => {
+  const cache = await temporaryFolder(t);
+  const folder = path.join(cache, 'onednn');
+  const slow: Run = async (command, args) => {
+    if (args.includes('download')) {
+      await mkdir(folder);
+      await writeFile(path.join(folder, 'dnnl.dll'), 'in use');
+    }
+    return pipWith(GOOD)(command, args);
+  };
+  assert.equal(await fetchOneDnn(folder, slow, hash(GOOD)), undefined);
+  assert.equal(await readFile(path.join(folder, 'dnnl.dll'), 'utf8'), 'in use');
+  assert.deepEqual(await readdir(cache), ['onednn']);
+});
+
+test('what an interrupted download has left is removed after a while, and nothing else', async (t) => {
+  const cache = await temporaryFolder(t);
+  for (const name of ['onednn.old', 'onednn.new', 'onednn3', 'other.old']) await mkdir(path.join(cache, name));
+  const yesterday = Date.now() / 1000 - 24 * 3600;
+  for (const name of ['onednn.old', 'onednn3', 'other.old'])
+    await utimes(path.join(cache, name), yesterday, yesterday);
+  assert.equal(await fetchOneDnn(path.join(cache, 'onednn'), pipWith(GOOD), hash(GOOD)), undefined);
+  assert.deepEqual((await readdir(cache)).sort(), ['onednn', 'onednn.new', 'onednn3', 'other.old']);
+});
+
+test('a Python that only the shell starts is used too', async (t) => {
+  const folder = path.join(await temporaryFolder(t), 'onednn');
+  const shell: Run = (command, args) =>
+    command === 'cmd' ? pipWith(GOOD)('python', args) : Promise.resolve({ code: 'ENOENT', output: '' });
+  assert.equal(await fetchOneDnn(folder, shell, hash(GOOD)), undefined);
 });
 
 test('setup and the program mean the same folder', () => {

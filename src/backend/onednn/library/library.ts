@@ -19,6 +19,7 @@ export interface OneDnnLibrary {
 /** The wheel of oneDNN that setup fetches for Windows; `pip install` puts the library where it is found too. */
 const WINDOWS_WHEEL = 'onednn-cpu-vcomp==2022.2.1';
 /** Installs the Microsoft runtime with which the library for Windows was built. */
+const RUNTIME_FILE = /^(vcomp|msvcp|vcruntime)\d/;
 const WINDOWS_RUNTIME = 'winget install --exact --id Microsoft.VCRedist.2015+.x64';
 
 /** The command that installs oneDNN on this system; undefined if the system is not known. */
@@ -46,14 +47,14 @@ function installAdvice(): string {
  */
 export function loadOneDnn(): OneDnnLibrary {
   const files = oneDnnPlaces();
-  const broken: string[] = [];
+  const broken: Problem[] = [];
   for (const file of files) {
     let lib: Lib;
     try {
       lib = koffi.load(file);
     } catch (error) {
       const problem = loadProblem(file, error as Error);
-      if (problem) broken.push(`${file}: ${problem}`);
+      if (problem) broken.push(problem);
       continue;
     }
     pin(file);
@@ -65,8 +66,8 @@ export function loadOneDnn(): OneDnnLibrary {
     throw new DeviceError({
       what: 'The oneDNN library, which device "onednn" computes with, does not load',
       expected: named ? `the library at ${named} (PAPERWEIGHT_ONEDNN)` : 'oneDNN 2 or 3',
-      got: `a library that does not load (${broken.join('; ')})`,
-      next: `${process.platform === 'win32' ? `run: ${WINDOWS_RUNTIME}` : 'install what it needs, or remove it and install another'}   ${other}`,
+      got: `a library that does not load (${broken.map(({ text }) => text).join('; ')})`,
+      next: `${broken.some(({ runtime }) => runtime) ? `run: ${WINDOWS_RUNTIME}` : 'install what it needs, or remove it and install another'}   ${other}`,
     });
   throw new DeviceError({
     what: 'The oneDNN library, which device "onednn" computes with, is not installed',
@@ -78,8 +79,15 @@ export function loadOneDnn(): OneDnnLibrary {
   });
 }
 
-/** Why a library does not load; undefined if there is no such file. */
-function loadProblem(file: string, { message }: Error): string | undefined {
+/** Why a library does not load. */
+interface Problem {
+  readonly text: string;
+  /** Whether Microsoft's runtime is missing. */
+  readonly runtime: boolean;
+}
+
+/** Undefined if there is no such file. */
+function loadProblem(file: string, { message }: Error): Problem | undefined {
   // If the file exists but one of its dependencies is missing, the message names the dependency, except on Windows.
   const absent = path.isAbsolute(file)
     ? !existsSync(file)
@@ -89,7 +97,8 @@ function loadProblem(file: string, { message }: Error): string | undefined {
       process.platform === 'win32';
   if (absent) return undefined;
   const missing = process.platform === 'win32' ? missingImports(file) : [];
-  return missing.length > 0 ? `it needs ${missing.join(' and ')}, which is not installed` : message;
+  const reason = missing.length > 0 ? `it needs ${missing.join(' and ')}, which is not installed` : message;
+  return { text: `${file}: ${reason}`, runtime: missing.some((name) => RUNTIME_FILE.test(name)) };
 }
 
 /** The first 2.x whose batch normalisation has separate scale and shift arguments, as in version 3. */
@@ -112,7 +121,7 @@ function readVersion(lib: Lib, path: string): string {
       what: `The library ${path} cannot be used`,
       expected,
       got,
-      next: 'install another one (Debian, Ubuntu: libdnnl2 or libdnnl3), or set PAPERWEIGHT_ONEDNN to its library file',
+      next: `set PAPERWEIGHT_ONEDNN to the file of another one, or ${installAdvice()}`,
     });
   };
   let versionOf: () => unknown;

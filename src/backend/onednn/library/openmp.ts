@@ -11,7 +11,8 @@ const WINDOWS = process.platform === 'win32';
 export function pin(file: string): void {
   if (WINDOWS) {
     const kernel = koffi.load('kernel32.dll');
-    const hold = kernel.func('int GetModuleHandleExA(uint32_t, const char *, _Out_ void **)');
+    // The wide function: the other one reads names in the system's code page, not in UTF-8.
+    const hold = kernel.func('int GetModuleHandleExW(uint32_t, const char16_t *, _Out_ void **)');
     const GET_MODULE_HANDLE_EX_FLAG_PIN = 1;
     for (const name of [file, openMpOf(file)]) if (name) hold(GET_MODULE_HANDLE_EX_FLAG_PIN, name, [null]);
     return;

@@ -66,6 +66,8 @@ function onWindows({ env, cache, exists }: Machine): string[] {
     ...[env.CONDA_PREFIX, env.VIRTUAL_ENV].filter((one) => one !== undefined).map(wheelsOf),
     // `pip install` puts the wheel's library below the folder of python.exe.
     ...inPath.filter((folder) => exists(win32.join(folder, 'python.exe'))).map(wheelsOf),
+    // And below the user's own folder, if that of python.exe is not writable.
+    ...(env.APPDATA ? [wheelsOf(win32.join(env.APPDATA, 'Python'))] : []),
     ...inPath,
   ];
   const found = folders.map((folder) => win32.join(folder, 'dnnl.dll')).filter(exists);

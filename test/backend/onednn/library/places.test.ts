@@ -45,4 +45,6 @@ test('Windows: what setup fetched, then Python’s folders and PATH, as paths', 
   const env = { Path: 'C:\\none;C:\\py;;D:\\tools;D:\\tools' };
   assert.deepEqual(places('win32', there, env), [fetched, there[1], there[2]]);
   assert.deepEqual(places('win32', there, { VIRTUAL_ENV: 'C:\\py' }), [fetched, there[1]]);
+  const own = 'C:\\Users\\Jörg\\AppData\\Roaming\\Python\\Library\\bin\\dnnl.dll';
+  assert.deepEqual(places('win32', [own], { APPDATA: 'C:\\Users\\Jörg\\AppData\\Roaming' }), [fetched, own]);
 });
