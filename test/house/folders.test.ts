@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { isWindowsName } from '../../src/files/system/windows-name.js';
 import { codeFiles } from './imports.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -34,6 +36,29 @@ describe('folders', () => {
     const lengths = sources.map((file) => readFileSync(join(ROOT, file), 'utf8').split('\n').length);
     const median = lengths.sort((a, b) => a - b)[Math.floor(lengths.length / 2)]!;
     assert.ok(median < MEDIAN_LINES, `half of the files have ${median} lines or more`);
+  });
+
+  it('have names that every system can use, and text that git does not change', {
+    skip: !existsSync(join(ROOT, '.git')) && 'this is no clone',
+  }, () => {
+    const list = execFileSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8', maxBuffer: 2 ** 26 });
+    const files = list.split('\0').filter((file) => file !== '');
+    assert.ok(files.length > 1000, `${files.length} files`);
+    assert.deepEqual(
+      files.filter((file) => !isWindowsName(file)),
+      [],
+    );
+    // Windows and macOS take names that differ in case for one, and Windows limits a path to 260 characters.
+    const names = new Map(files.map((file) => [file.toLowerCase(), file]));
+    assert.deepEqual(
+      files.filter((file) => names.get(file.toLowerCase()) !== file),
+      [],
+    );
+    assert.deepEqual(
+      files.filter((file) => file.length > 120),
+      [],
+    );
+    assert.match(readFileSync(join(ROOT, '.gitattributes'), 'utf8'), /^\* -text$/m);
   });
 
   it('of tests mirror the folders of the sources', () => {
