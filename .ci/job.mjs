@@ -45,6 +45,8 @@ export const succeeds = (command, args, options = {}) =>
 export class Job {
   /** A folder of its own, which is removed at the end. */
   folder;
+  /** Of the folder of the clone. */
+  cloneName = 'clone';
   #began = Date.now();
   #failures = 0;
 
@@ -93,7 +95,7 @@ export class Job {
 
   /** A copy of this clone, with its compiled code and the packages of the other system. @param {string[]} npm more flags */
   clone(...npm) {
-    const to = path.join(this.folder, 'clone');
+    const to = path.join(this.folder, this.cloneName);
     const { stdout } = spawnSync('git', ['ls-files', '-z'], { cwd: ROOT, encoding: 'utf8' });
     const files = stdout.split('\0').filter((file) => file !== '' && existsSync(path.join(ROOT, file)));
     for (const file of [...files, 'dist'])

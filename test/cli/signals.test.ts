@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { jsonLines, runCli } from '../support/cli.js';
+import { fileURLToPath } from 'node:url';
+import { type CliResult, jsonLines, runCli } from '../support/cli.js';
 import { scratch } from '../support/toy.js';
 
+const CONSOLE = fileURLToPath(new URL('../support/children/console.js', import.meta.url));
 const SMALL = [
   ...['--paper', 'resnet', '--dataset', 'shapes10', '--batch-size', '4', '--eval-limit', '4'],
   ...['--device', 'onednn', '--threads', '1', '--insight-every', '0', '--json'],
 ];
 
+const trainIn = (run: string) => ['train', ...SMALL, '--max-steps', '100000', '--run', run];
+
 /** Trains; calls `end` with the process after its second step. */
 async function stopped(run: string, end: (child: import('node:child_process').ChildProcess) => void) {
-  const result = await runCli(['train', ...SMALL, '--max-steps', '100000', '--run', run], {
+  const result = await runCli(trainIn(run), {
     timeoutMs: 120_000,
     onStart: (child) => {
       let seen = '';
@@ -26,13 +32,17 @@ async function stopped(run: string, end: (child: import('node:child_process').Ch
       child.stdout!.on('data', look);
     },
   });
+  await assertInterrupted(run, result);
+  return result;
+}
+
+/** Asserts that a training has ended with a checkpoint of its last step. */
+async function assertInterrupted(run: string, result: CliResult): Promise<void> {
   const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8'));
   const metrics = jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'));
-  // The last step has a checkpoint.
   assert.equal(Number(/\d+/.exec(state.latest)![0]), metrics.at(-1)!.step, result.stderr);
   assert.equal(JSON.parse(await readFile(join(run, 'process.json'), 'utf8')).status, 'interrupted');
   assert.ok(!existsSync(join(run, 'run.lock')));
-  return result;
 }
 
 test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their own exit codes', {
@@ -58,6 +68,29 @@ test('SIGTERM and SIGHUP end a training like Ctrl-C, with a checkpoint and their
   assert.match(stderr, new RegExp(`^Resuming after step ${step}\\.$`, 'm'));
   assert.match(stderr, /^Device: onednn .*, 1 thread,/m);
   assert.doesNotMatch(stderr, /was computed by/);
+});
+
+test('Ctrl-C and Ctrl-Break in a console of Windows end a training with a checkpoint', {
+  skip: process.platform !== 'win32' && 'other systems have signals',
+}, async (t) => {
+  const root = await scratch(t);
+  for (const [key, expected] of [
+    ['Ctrl-C', 130],
+    ['Ctrl-Break', 149],
+  ] as const) {
+    const run = join(root, key);
+    // A console of its own, without a window.
+    const child = spawn(process.execPath, [CONSOLE, key, ...trainIn(run)], { windowsHide: true });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    await once(child, 'close');
+    const result = JSON.parse(stdout || assert.fail(stderr)) as CliResult;
+    assert.equal(result.code, expected, result.stderr);
+    assert.match(result.stderr, /Stopping after this step, with a checkpoint/);
+    assert.match(result.stderr, /Continue with: .*--resume --run/);
+    await assertInterrupted(run, result);
+  }
 });
 
 test('if the reader of the output closes, training stops with a checkpoint, not as finished', async (t) => {
