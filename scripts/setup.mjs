@@ -342,7 +342,12 @@ export function turboJpegAdvice({ platform, family, root }, ldconfig, exists) {
     LIBRARY_FOLDERS.some((folder) =>
       ['so.0', 'dylib'].some((end) => exists(`${folder}/libturbojpeg.${end}`)),
     );
-  const install = { debian: 'apt-get install -y', fedora: 'dnf install -y', arch: 'pacman -S', alpine: 'apk add' };
+  const install = {
+    debian: 'apt-get install -y',
+    fedora: 'dnf install -y',
+    arch: 'pacman -S',
+    alpine: 'apk add',
+  };
   const command =
     platform === 'darwin'
       ? `brew install ${TURBOJPEG.homebrew}`

@@ -6,7 +6,7 @@ import { printable } from '../errors/printable.js';
 import type { WeightDtype } from '../interop/model-weights.js';
 import type { LoadedModel } from '../papers/loading/loaded-model.js';
 import type { Paper } from '../papers/paper.js';
-import { examples, filled, JSON_OUTPUT, oneOf, outputName, pathName } from './options/options.js';
+import { examples, filled, JSON_OUTPUT, oneOf, outputName } from './options/options.js';
 import { checkOutput, FORCE } from './options/output-file.js';
 import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
 import { note, print, printJson } from './terminal/output.js';

@@ -8,8 +8,7 @@ const PLAIN = { posix: /^[\p{L}\p{N}_@%+=:,./-]+$/u, windows: /^[\p{L}\p{N}_+=:.
  * @param platform replaces the system's name in tests
  */
 export function shellWord(text: string, platform: NodeJS.Platform = process.platform): string {
-  if (platform !== 'win32')
-    return PLAIN.posix.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  if (platform !== 'win32') return PLAIN.posix.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
   if (PLAIN.windows.test(text)) return text;
   // Backslashes before a quote are escapes; elsewhere they are not.
   return `"${text.replaceAll(/(\\*)"/g, '$1$1\\"').replace(/\\+$/, '$&$&')}"`;

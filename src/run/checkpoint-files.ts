@@ -78,7 +78,6 @@ export class CheckpointFiles {
     // Keep the best weights that belong to each kept checkpoint, for a run that resumes from it.
     for (const step of steps.filter((file) => keep.has(file)))
       keep.add(bests.findLast((file) => stepOf(file) <= stepOf(step)));
-    for (const file of [...steps, ...bests])
-      if (!keep.has(file)) await removeOld(join(this.#folder, file));
+    for (const file of [...steps, ...bests]) if (!keep.has(file)) await removeOld(join(this.#folder, file));
   }
 }

@@ -39,7 +39,10 @@ test('a missing peer ends with exit code 3 before anything is measured', async (
   const { code, stdout, stderr } = await runCli(['bench', 'infer', '--peer', 'onnxruntime'], { env });
   assert.equal(code, 3, stderr);
   assert.equal(stdout, '');
-  assert.match(stderr, /^error: The peer onnxruntime is not installed\..*npm install --ignore-scripts --prefix .*\n$/);
+  assert.match(
+    stderr,
+    /^error: The peer onnxruntime is not installed\..*npm install --ignore-scripts --prefix .*\n$/,
+  );
 });
 
 test('the step of the small network is split into primitives and overhead', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { shellWord } from '../../src/errors/shell-word.js';
 
@@ -29,13 +29,15 @@ test('on Windows a word has double quotes, which cmd.exe and PowerShell read in 
     assert.equal(shellWord(text, 'win32'), word);
 });
 
-test('cmd.exe reads it back as it was', { skip: process.platform !== 'win32' && 'there is no cmd.exe' }, () => {
+test('cmd.exe reads it back as it was', {
+  skip: process.platform !== 'win32' && 'there is no cmd.exe',
+}, () => {
   const words = ['runs\\a', 'C:\\my runs\\', 'a & b', 'a,b;c=d', "it's (1)", 'Jörg 实验', '--x=1 2', 'a^b|c'];
   const script = 'process.stdout.write(JSON.stringify(process.argv.slice(1)))';
   const line = [process.execPath, '-e', script, ...words].map((word) => shellWord(word)).join(' ');
-  const read = execFileSync('cmd.exe', ['/d', '/s', '/c', `"${line}"`], {
+  const { stdout } = spawnSync('cmd.exe', ['/d', '/s', '/c', `"${line}"`], {
     encoding: 'utf8',
     windowsVerbatimArguments: true,
-  } as object);
-  assert.deepEqual(JSON.parse(read), words);
+  });
+  assert.deepEqual(JSON.parse(stdout), words);
 });

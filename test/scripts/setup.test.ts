@@ -196,8 +196,14 @@ test('the command that installs oneDNN is that of the system', () => {
     'brew install onednn',
   );
   assert.equal(setup.oneDnnCommand({ ...debian, family: undefined }), undefined);
-  assert.match(setup.windowsAdvice(undefined), /is not there\. Next: run: python -m pip install onednn-cpu-vcomp==/);
-  assert.match(setup.windowsAdvice('pip ended with 1'), /not fetched: pip ended with 1\. Next: run: python -m pip/);
+  assert.match(
+    setup.windowsAdvice(undefined),
+    /is not there\. Next: run: python -m pip install onednn-cpu-vcomp==/,
+  );
+  assert.match(
+    setup.windowsAdvice('pip ended with 1'),
+    /not fetched: pip ended with 1\. Next: run: python -m pip/,
+  );
   const noPython = setup.windowsAdvice('there is no pip, which comes with Python');
   assert.match(noPython, /Next: install Python \(run: winget install .*\), open a new terminal/);
 });

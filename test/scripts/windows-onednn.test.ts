@@ -128,7 +128,8 @@ test('if another process has fetched it meanwhile, its library stays', async (t)
 
 test('what an interrupted download has left is removed after a while, and nothing else', async (t) => {
   const cache = await temporaryFolder(t);
-  for (const name of ['onednn.old', 'onednn.new', 'onednn3', 'other.old']) await mkdir(path.join(cache, name));
+  for (const name of ['onednn.old', 'onednn.new', 'onednn3', 'other.old'])
+    await mkdir(path.join(cache, name));
   const yesterday = Date.now() / 1000 - 24 * 3600;
   for (const name of ['onednn.old', 'onednn3', 'other.old'])
     await utimes(path.join(cache, name), yesterday, yesterday);

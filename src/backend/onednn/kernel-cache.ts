@@ -83,7 +83,8 @@ const PAUSE_MS = 10;
 function replace(from: string, to: string): void {
   for (let attempt = 1; ; attempt++)
     try {
-      return renameSync(from, to);
+      renameSync(from, to);
+      return;
     } catch (error) {
       if (process.platform !== 'win32' || attempt === ATTEMPTS) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);

@@ -31,7 +31,7 @@ const lines = async (file: string): Promise<string[] | undefined> => {
   const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
-  return bytes && linesOf(textOf(file, bytes, DataError));
+  return bytes ? linesOf(textOf(file, bytes, DataError)) : undefined;
 };
 
 /** Reads class names from the optional files beside the splits of a data set. */

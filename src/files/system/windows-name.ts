@@ -10,7 +10,7 @@ export const WINDOWS_NAME =
 
 /**
  * Whether a name in a path is one that Windows' programs cannot use. Node creates some of them nevertheless, and a folder
- * called `nul` or `a.` can then be neither opened nor deleted in the Explorer, and `a:b` is hidden in the file `a`.
+ * called `nul` or `a.` can then be neither opened nor deleted in the Explorer, and `run:1` is hidden in the file `run`.
  */
 export const isWindowsName = (path: string): boolean =>
   AS_GIVEN.test(path) ||

@@ -136,6 +136,5 @@ async function dropCheckpoints(folder: RunFolder): Promise<void> {
   const { best, latest } = await folder.state();
   if (!latest) return;
   await folder.writeState({ version: 1, ...(best ? { best } : {}) });
-  for (const name of await folder.checkpoints.steps())
-    await removeOld(folder.checkpoints.file(name));
+  for (const name of await folder.checkpoints.steps()) await removeOld(folder.checkpoints.file(name));
 }

@@ -23,7 +23,7 @@ const noRun = (id: string) =>
 export function isSegment(name: string, platform: NodeJS.Platform = process.platform): boolean {
   if (name === '' || name.startsWith('.') || name.length > 255) return false;
   if (['/', '\\', '\u0000'].some((character) => name.includes(character))) return false;
-  return platform !== 'win32' || isWindowsName(name);
+  return platform !== 'win32' || (isWindowsName(name) && !name.includes(':'));
 }
 
 /**
