@@ -6,7 +6,20 @@ test('names of devices, of streams, and with endings that Windows drops are not 
   for (const name of ['con', 'NUL', 'runs/aux', 'runs\\Prn', 'com1', 'LPT9', 'lpt\u00b9', 'CONIN$'])
     for (const end of ['', '.txt', '.tar.gz', ' .x', '\\a'])
       assert.ok(!isWindowsName(name + end), name + end);
-  for (const name of ['ab:c', 'C:\\a:b', 'a?', 'a*', '<a>', 'a|b', '"a"', 'a.', 'a ', 'a.\\b', 'a \\b', '...'])
+  for (const name of [
+    'ab:c',
+    'C:\\a:b',
+    'a?',
+    'a*',
+    '<a>',
+    'a|b',
+    '"a"',
+    'a.',
+    'a ',
+    'a.\\b',
+    'a \\b',
+    '...',
+  ])
     assert.ok(!isWindowsName(name), name);
 });
 
