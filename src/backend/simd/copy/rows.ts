@@ -14,8 +14,8 @@ export interface Selection {
 }
 
 const PIECE = 2 ** 14;
-/** Columns of a piece of a sum: two cache lines. */
-const COLUMNS = 32;
+/** Columns of a piece of a sum: at least two cache lines. */
+const FEWEST_COLUMNS = 32;
 
 const COPY_ARGS = ['x', 'indices', 'y', 'count', 'inner', 'block'] as const;
 
@@ -78,7 +78,7 @@ const addElements = (module: KernelModule): Routine =>
     });
   });
 
-const ADD_ARGS = ['gradient', 'indices', 'y', 'size', 'inner', 'count', 'blocks'] as const;
+const ADD_ARGS = ['gradient', 'indices', 'y', 'size', 'inner', 'count', 'blocks', 'columns'] as const;
 
 function encodeAdd(pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
@@ -87,8 +87,8 @@ function encodeAdd(pages: number): Uint8Array<ArrayBuffer> {
     const bytes = routine.let(mul(p.inner, 4));
     routine.for(p.from, p.to, 1, (piece) => {
       const outer = routine.let(div(piece, p.blocks));
-      const column = routine.let(mul(rem(piece, p.blocks), COLUMNS));
-      const width = routine.let(min(COLUMNS, sub(p.inner, column)));
+      const column = routine.let(mul(rem(piece, p.blocks), p.columns));
+      const width = routine.let(min(p.columns, sub(p.inner, column)));
       const y = routine.let(add(p.y, mul(mul(outer, p.size), bytes), mul(column, 4)));
       const from = routine.let(add(p.gradient, mul(mul(outer, p.count), bytes), mul(column, 4)));
       routine.for(0, p.size, 1, (row) => routine.call(zero, add(y, mul(row, bytes)), width));
@@ -107,8 +107,11 @@ function encodeAdd(pages: number): Uint8Array<ArrayBuffer> {
  * `run`: rows [outer, count, inner], indices (each in [0, size)), y [outer, size, inner].
  */
 export function addRows(pool: KernelPool, { outer, size, inner, count }: Selection): VectorOperation {
-  const blocks = Math.ceil(inner / COLUMNS);
-  const each = (size + count) * Math.min(inner, COLUMNS);
+  // Wide pieces, since rows are read faster in long parts. The sums do not depend on them.
+  const share = Math.ceil(inner / pool.threads / FEWEST_COLUMNS) * FEWEST_COLUMNS;
+  const columns = outer < pool.threads ? Math.max(FEWEST_COLUMNS, share) : Math.max(1, inner);
+  const blocks = Math.ceil(inner / columns);
+  const each = (size + count) * Math.min(inner, columns);
   return new VectorOperation(pool, 0, [
     {
       kernel: pool.compile({ rows: 'add' }, encodeAdd),
@@ -116,7 +119,16 @@ export function addRows(pool: KernelPool, { outer, size, inner, count }: Selecti
       piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
       elements: outer * blocks * each,
       args: ([gradient, indices, y]) =>
-        ordered(ADD_ARGS, { gradient: gradient!, indices: indices!, y: y!, size, inner, count, blocks }),
+        ordered(ADD_ARGS, {
+          gradient: gradient!,
+          indices: indices!,
+          y: y!,
+          size,
+          inner,
+          count,
+          blocks,
+          columns,
+        }),
     },
   ]);
 }
