@@ -129,23 +129,15 @@ class Rewriting {
     this.#replace(i, { op: 'linearGradInput', inputs: inputsOfTable, attrs: {} });
   }
 
-  /** Gradients of biases: sums over rows of the table too, unless the gradient of other weights computes them anyway. */
+  /** Gradients of biases: sums over rows of the table too, which are fewer. */
   sums(): void {
-    for (const [grad, summed] of this.#sums) {
-      const names = this.#namesOf(grad);
-      const readers = names
-        .flatMap((name) => this.#users[name]!)
-        .filter((user) => !isAlias(this.#node(user)));
-      const isProduct = (user: number): boolean =>
-        this.#node(user).op === 'linearGradWeight' && names.includes(this.#node(user).inputs[0]!);
-      if (readers.some(isProduct)) continue;
-      for (const user of readers) {
+    for (const [grad, summed] of this.#sums)
+      for (const user of this.#namesOf(grad).flatMap((name) => this.#users[name]!)) {
         const { op, inputs, attrs } = this.#node(user);
         const axes = attrs.axes as readonly number[];
         const isBias = op === 'sum' && !attrs.keepDims && axes.length === 1 && axes[0] === 0;
         if (isBias && inputs[0] === grad) this.#replace(user, { op, inputs: [summed], attrs });
       }
-    }
   }
 
   /** All nodes with the value of this one. */
