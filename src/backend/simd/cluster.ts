@@ -1,4 +1,5 @@
 import { type Shape, sizeOf } from '../../graph/types.js';
+import { f } from '../../ops/formula.js';
 import { broadcastDimensions, type Dimension } from '../plan/broadcast.js';
 import type { Cluster } from '../plan/fusion.js';
 import type { VectorKernel } from './chain.js';
@@ -61,5 +62,50 @@ export function reductionKernel(
     grain: shared && shared === dimensions.at(-1) ? 64 : 1,
     cost: costOf(formula),
     spans: [...inputs, kept].map((_, k) => (shared ? spanOf(k, shared, others) : 0)),
+  };
+}
+
+/** A reduction of all elements in two steps: to `count` partial results, which threads share, and those to one. */
+export interface SplitReduction {
+  readonly count: number;
+  readonly first: VectorKernel;
+  readonly second: VectorKernel;
+}
+
+/** The work, in elements of an elementwise operation, below which one thread reduces all of them. */
+const SPLIT_FROM = 2 ** 15;
+/** Partial results: enough for all threads. */
+const [FEWEST_PARTS, MOST_PARTS] = [8, 64];
+
+/**
+ * A large reduction to a single result, such as the sum of a loss, in two steps; undefined for others. It depends only on
+ * shapes, so the result does not depend on the number of threads.
+ *
+ * @param shapes of the inputs, row-major
+ */
+export function splitReduction(
+  pool: KernelPool,
+  cluster: Cluster,
+  shapes: readonly Shape[],
+): SplitReduction | undefined {
+  const { op, axes, shape } = cluster.reduce!;
+  const size = sizeOf(shape);
+  const isWhole = shape.every((d, i) => d === 1 || axes.includes(i));
+  const isFlat = shapes.every((own) => sizeOf(own) === size || sizeOf(own) === 1);
+  if (!isWhole || !isFlat || size * costOf(cluster.formula) < SPLIT_FROM) return undefined;
+  let count = MOST_PARTS;
+  while (size % count !== 0) count--;
+  if (count < FEWEST_PARTS) return undefined;
+  const parts = [count, size / count];
+  const first = { ...cluster, reduce: { op, axes: [1], shape: parts } };
+  const second = { nodes: [], inputs: [0], formula: f.input(0), reduce: { op, axes: [0], shape: [count] } };
+  return {
+    count,
+    first: reductionKernel(
+      pool,
+      first,
+      shapes.map((own) => (sizeOf(own) === 1 ? [1, 1] : parts)),
+    ),
+    second: reductionKernel(pool, second, [[count]]),
   };
 }

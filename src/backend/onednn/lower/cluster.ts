@@ -2,7 +2,7 @@ import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions, type Dimension } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
 import type { VectorKernel } from '../../simd/chain.js';
-import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
+import { elementwiseKernel, reductionKernel, splitReduction } from '../../simd/cluster.js';
 import type { KernelPool } from '../../simd/pool.js';
 import { canRender } from '../../simd/render.js';
 import type { OneDnnBuilder } from '../builder.js';
@@ -48,18 +48,19 @@ function lowerElementwise(b: OneDnnBuilder, cluster: Cluster, pool: KernelPool):
   b.define(root, out);
 }
 
-/** Lowers a cluster whose elements are reduced: one kernel computes and reduces them. Row-major. */
+/** Lowers a cluster whose elements are reduced: kernels compute and reduce them. Row-major. */
 function lowerReduction(b: OneDnnBuilder, cluster: Cluster, pool: KernelPool): void {
   const { nodes, inputs } = cluster;
   const root = nodes.at(-1)!;
-  const kernel = reductionKernel(
-    pool,
-    cluster,
-    inputs.map((input) => b.node(input).shape),
-  );
+  const shapes = inputs.map((input) => b.node(input).shape);
+  const split = splitReduction(pool, cluster, shapes);
   const sources = inputs.map((input) => reachable(b, input, b.plainForm(input)));
   const out = b.newPlainForm(root);
-  emit(b, nodes, kernel, [...sources, out]);
+  if (split) {
+    const partial = b.newForm([split.count], b.dnnl.plain([split.count]));
+    emit(b, nodes, split.first, [...sources, partial]);
+    emit(b, [root], split.second, [partial, out]);
+  } else emit(b, nodes, reductionKernel(pool, cluster, shapes), [...sources, out]);
   b.define(root, out);
 }
 

@@ -1,7 +1,9 @@
 import { sizeOf } from '../../../graph/types.js';
 import { broadcastDimensions } from '../../plan/broadcast.js';
 import type { Cluster } from '../../plan/fusion.js';
-import { elementwiseKernel, reductionKernel } from '../../simd/cluster.js';
+import type { Region } from '../../plan/region.js';
+import type { VectorKernel } from '../../simd/chain.js';
+import { elementwiseKernel, reductionKernel, splitReduction } from '../../simd/cluster.js';
 import { canRender } from '../../simd/render.js';
 import type { WasmBuilder } from '../builder.js';
 
@@ -19,12 +21,21 @@ export function lowerCluster(b: WasmBuilder, cluster: Cluster): boolean {
     return true;
   }
   const shapes = inputs.map((input) => b.node(input).shape);
-  const kernel = reduce
-    ? reductionKernel(b.pool, cluster, shapes)
-    : elementwiseKernel(b.pool, cluster, broadcastDimensions(shapes, shape));
   const reads = inputs.map((input) => b.regionOf(input));
   const result = reduce ? b.placeApart(root, nodes) : b.placeOver(nodes, inputs);
-  b.vectors.emit({ ...b.label(nodes), writes: result.slot !== undefined }, kernel, [...reads, result]);
+  const emit = (of: readonly number[], kernel: VectorKernel, from: readonly Region[], to: Region): void =>
+    b.vectors.emit({ ...b.label(of), writes: to.slot !== undefined }, kernel, [...from, to]);
+  const split = reduce && splitReduction(b.pool, cluster, shapes);
+  if (split) {
+    const partial = b.region(4 * split.count);
+    emit(nodes, split.first, reads, partial);
+    emit([root], split.second, [partial], result);
+  } else {
+    const kernel = reduce
+      ? reductionKernel(b.pool, cluster, shapes)
+      : elementwiseKernel(b.pool, cluster, broadcastDimensions(shapes, shape));
+    emit(nodes, kernel, reads, result);
+  }
   b.define(root, result);
   return true;
 }
