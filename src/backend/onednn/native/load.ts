@@ -1,4 +1,5 @@
 import { instantiate, type LoadKernel, type Memory, type Run } from '../../../webassembly/runtime.js';
+import { MODE } from '../../simd/recurrent/mode.js';
 
 /*
  * Native kernels: loops over the positions of a recurrent layer that call a primitive of the library and a WebAssembly
@@ -37,17 +38,18 @@ export function loadWith(open: () => Execute): LoadKernel {
 }
 
 /**
- * The kernel `(table, products, first, last, …, from, to, thread)`; the other arguments are those of the WebAssembly
- * kernel. Forward: it prepares the products of `first`; then, for each position, the products with the input, if they are
- * part of it, and with the state before, and the position. Backward: for each position from the last, the position, then
- * the product with its gradients.
+ * The kernel `(table, products, functions, first, last, …, from, to, thread)`; the other arguments are those of the
+ * WebAssembly kernel. Forward: it prepares the products of `first`; then, for each position, the products with the input,
+ * if they are part of it, and with the state before, and the position, with `functions` (0 or 1) primitives in between.
+ * Backward: for each position from the last, the position, then the product with its gradients.
  */
 function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): Run {
-  return (table, products, first, last, ...rest) => {
+  return (table, products, functions, first, last, ...rest) => {
     const [from, to, thread] = rest.splice(-3) as [number, number, number];
     for (let piece = from; piece < to; piece++) {
-      const calls = Array.from({ length: products! }, (_, k) => {
-        const at = table! + 8 * PRODUCT_WORDS * (piece * products! + k);
+      const all = products! + functions!;
+      const calls = Array.from({ length: all }, (_, k) => {
+        const at = table! + 8 * PRODUCT_WORDS * (piece * all + k);
         const words = new BigUint64Array(memory.buffer, at, PRODUCT_WORDS);
         const [primitive, stream, count, args, step] = words as unknown as [
           bigint,
@@ -58,24 +60,29 @@ function loop(forward: boolean, kernel: Run, memory: Memory, execute: Execute): 
         ];
         return { primitive, stream, count: Number(count), args, step };
       });
-      const multiply = (t: number): void => {
-        for (const { primitive, stream, count, args, step } of calls) {
+      const between = calls.splice(products!);
+      const run = (list: typeof calls, t: number): void => {
+        for (const { primitive, stream, count, args, step } of list) {
           const status = execute(primitive, stream, count, step === 0n ? args : args + BigInt(t) * step);
           if (status !== 0) throw new Error(`dnnl_primitive_execute: status ${status}`);
         }
       };
-      const position = (t: number, computes: 0 | 1): void =>
-        kernel(...rest, t, computes, piece, piece + 1, thread);
+      const position = (t: number, mode: number): void => kernel(...rest, t, mode, piece, piece + 1, thread);
       if (forward) {
-        position(first! - 1, 0);
+        // The position before another one has prepared it already.
+        if (first === 0) position(-1, MODE.prepare);
         for (let t = first!; t < last!; t++) {
-          multiply(t);
-          position(t, 1);
+          run(calls, t);
+          if (between.length > 0) {
+            position(t, MODE.begin);
+            run(between, t);
+          }
+          position(t, MODE.finish);
         }
       } else
         for (let t = last! - 1; t >= first!; t--) {
-          position(t, 1);
-          multiply(t);
+          position(t, 0);
+          run(calls, t);
         }
     }
   };

@@ -93,29 +93,71 @@ const GATES: Readonly<Record<Cell, (u: Units, rows: ForwardRows) => number[]>> =
 };
 
 type StateRows = Pick<ForwardRows, 'x' | 'h' | 'c' | 'out'>;
+/** Loads a gate, or returns the variable that contains it. */
+type Gate = (part: number) => number;
 
-/** Computes the new state from the gates, and writes the record. */
-const FINISH: Readonly<Record<Cell, (u: Units, gates: readonly number[], rows: StateRows) => void>> = {
-  lstm: (u, gates, { c, out }) => {
-    const [i, forget, g, o] = gates as [number, number, number, number];
-    const memory = u.value((a, b, d, e) => f.add(f.mul(a!, b!), f.mul(d!, e!)), forget, u.get(c, 0), i, g);
-    const h = u.value((a, b) => f.mul(a!, f.tanh(b!)), o, memory);
-    for (const [part, value] of [...gates, memory, h].entries()) u.put(out, part, value);
+/** How the new state follows from the gates. Both functions write their part of the record. */
+interface Finish {
+  /** What the hyperbolic tangent is taken of; undefined for a cell without one. */
+  readonly inner?: (u: Units, gate: Gate, rows: StateRows) => number;
+  /** The new h. @param tanh the hyperbolic tangent of `inner` */
+  readonly state: (u: Units, gate: Gate, rows: StateRows, tanh: number) => number;
+}
+
+const FINISH: Readonly<Record<Cell, Finish>> = {
+  lstm: {
+    inner: (u, gate, { c, out }) => {
+      const [i, forget, g] = [gate(0), gate(1), gate(2)];
+      const memory = u.value((a, b, d, e) => f.add(f.mul(a!, b!), f.mul(d!, e!)), forget, u.get(c, 0), i, g);
+      for (const [part, value] of [i, forget, g].entries()) u.put(out, part, value);
+      u.put(out, 4, memory);
+      return memory;
+    },
+    state: (u, gate, { out }, tanh) => {
+      const o = gate(3);
+      const h = u.value((a, b) => f.mul(a!, b!), o, tanh);
+      u.put(out, 3, o);
+      u.put(out, 5, h);
+      return h;
+    },
   },
-  gru: (u, gates, { x, h, out }) => {
-    const [r, z, q] = gates as [number, number, number];
-    const fresh = u.value((a, b, d) => f.tanh(f.add(a!, f.mul(b!, d!))), u.get(x, 2), r, q);
-    const next = u.value((a, b, d) => f.add(a!, f.mul(b!, f.sub(d!, a!))), fresh, z, u.get(h, 0));
-    for (const [part, value] of [r, z, fresh, q, next].entries()) u.put(out, part, value);
+  gru: {
+    inner: (u, gate, { x, out }) => {
+      const [r, q] = [gate(0), gate(2)];
+      u.put(out, 0, r);
+      u.put(out, 3, q);
+      return u.value((a, b, d) => f.add(a!, f.mul(b!, d!)), u.get(x, 2), r, q);
+    },
+    state: (u, gate, { h, out }, fresh) => {
+      const z = gate(1);
+      const next = u.value((a, b, d) => f.add(a!, f.mul(b!, f.sub(d!, a!))), fresh, z, u.get(h, 0));
+      for (const [part, value] of [
+        [1, z],
+        [2, fresh],
+        [4, next],
+      ] as const)
+        u.put(out, part, value);
+      return next;
+    },
   },
-  tanh: (u, [y], { out }) => u.put(out, 0, y!),
-  relu: (u, [sum], { out }) =>
-    u.put(
-      out,
-      0,
-      u.value((a) => f.max(a!, 0), sum!),
-    ),
+  tanh: {
+    state: (u, gate, { out }) => {
+      const y = gate(0);
+      u.put(out, 0, y);
+      return y;
+    },
+  },
+  relu: {
+    state: (u, gate, { out }) => {
+      const y = u.value((a) => f.max(a!, 0), gate(0));
+      u.put(out, 0, y);
+      return y;
+    },
+  },
 };
+
+/** Whether the new state of a cell contains a hyperbolic tangent beside those of gates. */
+export const hasInner = (cell: Cell): boolean => FINISH[cell].inner !== undefined;
 
 /**
  * `(rows, size, x, product, h, stepH, c, stepC, out, bias)`: the record of one position, for some examples. Steps are
@@ -126,7 +168,13 @@ export function cellForward(module: KernelModule, cell: Cell): Routine {
   return module.define(10, (routine, count, size, x, product, h, stepH, c, stepC, out, bias) => {
     routine.for(0, count, 1, () => {
       const rows = { x, product, h, c, out, bias };
-      eachUnit(routine, size, (units) => FINISH[cell](units, GATES[cell](units, rows), rows));
+      eachUnit(routine, size, (units) => {
+        const made = GATES[cell](units, rows);
+        const { inner, state } = FINISH[cell];
+        const before = inner?.(units, (part) => made[part]!, rows);
+        const tanh = before === undefined ? 0 : units.value((a) => f.tanh(a!), before);
+        state(units, (part) => made[part]!, rows, tanh);
+      });
       for (const row of [x, product]) routine.set(row, add(row, mul(size, 4 * gates)));
       routine.set(out, add(out, mul(size, 4 * record)));
       routine.set(h, add(h, stepH));
@@ -190,13 +238,17 @@ export function cellStart(module: KernelModule, cell: Cell): Routine {
 }
 
 /**
- * `(rows, size, product, …, x, h, stepH, c, stepC, out)`: the record of one position from the activated products, as
- * `cellForward`.
+ * `(rows, size, product, …, x, h, stepH, c, stepC, out, inner, state, gap)`: a part of what follows from the activated
+ * products, for one position. First, for a cell that has one, `inner` gets what the hyperbolic tangent is taken of; then,
+ * from its hyperbolic tangents, `state` gets the new h, with `gap` bytes between rows. Both write the record, as `cellForward`.
  */
-export function cellFinish(module: KernelModule, cell: Cell): Routine {
+export function cellFinish(module: KernelModule, cell: Cell, part: 'inner' | 'state'): Routine {
   const { gates, record } = CELLS[cell];
-  return module.define(MOST_PRODUCTS + 8, (routine, count, size, ...rest) => {
-    const [x, h, stepH, c, stepC, out] = rest.splice(MOST_PRODUCTS) as [
+  return module.define(MOST_PRODUCTS + 11, (routine, count, size, ...rest) => {
+    const [x, h, stepH, c, stepC, out, inner, state, gap] = rest.splice(MOST_PRODUCTS) as [
+      Variable,
+      Variable,
+      Variable,
       Variable,
       Variable,
       Variable,
@@ -206,16 +258,27 @@ export function cellFinish(module: KernelModule, cell: Cell): Routine {
     ];
     routine.for(0, count, 1, () => {
       eachUnit(routine, size, (units) => {
-        const made = GATE_PRODUCTS[cell].flatMap((product, k) =>
-          Array.from({ length: product.gates }, (_, g) => units.get(rest[k]!, g)),
-        );
-        FINISH[cell](units, made, { x, h, c, out });
+        const gate: Gate = (wanted) => {
+          const k = GATE_PRODUCTS[cell].findIndex(
+            ({ from, gates: own }) => wanted >= from && wanted < from + own,
+          );
+          return units.get(rest[k]!, wanted - GATE_PRODUCTS[cell][k]!.from);
+        };
+        const rows = { x, h, c, out };
+        const finish = FINISH[cell];
+        if (part === 'inner') units.put(inner, 0, finish.inner!(units, gate, rows));
+        else {
+          const tanh = finish.inner ? units.get(inner, 0) : 0;
+          units.put(state, 0, finish.state(units, gate, rows, tanh));
+        }
       });
       routine.set(x, add(x, mul(size, 4 * gates)));
       nextProducts(routine, cell, size, rest);
       routine.set(out, add(out, mul(size, 4 * record)));
       routine.set(h, add(h, stepH));
       routine.set(c, add(c, stepC));
+      routine.set(inner, add(inner, mul(size, 4)));
+      routine.set(state, add(state, mul(size, 4), gap));
     });
   });
 }

@@ -2,6 +2,7 @@ import { CELLS, type Cell } from '../../../ops/sequence/recurrent.js';
 import {
   add,
   at,
+  both,
   equal,
   type Int,
   less,
@@ -12,7 +13,8 @@ import {
   type Variable,
 } from '../../../webassembly/terms.js';
 import { KernelModule } from '../kernel-module.js';
-import { cellBackward, cellFinish, cellStart, GATE_PRODUCTS, MOST_PRODUCTS } from './cells.js';
+import { cellBackward, cellFinish, cellStart, GATE_PRODUCTS, hasInner, MOST_PRODUCTS } from './cells.js';
+import { MODE } from './mode.js';
 import { ROWS } from './recurrent.js';
 
 /*
@@ -20,9 +22,9 @@ import { ROWS } from './recurrent.js';
  * examples. The position counts in the order in which the layer reads.
  */
 
-/** A routine `(rows, size, from, step, to)` that copies rows of `size` numbers, `step` bytes apart, one after another. */
+/** A routine `(rows, size, from, step, to, gap)` that copies rows of `size` numbers, `step` bytes apart, with gaps in between. */
 const copyRows = (module: KernelModule): Routine =>
-  module.define(5, (routine, rows, size, from, step, to) =>
+  module.define(6, (routine, rows, size, from, step, to, gap) =>
     routine.for(0, rows, 1, () => {
       const source = routine.let(from);
       const left = routine.let(size);
@@ -37,16 +39,20 @@ const copyRows = (module: KernelModule): Routine =>
         routine.step(left, -1);
       });
       routine.set(from, add(from, step));
+      routine.set(to, add(to, gap));
     }),
   );
 
 /**
- * What the products of a position are added to: inputs of the gates, rows of a table of such inputs, or the results of
- * other products, which are there already.
+ * What the gates get from the input: inputs of the gates, or rows of a table of such inputs, to which the products are
+ * added; or the products include it, since each row of `state` has the layer's input and then the state before.
  */
-export type Prepared = 'inputs' | 'table' | 'products';
+export type Prepared = 'inputs' | 'table' | 'joined';
 
-/** `x` is the inputs, or the table, whose rows `indices` names; `xStep` leads from a position's inputs or indices to the next. */
+/**
+ * `x` is the inputs of the gates, the table, whose rows `indices` names, or the layer's input with `features` numbers for
+ * each example (otherwise 0). `xStep` leads from a position's inputs or indices to the next.
+ */
 export const FORWARD_ARGS = [
   'x',
   'indices',
@@ -55,27 +61,32 @@ export const FORWARD_ARGS = [
   'bias',
   'record',
   'product',
+  'inner',
   'state',
   'count',
   'size',
+  'features',
   'xStep',
   'recordStep',
   'length',
   't',
-  'computes',
+  'mode',
 ] as const;
 
 /**
- * Computes a position from its activated products, if `computes` is 1, copies its h to `state`, and writes what the
- * products of the next position are added to. Position −1 is the first state. The products lie one after another at
- * `product`, each for all examples.
+ * Computes a position from its activated products. For a cell with a hyperbolic tangent of its own, mode `begin` writes to
+ * `inner` what that is taken of, and the engine replaces it by its hyperbolic tangents. Mode `finish` computes the rest,
+ * with h at `state`, and writes what the products of the next position are added to. Mode `prepare`, for position −1, copies
+ * the first state instead. The products lie one after another at `product`, each for all examples.
  *
  * @param from what the products are added to; a GRU has no table, since it reads inputs again
  */
 export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number): Uint8Array<ArrayBuffer> {
   const { gates, record } = CELLS[cell];
   const module = new KernelModule();
-  const [begin, finish] = [cellStart(module, cell), cellFinish(module, cell)];
+  const begin = cellStart(module, cell);
+  const inner = hasInner(cell) ? cellFinish(module, cell, 'inner') : undefined;
+  const finish = cellFinish(module, cell, 'state');
   const copy = copyRows(module);
   module.run(FORWARD_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
@@ -84,34 +95,43 @@ export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number)
       const start = routine.let(mul(row, bytes));
       const rows = routine.let(min(ROWS, sub(p.count, row)));
       const out = routine.let(add(p.record, mul(p.t, p.recordStep), mul(start, record)));
-      const whole = routine.let(mul(bytes, record));
       const products = Array.from({ length: MOST_PRODUCTS }, (_, k) => {
         const product = GATE_PRODUCTS[cell][k];
         if (!product) return 0;
         return routine.let(add(p.product, mul(mul(p.count, bytes), product.from), mul(start, product.gates)));
       });
       const x = routine.let(add(p.x, mul(p.t, p.xStep), mul(start, gates)));
-      routine.if(p.computes, () => {
-        const before = routine.let(sub(out, p.recordStep));
-        const h = routine.let(add(before, mul(bytes, record - 1)));
-        const c = routine.let(add(before, mul(bytes, 4)));
-        const step = routine.let(whole);
+      const before = routine.let(mul(p.features, 4));
+      const joined = routine.let(add(p.state, start, mul(row, before)));
+      const [own, state] = [add(p.inner, start), add(joined, before)];
+      routine.if(equal(p.mode, MODE.prepare), () =>
+        routine.call(copy, rows, p.size, add(p.h, start), bytes, state, before),
+      );
+      routine.if(less(MODE.prepare, p.mode), () => {
+        const last = routine.let(sub(out, p.recordStep));
+        const h = routine.let(add(last, mul(bytes, record - 1)));
+        const c = routine.let(add(last, mul(bytes, 4)));
+        const step = routine.let(mul(bytes, record));
         routine.if(equal(p.t, 0), () => {
           routine.set(h, add(p.h, start));
           routine.set(c, add(p.c, start));
           routine.set(step, bytes);
         });
-        routine.call(finish, rows, p.size, ...products, x, h, step, c, step, out);
+        const compute = (part: Routine): void =>
+          routine.call(part, rows, p.size, ...products, x, h, step, c, step, out, own, state, before);
+        if (inner) routine.if(equal(p.mode, MODE.begin), () => compute(inner));
+        routine.if(equal(p.mode, MODE.finish), () => compute(finish));
       });
-      const state = routine.let(add(out, mul(bytes, record - 1)));
-      routine.if(less(p.t, 0), () => {
-        routine.set(state, add(p.h, start));
-        routine.set(whole, bytes);
-      });
-      routine.call(copy, rows, p.size, state, whole, add(p.state, start));
-      const next = (write: () => void): void => routine.if(less(add(p.t, 1), p.length), write);
+      const isBeforeLast = less(add(p.t, 1), p.length);
+      const next = (write: () => void): void =>
+        routine.if(both(less(p.mode, MODE.begin), isBeforeLast), write);
       if (from === 'inputs')
         next(() => routine.call(begin, rows, p.size, ...products, add(x, p.xStep), p.bias));
+      if (from === 'joined')
+        next(() => {
+          const inputs = add(p.x, mul(add(p.t, 1), p.xStep), mul(row, before));
+          routine.call(copy, rows, p.features, inputs, before, joined, bytes);
+        });
       if (from === 'table')
         next(() => {
           const places = products.map((place): Int => (place === 0 ? 0 : routine.let(place)));
@@ -145,11 +165,11 @@ export const BACKWARD_ARGS = [
   'gradsStep',
   'length',
   't',
-  'computes',
+  'mode',
 ] as const;
 
 /**
- * Computes the gradients of a position.
+ * Computes the gradients of a position. It has one mode.
  *
  * @param copies whether those that reach the state before through the weights are copied to `product`
  */
@@ -185,7 +205,7 @@ export function encodeBackwardPosition(cell: Cell, copies: boolean, pages: numbe
       const dy = add(p.dy, mul(p.t, p.dyStep), start);
       routine.call(compute, rows, p.size, dy, dh, dc, kept, h, step, c, step, out);
       const product = add(p.product, mul(start, gates));
-      if (copies) routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product);
+      if (copies) routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product, 0);
     });
   });
   return module.encodeFor(pages);

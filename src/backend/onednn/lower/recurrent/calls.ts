@@ -21,21 +21,21 @@ export interface Operand {
   readonly step?: number;
 }
 
-/** A product with its operands. */
+/** A product with its operands, or another primitive. */
 export interface Placed {
-  readonly product: Product;
+  readonly product: Pick<Product, 'pds'>;
   readonly operands: readonly Operand[];
 }
 
 export interface Calls {
   /** Memory of the table that native kernels read, which `bind` returns. */
   readonly table: Region;
-  /** All memory that the products use. */
+  /** All memory that they use. */
   readonly regions: readonly Region[];
   readonly bind: (at: (region: Region) => number) => BigUint64Array;
 }
 
-/** The calls of the products, piece by piece. */
+/** The calls of the primitives, piece by piece. */
 export function callsOf(b: OneDnnBuilder, { count, length }: Sequence, placed: readonly Placed[]): Calls {
   const d = b.dnnl;
   const pieces = Math.ceil(count / ROWS);

@@ -26,21 +26,28 @@ export const backwardKernel = (pool: KernelPool, { cell }: Sequence, copies: boo
 /** The kernel's arguments without position and mode. */
 const withoutPosition = <Name extends string>(
   names: readonly Name[],
-  values: Readonly<Record<Exclude<Name, 't' | 'computes'>, number>>,
-): number[] => ordered(names.slice(0, -2) as Exclude<Name, 't' | 'computes'>[], values);
+  values: Readonly<Record<Exclude<Name, 't' | 'mode'>, number>>,
+): number[] => ordered(names.slice(0, -2) as Exclude<Name, 't' | 'mode'>[], values);
 
 /**
- * @param operands addresses of the node's inputs and of its result
+ * @param operands addresses of the node's inputs and of its result; the first may be the layer's input, or a table
+ * @param features numbers of the layer's input for each example, if the first operand is that, otherwise 0
  * @param indices address of the rows of the table, if the first operand is one
  */
 export function forwardArgs(
   layer: Sequence,
   operands: readonly number[],
-  { product, state, indices }: { product: number; state: number; indices: number | undefined },
+  {
+    product,
+    inner,
+    state,
+    features,
+    indices,
+  }: { product: number; inner: number; state: number; features: number; indices: number | undefined },
 ): number[] {
   const { cell, count, size, length } = layer;
   const { gates, record } = CELLS[cell];
-  const x = along(layer, indices === undefined ? gates * size : 1);
+  const x = along(layer, indices === undefined ? features || gates * size : 1);
   const kept = along(layer, record * size);
   return withoutPosition(FORWARD_ARGS, {
     x: indices === undefined ? operands[0]! + x.first : operands[0]!,
@@ -50,9 +57,11 @@ export function forwardArgs(
     bias: cell === 'gru' ? operands[3]! : 0,
     record: operands.at(-1)! + kept.first,
     product,
+    inner,
     state,
     count,
     size,
+    features,
     xStep: x.step,
     recordStep: kept.step,
     length,

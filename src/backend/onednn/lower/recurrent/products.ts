@@ -24,11 +24,11 @@ interface Wanted extends Pick<Product, 'columns' | 'row'> {
 const ACTIVATIONS = { sigmoid: Alg.logistic, tanh: Alg.tanh } as const;
 const SUM: PostOp = { kind: 'sum', scale: 1 };
 
-/** What a product does with its result: forward it is added to the inputs. */
+/** What a product does with its result. */
 const postOpsOf = ({ activation }: GateProduct): PostOp[] =>
-  activation ? [SUM, { kind: 'eltwise', alg: ACTIVATIONS[activation], alpha: 0, beta: 0 }] : [SUM];
+  activation ? [{ kind: 'eltwise', alg: ACTIVATIONS[activation], alpha: 0, beta: 0 }] : [];
 
-/** The products with the state before; backward, with the gradients of the gates. */
+/** The products with the state before, which are added to the inputs; backward, with the gradients of the gates. */
 export function stateProducts({ cell, size }: Sequence, forward: boolean): Wanted[] {
   if (!forward)
     return [
@@ -42,29 +42,34 @@ export function stateProducts({ cell, size }: Sequence, forward: boolean): Wante
   return GATE_PRODUCTS[cell].map((product) => ({
     columns: [size, product.gates * size],
     row: product.from * size,
-    postOps: postOpsOf(product),
+    postOps: [SUM, ...postOpsOf(product)],
     bias: false,
   }));
 }
 
-/** The products with the input of a layer, whose results those with the state are added to. */
-export const inputProducts = ({ cell, size }: Sequence, features: number, bias: boolean): Wanted[] =>
-  GATE_PRODUCTS[cell].map(({ from, gates }) => ({
-    columns: [features, gates * size],
-    row: from * size,
-    postOps: [],
+/** The products with the input of a layer and the state before, in one row for each example. */
+export const joinedProducts = ({ cell, size }: Sequence, features: number, bias: boolean): Wanted[] =>
+  GATE_PRODUCTS[cell].map((product) => ({
+    columns: [features + size, product.gates * size],
+    row: product.from * size,
+    postOps: postOpsOf(product),
     bias,
   }));
+
+/** Numbers of examples of a layer's pieces: of a whole one, and of the rest. */
+function sizesOf({ count }: Sequence): number[] {
+  const rest = count % ROWS;
+  return [...(count >= ROWS ? [ROWS] : []), ...(rest > 0 ? [rest] : [])];
+}
 
 /** Primitives that one thread computes for each position of a piece; undefined if the library has no fast ones. */
 export function primitivesOf(
   b: OneDnnBuilder,
-  { count }: Sequence,
+  layer: Sequence,
   wanted: readonly Wanted[],
 ): Product[] | undefined {
   const d = b.dnnl;
-  const rest = count % ROWS;
-  const counts = [...(count >= ROWS ? [ROWS] : []), ...(rest > 0 ? [rest] : [])];
+  const counts = sizesOf(layer);
   return b.threads.with(1, () => {
     const products = wanted.map(({ columns, row, postOps, bias }): Product => {
       const [from, to] = columns;
@@ -84,11 +89,23 @@ export function primitivesOf(
   });
 }
 
-/** A copy of the weights in the layout of the product, which reads them transposed in the backward pass. */
+/** The hyperbolic tangents of one number for each unit: four times as many at once as in a vector kernel. */
+export function tanhOf(b: OneDnnBuilder, layer: Sequence): Pick<Product, 'pds'> {
+  const d = b.dnnl;
+  const pds = b.threads.with(1, () =>
+    sizesOf(layer).map((rows) => d.eltwiseForward(Alg.tanh, d.plain([rows, layer.size]), 0, 0)),
+  );
+  return { pds };
+}
+
+/**
+ * A copy of the weights in the layout of the product, which reads them transposed in the backward pass.
+ * @param w the weights, row-major
+ */
 export function packWeights(
   b: OneDnnBuilder,
   i: number,
-  w: number,
+  w: Region,
   { weights, columns: [from, to], row }: Product,
   forward: boolean,
 ): Region {
@@ -96,12 +113,36 @@ export function packWeights(
   const view = b.dnnl.plain([to, from], 'float32', forward ? [from, 1] : [1, to]);
   b.emitPrimitive(
     i,
-    b.dnnl.reorder(view, weights),
+    b.reorder(view, weights),
     [
-      [Arg.src, { md: view, region: b.plainForm(w).region, offset: 4 * row * from }],
+      [Arg.src, { md: view, region: w, offset: 4 * row * from }],
       [Arg.dst, { md: weights, region: packed }],
     ],
     'reorder',
   );
   return packed;
+}
+
+/** Matrices with equally many rows, side by side. */
+export function joinColumns(b: OneDnnBuilder, i: number, parts: readonly number[]): Region {
+  const [rows] = b.node(parts[0]!).shape as [number, number];
+  const widths = parts.map((part) => b.node(part).shape[1]!);
+  const width = widths.reduce((sum, own) => sum + own, 0);
+  const region = b.region(4 * rows * width);
+  let at = 0;
+  for (const [k, part] of parts.entries()) {
+    const form = b.plainForm(part);
+    const md = b.dnnl.plain([rows, widths[k]!], 'float32', [width, 1]);
+    b.emitPrimitive(
+      i,
+      b.reorder(form.md, md),
+      [
+        [Arg.src, form],
+        [Arg.dst, { md, region, offset: 4 * at }],
+      ],
+      'copy',
+    );
+    at += widths[k]!;
+  }
+  return region;
 }

@@ -3,7 +3,7 @@ import { macsOf } from '../../../plan/describe.js';
 import type { Region } from '../../../plan/region.js';
 import { readerOf } from '../../../plan/users.js';
 import { checked } from '../../../reference/kernels/select.js';
-import { GATE_PRODUCTS } from '../../../simd/recurrent/cells.js';
+import { hasInner } from '../../../simd/recurrent/cells.js';
 import { layerOf, recurrentOperation } from '../../../simd/recurrent/lowered.js';
 import { along, elementsOf, ROWS, ranges } from '../../../simd/recurrent/recurrent.js';
 import { Arg } from '../../api/dnnl.js';
@@ -11,7 +11,7 @@ import type { OneDnnBuilder } from '../../builder.js';
 import { emitVectors, reachable } from '../vectors.js';
 import { callsOf, type Operand, type Placed } from './calls.js';
 import { backwardArgs, backwardKernel, forwardArgs, forwardKernel } from './kernels.js';
-import { inputProducts, type Product, packWeights, primitivesOf, stateProducts } from './products.js';
+import { joinColumns, joinedProducts, packWeights, primitivesOf, stateProducts, tanhOf } from './products.js';
 
 /** A recurrent layer, or its gradients. */
 export function lowerRecurrent(b: OneDnnBuilder, i: number): boolean {
@@ -33,8 +33,8 @@ interface InputTable {
 }
 
 /**
- * A linear layer of which only a recurrent layer reads the result: its products are computed position by position, where
- * the recurrent layer adds to them, instead of being written to memory for all positions and read again.
+ * A linear layer of which only a recurrent layer reads the result: its products are computed position by position, in one
+ * product with those of the state, instead of being written to memory for all positions and read again.
  */
 export function lowerRecurrentInput(b: OneDnnBuilder, i: number): boolean {
   const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
@@ -84,71 +84,72 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
   if (!arena?.pool || op === 'recurrentGradStart' || gates * size * size < FEWEST_WEIGHTS) return false;
   const forward = op === 'recurrent';
   const pieces = Math.ceil(count / ROWS);
-  const fitsMoving = length * pieces * GATE_PRODUCTS[cell].length <= MOST_MOVING;
   const first = input && 'x' in input ? input : undefined;
   const lookup = input && 'table' in input ? input : undefined;
   // A GRU's input of n is not added to its product.
-  if (input && (cell === 'gru' || (first && !fitsMoving))) return false;
+  if (input && cell === 'gru') return false;
   const features = first ? b.node(first.x).shape[1]! : 0;
-  const products = primitivesOf(b, layer, stateProducts(layer, forward));
-  const before = first && primitivesOf(b, layer, inputProducts(layer, features, first.bias !== undefined));
-  if (!products || (first && !before)) return false;
+  const wanted = first
+    ? joinedProducts(layer, features, first.bias !== undefined)
+    : stateProducts(layer, forward);
+  const products = primitivesOf(b, layer, wanted);
+  if (!products) return false;
   const { pool } = arena;
   // The gradients of the gates are read where they are written, unless those of others lie between them.
-  const copies = !forward && (gates !== grads || !fitsMoving);
+  const copies = !forward && (gates !== grads || length * pieces > MOST_MOVING);
   const w = inputs[forward ? 1 : 2]!;
   const out = b.newPlainForm(i);
   const inArena = (node: number): Region => reachable(b, node, b.plainForm(node)).region;
   // Values that only the library reads may lie outside of the arena, and inputs of the gates need not exist.
   const regions = inputs.map((node, k) => {
-    if (input && k === 0) return lookup ? inArena(lookup.table) : out.region;
+    if (input && k === 0) return inArena('x' in input ? input.x : input.table);
     return node === w ? b.plainForm(node).region : inArena(node);
   });
   const indices = lookup && inArena(lookup.indices);
   const [from] = products[0]!.columns;
   const to = products.reduce((sum, { columns }) => sum + columns[1], 0);
   const operands = [...regions, out.region];
-  // The input of the products, their results, and the gradients of c: one after another, each for all examples.
+  // The input of the products, their results, and what tanh is taken of, or the gradients of c: each for all examples.
   const own = [forward || copies ? from : 0, to, size].map((columns) => b.region(4 * count * columns));
   const [read, written] = own as [Region, Region];
-  const placesOf = (list: readonly Product[], weights: number, source: Operand, bias?: Region): Placed[] => {
-    let at = 0;
-    return list.map((product) => {
-      const [, width] = product.columns;
-      const packed = packWeights(b, i, weights, product, forward);
-      const result = { arg: Arg.dst, region: written, offset: 4 * count * at, columns: width };
-      at += width;
-      return {
-        product,
-        operands: [
-          source,
-          { arg: Arg.weights, region: packed, offset: 0, md: product.weights },
-          ...(bias
-            ? [{ arg: Arg.bias, region: bias, offset: 4 * product.row, md: b.dnnl.plain([width]) }]
-            : []),
-          result,
-        ],
-      };
-    });
-  };
-  const moving = (arg: number, region: Region, columns: number): Operand => {
-    const { first: begin, step } = along(layer, columns);
-    return { arg, region, offset: begin, columns, step };
-  };
+  const { first: begin, step } = along(layer, from);
   const source: Operand =
     forward || copies
       ? { arg: Arg.src, region: read, offset: 0, columns: from }
-      : moving(Arg.src, out.region, from);
+      : { arg: Arg.src, region: out.region, offset: begin, columns: from, step };
+  const weights = first ? joinColumns(b, i, [first.w, w]) : b.plainForm(w).region;
   const bias = first?.bias === undefined ? undefined : b.plainForm(first.bias).region;
-  const placed = [
-    ...(first
-      ? placesOf(before!, first.w, moving(Arg.src, b.plainForm(first.x).region, features), bias)
-      : []),
-    ...placesOf(products, w, source),
-  ];
-  const calls = callsOf(b, layer, placed);
+  const starts = products.map((_, k) =>
+    products.slice(0, k).reduce((sum, { columns }) => sum + columns[1], 0),
+  );
+  const placed = products.map((product, k): Placed => {
+    const [, width] = product.columns;
+    const packed = packWeights(b, i, weights, product, forward);
+    const added = bias && { arg: Arg.bias, region: bias, offset: 4 * product.row, md: b.dnnl.plain([width]) };
+    return {
+      product,
+      operands: [
+        source,
+        { arg: Arg.weights, region: packed, offset: 0, md: product.weights },
+        ...(added ? [added] : []),
+        { arg: Arg.dst, region: written, offset: 4 * count * starts[k]!, columns: width },
+      ],
+    };
+  });
+  const functions: Placed[] = [];
+  if (forward && hasInner(cell)) {
+    const place = { region: own[2]!, offset: 0, columns: size };
+    functions.push({
+      product: tanhOf(b, layer),
+      operands: [
+        { arg: Arg.src, ...place },
+        { arg: Arg.dst, ...place },
+      ],
+    });
+  }
+  const calls = callsOf(b, layer, [...placed, ...functions]);
   const kernel = forward
-    ? forwardKernel(pool, layer, first ? 'products' : lookup ? 'table' : 'inputs')
+    ? forwardKernel(pool, layer, first ? 'joined' : lookup ? 'table' : 'inputs')
     : backwardKernel(pool, layer, copies);
   b.emit({
     op,
@@ -161,22 +162,23 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
       const offset = (region: Region): number => arena.offsetOf(at(region));
       // The weights may be out of reach of vector kernels, which do not read them.
       const places = operands.map((region, k) => (inputs[k] === w ? 0 : offset(region)));
-      const [state, result, dc] = own.map(offset) as [number, number, number];
+      const [state, result, third] = own.map(offset) as [number, number, number];
       const rows = indices && offset(indices);
       const args = forward
-        ? forwardArgs(layer, places, { product: result, state, indices: rows })
-        : backwardArgs(layer, places, { product: state, dh: result, dc });
+        ? forwardArgs(layer, places, { product: result, inner: third, state, features, indices: rows })
+        : backwardArgs(layer, places, { product: state, dh: result, dc: third });
       const words = calls.bind(at);
       const view = new BigUint64Array(pool.memory.buffer, offset(calls.table), words.length);
       const jobs = ranges(layer);
       if (!forward) jobs.reverse();
       const elements = elementsOf(layer);
+      const head = [offset(calls.table), placed.length, functions.length];
       return () => {
         if (lookup)
           checked(new Int32Array(pool.memory.buffer, rows!, length * count), b.node(lookup.table).shape[0]!);
         view.set(words);
         for (const [begin, end] of jobs)
-          pool.share(kernel, [offset(calls.table), placed.length, begin, end, ...args], pieces, 1, elements);
+          pool.share(kernel, [...head, begin, end, ...args], pieces, 1, elements);
       };
     },
   });
