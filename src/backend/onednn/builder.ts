@@ -30,12 +30,12 @@ export class OneDnnBuilder extends FormBuilder {
     graph: Graph,
     layouts: readonly SlotLayout[],
     readonly choice: KernelChoice,
-    readonly threads: Threads,
+    threads: Threads,
     readonly arena?: Arena,
   ) {
     // Without an arena no vector kernel accesses storages.
     const slots = arena?.pool ? layouts : layouts.map((layout) => ({ ...layout, inside: false }));
-    super(dnnl, slots, graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) =>
+    super(dnnl, threads, slots, graph, arena?.pool && ((i, users) => isApart(graph, i, users)), (i) =>
       geluDerivative(graph, i),
     );
     const pool = arena?.pool;

@@ -15,6 +15,8 @@ import {
   Unimplemented,
 } from './api/dnnl.js';
 import type { Form, Place, Value, Work } from './ir.js';
+import type { Threads } from './library/threads.js';
+import { isSmall } from './small.js';
 
 /** Memory layout of a storage, and whether a plan may still change it. */
 export interface SlotLayout {
@@ -32,9 +34,12 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
   readonly slots: { region: Region; form: Form; flexible: boolean; inside: boolean }[];
   reorders = 0;
   readonly #written: ReadonlySet<number>;
+  /** Primitives for one thread. */
+  readonly #alone = new Set<Handle>();
 
   constructor(
     readonly dnnl: Dnnl,
+    readonly threads: Threads,
     layouts: readonly SlotLayout[],
     ...[graph, ...options]: ConstructorParameters<typeof PlanBuilder<Value, Work>>
   ) {
@@ -90,10 +95,20 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
       kernel: this.dnnl.implementation(pd),
       macs: op === this.node(i).op ? macsOf(this.graph, i) : 0,
       ...(packs === undefined ? {} : { packs }),
-      primitive: { pd, args: all },
+      primitive: { pd, args: all, alone: this.#alone.has(pd) },
       touches: all.map(([, form]) => form.region),
       writes: all.some(([arg, { region }]) => arg === Arg.dst && region.slot !== undefined),
     });
+  }
+
+  /** A copy from one layout to another. For a small one, as for weights, waking another thread takes longer than it saves. */
+  reorder(from: Md, to: Md): Handle {
+    const make = (): Handle => this.dnnl.reorder(from, to);
+    const { all } = this.threads;
+    if (all === 1 || !isSmall(sizeOf(this.dnnl.dims(from)), all)) return make();
+    const pd = this.threads.with(1, make);
+    this.#alone.add(pd);
+    return pd;
   }
 
   /** The value with dimensions `dims` in layout `md`; adds a reorder if this form does not exist yet. */
@@ -202,7 +217,7 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
     this.reorders++;
     this.emitPrimitive(
       i,
-      d.reorder(whole, room),
+      this.reorder(whole, room),
       [
         [Arg.src, { md: whole, region: from.region }],
         [Arg.dst, copy],
@@ -214,7 +229,7 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
 
   #reorderPd(from: Md, to: Md): Handle | undefined {
     try {
-      return this.dnnl.reorder(from, to);
+      return this.reorder(from, to);
     } catch (error) {
       if (error instanceof Unimplemented && !this.dnnl.equal(from, this.dnnl.plain(this.dnnl.dims(from))))
         return undefined;

@@ -30,6 +30,8 @@ export interface Work {
   readonly primitive?: {
     readonly pd: Handle;
     readonly args: readonly (readonly [arg: number, place: Place])[];
+    /** Whether it is for one thread, whatever its node is. */
+    readonly alone: boolean;
   };
   /** Present for all other steps. */
   readonly script?: Bind;

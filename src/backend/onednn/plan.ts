@@ -7,12 +7,13 @@ import { type BoundStep, Execution } from '../plan/execution.js';
 import { lookUpLast } from '../plan/lookup.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
+import type { PlanStep } from '../plan/step.js';
 import { Arg, argName, type Dnnl, type Handle } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { appliesActivation, OneDnnBuilder } from './builder.js';
 import { forNode } from './failure.js';
 import type { SlotLayout } from './forms.js';
-import type { Form } from './ir.js';
+import type { Form, Work } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { allocate, arrayAt, type Block } from './library/memory.js';
 import type { Threads } from './library/threads.js';
@@ -70,7 +71,7 @@ export class BuiltPlan {
       const { primitive } = step;
       if (!primitive) return;
       const make = () => dnnl.primitive(primitive.pd);
-      this.#naming(step.node, () => this.#primitives.set(n, threads.with(this.#threadsFor(step.node), make)));
+      this.#naming(step.node, () => this.#primitives.set(n, threads.with(this.#threadsOf(step), make)));
     });
     dnnl.destroyPds();
     this.#stats = {
@@ -94,12 +95,16 @@ export class BuiltPlan {
     return all > 1 && isForOneThread(this.#graph, i, all) ? 1 : all;
   }
 
+  #threadsOf({ node, primitive }: PlanStep & Work): number {
+    return primitive?.alone ? 1 : this.#threadsFor(node);
+  }
+
   #copy(i: number, from: Form, to: Form): Form {
     const args = [
       [Arg.src, from],
       [Arg.dst, to],
     ] as const;
-    this.#builder.emitPrimitive(i, this.#dnnl.reorder(from.md, to.md), args, 'copy');
+    this.#builder.emitPrimitive(i, this.#builder.reorder(from.md, to.md), args, 'copy');
     return to;
   }
 
@@ -116,7 +121,7 @@ export class BuiltPlan {
       for (const { region, offset, handle } of this.#memories)
         if (region.slot !== undefined) this.#dnnl.setAddress(handle, at(region) + offset);
     const steps = this.#builder.steps.map((step, n): BoundStep => {
-      const count = this.#threadsFor(step.node);
+      const count = this.#threadsOf(step);
       const onThreads = (body: () => void): BoundStep => {
         const run = (): void => {
           this.#threads.use(count);

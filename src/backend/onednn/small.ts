@@ -15,6 +15,8 @@ const ELEMENTS = 2 ** 18;
 export function isForOneThread(graph: Graph, i: number, threads: number): boolean {
   const { inputs, shape } = graph.nodes[i]!;
   const most = Math.max(sizeOf(shape), ...inputs.map((input) => sizeOf(graph.nodes[input]!.shape)));
-  const share = 2 / threads;
-  return most < share * ELEMENTS && macsOf(graph, i) < share * PRODUCTS;
+  return isSmall(most, threads) && macsOf(graph, i) < (2 / threads) * PRODUCTS;
 }
+
+/** Whether one thread moves this many elements. @param threads of the device, at least 2 */
+export const isSmall = (elements: number, threads: number): boolean => elements < (2 / threads) * ELEMENTS;

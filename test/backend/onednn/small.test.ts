@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isForOneThread } from '../../../src/backend/onednn/small.js';
+import { isForOneThread, isSmall } from '../../../src/backend/onednn/small.js';
 import { buildGraph } from '../../../src/graph/graph.js';
 import * as ops from '../../../src/ops/index.js';
 import { zeros } from '../../../src/tensor/tensor.js';
@@ -24,5 +24,12 @@ describe('nodes for one thread', () => {
   it('do less where more threads share the work', () => {
     assert.equal(alone([64, 784], 256, 8), false);
     assert.equal(alone([64, 784], 32, 8), true);
+  });
+
+  it('as do copies, by the number of their elements', () => {
+    assert.deepEqual(
+      [isSmall(512 * 256, 2), isSmall(512 * 512, 2), isSmall(512 * 256, 8)],
+      [true, false, false],
+    );
   });
 });

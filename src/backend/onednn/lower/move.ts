@@ -23,7 +23,7 @@ export function lowerPermute(b: OneDnnBuilder, i: number): boolean {
     (attrs.axes as readonly number[]).map((axis) => strides[axis]!),
   );
   const to = { dims: shape, md: b.dnnl.plain(shape, dtype) };
-  return emitInto(b, i, b.dnnl.reorder(from, to.md), to, [[Arg.src, { md: from, region }]]);
+  return emitInto(b, i, b.reorder(from, to.md), to, [[Arg.src, { md: from, region }]]);
 }
 
 /** Parts of the result, each a reorder between the strides of both sides. */
@@ -39,7 +39,7 @@ export function lowerCopyParts(b: OneDnnBuilder, i: number): boolean {
       );
     const [from, to] = [layout('from'), layout('to')];
     const { region } = b.plainForm(node.inputs[k]!);
-    b.emitPrimitive(i, b.dnnl.reorder(from, to), [
+    b.emitPrimitive(i, b.reorder(from, to), [
       [Arg.src, { md: from, region, offset: 4 * fromOffset }],
       [Arg.dst, { md: to, region: out.region, offset: 4 * toOffset }],
     ]);

@@ -61,7 +61,7 @@ export function reachable(b: OneDnnBuilder, node: number, form: Form): Form {
   const copy = b.newForm(form.dims, form.md);
   b.emitPrimitive(
     node,
-    b.dnnl.reorder(form.md, copy.md),
+    b.reorder(form.md, copy.md),
     [
       [Arg.src, form],
       [Arg.dst, copy],
