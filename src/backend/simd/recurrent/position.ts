@@ -16,6 +16,7 @@ import { KernelModule } from '../kernel-module.js';
 import { cellBackward, cellFinish, cellStart, GATE_PRODUCTS, hasInner, MOST_PRODUCTS } from './cells.js';
 import { MODE } from './mode.js';
 import { ROWS } from './recurrent.js';
+import { touchLines } from './touch.js';
 
 /*
  * Kernels of one position of a recurrent layer, for engines whose own product runs between two positions. A piece is ROWS
@@ -87,7 +88,7 @@ export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number)
   const begin = cellStart(module, cell);
   const inner = hasInner(cell) ? cellFinish(module, cell, 'inner') : undefined;
   const finish = cellFinish(module, cell, 'state');
-  const copy = copyRows(module);
+  const [copy, touch] = [copyRows(module), touchLines(module)];
   module.run(FORWARD_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
     routine.for(p.from, p.to, 1, (piece) => {
@@ -119,7 +120,11 @@ export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number)
         });
         const compute = (part: Routine): void =>
           routine.call(part, rows, p.size, ...products, x, h, step, c, step, out, own, state, before);
-        if (inner) routine.if(equal(p.mode, MODE.begin), () => compute(inner));
+        if (inner)
+          routine.if(equal(p.mode, MODE.begin), () => {
+            routine.call(touch, out, mul(mul(rows, bytes), record), own);
+            compute(inner);
+          });
         routine.if(equal(p.mode, MODE.finish), () => compute(finish));
       });
       const isBeforeLast = less(add(p.t, 1), p.length);
@@ -177,7 +182,7 @@ export function encodeBackwardPosition(cell: Cell, copies: boolean, pages: numbe
   const { gates, record, grads } = CELLS[cell];
   const module = new KernelModule();
   const compute = cellBackward(module, cell);
-  const copy = copyRows(module);
+  const [copy, touch] = [copyRows(module), touchLines(module)];
   module.run(BACKWARD_ARGS, (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
     routine.for(p.from, p.to, 1, (piece) => {
@@ -203,6 +208,12 @@ export function encodeBackwardPosition(cell: Cell, copies: boolean, pages: numbe
         routine.set(step, bytes);
       });
       const dy = add(p.dy, mul(p.t, p.dyStep), start);
+      const whole = routine.let(mul(rows, bytes));
+      routine.if(equal(p.t, sub(p.length, 1)), () => routine.call(touch, kept, mul(whole, record), out));
+      // The state before is part of the next record.
+      routine.if(less(0, p.t), () => routine.call(touch, before, mul(whole, record), out));
+      routine.call(touch, out, mul(whole, grads), out);
+      routine.call(touch, dy, whole, out);
       routine.call(compute, rows, p.size, dy, dh, dc, kept, h, step, c, step, out);
       const product = add(p.product, mul(start, gates));
       if (copies) routine.call(copy, rows, mul(p.size, gates), out, mul(bytes, grads), product, 0);
