@@ -27,6 +27,9 @@ function rangeOf({ buffer, offset, dtype, count, half }: Operand): Range {
   return { buffer, offset: start, bytes: offset - start + roomFor(dtype, count, half) };
 }
 
+/** Bytes of each binding of a range that is larger than a binding may be. */
+export const pieceOf = (limit: number): number => Math.floor(limit / ALIGNMENT) * ALIGNMENT;
+
 const endOf = ({ offset, bytes }: Range): number => offset + bytes;
 
 /**
@@ -49,7 +52,7 @@ export function bindingsOf(
   readonly distances: readonly number[];
 } {
   const distances: number[] = [];
-  const piece = Math.floor(limit / ALIGNMENT) * ALIGNMENT;
+  const piece = pieceOf(limit);
   const through = inputs.map(({ buffer }) => outputs.findIndex((output) => output.buffer === buffer));
   const spans = outputs.map((output, k) => {
     const all = [output, ...inputs.filter((_, n) => through[n] === k)].map(rangeOf);

@@ -9,39 +9,67 @@ import { type Program, param } from './program.js';
  * where each operand begins.
  */
 
-/** Elements of a value that one workgroup takes: of a map, and of a reduction. */
-export const CHUNK = { map: 1024, reduce: 4096 } as const;
+/**
+ * Elements that one workgroup takes: of a map, of a map over a value of `large` elements or more, whose table would be
+ * long, and of a reduction.
+ */
+export const CHUNK = { map: 1024, large: 2 ** 22, largeMap: 16_384, reduce: 4096 } as const;
 
 const floats = (count: number): DType[] => Array(count).fill('float32');
 
-const elements = (formula: Formula, scalar: readonly boolean[]) =>
+/** A formula of elements whose inputs lie in buffers with these numbers. */
+const elements = (formula: Formula, scalar: readonly boolean[], buffers: readonly number[], table: number) =>
   renderFormula(
     formula,
-    scalar.map((single, k) => `in${k}(u32(in${scalar.length}(row + ${k + 2}u))${single ? '' : ' + e'})`),
+    scalar.map((single, k) => `in${buffers[k]}(u32(in${table}(row + ${k + 2}u))${single ? '' : ' + e'})`),
   );
 
-/** Row of the table: number of elements, place of the result, places of the inputs. */
+/** Row of the table: number of elements, place of the result, places of the inputs, and the set if there are several. */
 const rowLength = (inputs: number): number => inputs + 2;
 
-/** Inputs: those of the formula, the table, and the guard if there is one. */
-export function joinedMap(formula: Formula, scalar: readonly boolean[], guarded: boolean): Program {
-  const table = scalar.length;
-  const { lines, result } = elements(formula, scalar);
+/** The buffers of a map: each row of the table works on one of several sets of them. */
+export interface MapBuffers {
+  readonly guarded: boolean;
+  /** Number of buffers that are read, and of those that are written. */
+  readonly inputs: number;
+  readonly outputs: number;
+  /** For each set, the numbers of the buffers of the formula's inputs and of the result. */
+  readonly sets: readonly { readonly inputs: readonly number[]; readonly output: number }[];
+}
+
+/** Inputs: the buffers that are read, the table, and the guard if there is one. */
+export function joinedMap(
+  formula: Formula,
+  scalar: readonly boolean[],
+  { guarded, inputs: table, outputs, sets }: MapBuffers,
+): Program {
   const stop = guarded ? `if (!isFinite(in${table + 1}(0u))) { return; }` : '';
+  const columns = rowLength(scalar.length);
+  const loops = sets.map(({ inputs, output }) => {
+    const { lines, result } = elements(formula, scalar, inputs, table);
+    return `for (var e = lane; e < count; e += ${WORKGROUP}u) {
+    ${lines}
+    put${output}(to + e, ${result});
+  }`;
+  });
+  const cases = loops.map((loop, s) => `${s < loops.length - 1 ? `case ${s}u:` : 'default:'} { ${loop} }`);
   return {
     kernel: 'map',
     inputs: [...floats(table), 'int32', ...floats(guarded ? 1 : 0)],
-    outputs: ['float32'],
+    outputs: floats(outputs),
     params: 1,
     code: entry(`
   if (block >= ${param(0)}) { return; }
   ${stop}
-  let row = block * ${rowLength(table)}u;
+  let row = block * ${columns + (sets.length > 1 ? 1 : 0)}u;
   let count = u32(in${table}(row));
   let to = u32(in${table}(row + 1u));
-  for (var e = lane; e < count; e += ${WORKGROUP}u) {
-    ${lines}
-    put0(to + e, ${result});
+  ${
+    sets.length === 1
+      ? loops[0]
+      : `switch (u32(in${table}(row + ${columns}u))) {
+  ${cases.join('\n  ')}
+  }`
   }`),
   };
 }
@@ -81,8 +109,16 @@ export function joinedReduce(
   const table = buffers > 1 ? buffers : scalar.length;
   const { start, fold } = FOLD[op];
   const columns = rowLength(scalar.length) + (buffers > 1 ? 1 : 0);
-  const several = `pick(u32(in${table}(row + 3u)), u32(in${table}(row + 2u)) + e)`;
-  const { lines, result } = buffers > 1 ? renderFormula(formula, [several]) : elements(formula, scalar);
+  const several = `pick(u32(in${table}(row + 3u)), u32(in${table}(row + 2u))${scalar[0] ? '' : ' + e'})`;
+  const { lines, result } =
+    buffers > 1
+      ? renderFormula(formula, [several])
+      : elements(
+          formula,
+          scalar,
+          scalar.map((_, k) => k),
+          table,
+        );
   const choices = Array.from({ length: buffers - 1 }, (_, n) => `if (b == ${n}u) { return in${n}(i); }`);
   const pick = `fn pick(b: u32, i: u32) -> f32 { ${choices.join(' ')} return in${buffers - 1}(i); }`;
   return {
