@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ProfileRow } from '../backend/backend.js';
 import type { CompareOptions } from './compare-options.js';
+import { checkDevice } from './device.js';
 import { resultHead } from './machine.js';
 import { countFlop } from './network.js';
 import { PeerSide, readySchema, secondsSchema } from './peer-side.js';
@@ -43,7 +44,8 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const { what, batch, threads, rounds, steps, peer, onProgress = () => {}, limit } = options;
   const gflopPerImage = (await countFlop(options.network))[what === 'train' ? 'train' : 'forward'];
   const peerBatch = peer ? Math.min(batch, largestBatch(peer, what, gflopPerImage)) : 0;
-  // Before any computation, so that a missing package is reported at once.
+  // Before any computation, so that a device that does not work here and a missing package are reported at once.
+  await checkDevice(options);
   if (peer && peerBatch > 0) await peerCommand(peer, [], options.places, threads);
   const base: WorkOptions = {
     what,

@@ -8,9 +8,19 @@ const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 const elsewhere = process.platform === 'linux' ? false : 'drivers can be hidden on Linux only';
 
+/** The Vulkan loader finds no driver. */
+const env = { ...process.env, VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
+
+for (const what of ['train', 'infer', 'suite'])
+  test(`without an adapter bench ${what} says so before it looks for a peer`, { skip: elsewhere }, () => {
+    const args = [MAIN, 'bench', what, '--device', 'webgpu', '--python', '/no/such/python'];
+    const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /error: Device "webgpu" does not work here.*got no adapter/);
+    assert.doesNotMatch(stderr, /python/i);
+  });
+
 test('without an adapter every row says that there is no GPU', { skip: elsewhere }, () => {
-  // The Vulkan loader finds no driver.
-  const env = { ...process.env, VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent' };
   const { status, stdout } = spawnSync(process.execPath, [MAIN, 'bench', 'gpu', '--json'], {
     env,
     encoding: 'utf8',

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { DeviceName } from '../../backend/device-names.js';
+import { checkDevice } from '../device.js';
 import { resultHead } from '../machine.js';
 import { type PeerPlaces, peerCommand } from '../peers.js';
 import type { SuiteResult } from '../result.js';
@@ -39,6 +40,7 @@ const turnSchema = z.object({ seconds: z.number().positive() });
 export async function measureSuite(options: SuiteOptions): Promise<SuiteResult> {
   const { networks = NETWORK_NAMES, threads, rounds, onProgress = () => {} } = options;
   const cases: SuiteResult['cases'] = [];
+  await checkDevice({ ...options, precision: 'float32' });
   for (const network of networks) {
     const found = await measureNet(network, options);
     cases.push(found);
