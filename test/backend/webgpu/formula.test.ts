@@ -29,6 +29,17 @@ describe('WGSL text', () => {
     assert.equal(result, 't3');
   });
 
+  it('recognises NaN by its bits in comparisons, since a compiler may assume that there is none', () => {
+    const [x, y] = [f.input(0), f.input(1)];
+    for (const compare of [f.equal, f.less, f.lessEqual]) {
+      assert.match(renderFormula(compare(x, y), ['a', 'b']).lines, /&& !isNaN\(t0\) && !isNaN\(t1\)\)/);
+      assert.match(renderFormula(compare(x, Number.NaN), ['a']).lines, /isNaN\(t0\) && !isNaN\(notNumber/);
+      assert.doesNotMatch(renderFormula(compare(x, 0), ['a']).lines, /isNaN\(0f/);
+    }
+    assert.match(renderFormula(f.select(x, y, 1), ['a', 'b']).lines, /t0 != 0f \|\| isNaN\(t0\)/);
+    assert.doesNotMatch(renderFormula(f.select(f.less(x, 0), y, 1), ['a', 'b']).lines, /\|\|/);
+  });
+
   it('brings the functions that are called, with those that they call', () => {
     const text = functionsFor('let y = tanhOf(x);');
     for (const name of ['tanhOf', 'expOf', 'isNaN', 'infinity'])

@@ -42,6 +42,19 @@ export function renderFormula(
   return { lines: lines.join('\n  '), result: names.get(formula)! };
 }
 
+const SIGNS = { equal: '==', less: '<', lessEqual: '<=' } as const;
+
+/** A comparison, which does not hold with NaN. */
+function compared(sign: string, left: Formula, right: Formula, a: string, b: string): string {
+  const checks = [
+    [left, a],
+    [right, b],
+  ] as const;
+  const unknown = checks.filter(([of]) => of.kind !== 'constant' || Number.isNaN(of.value));
+  const numbers = new Set(unknown.map(([, text]) => `!isNaN(${text})`));
+  return [`${a} ${sign} ${b}`, ...numbers].join(' && ');
+}
+
 function expression(part: Formula, [a, b, c]: readonly string[], inputs: readonly string[]): string {
   switch (part.kind) {
     case 'input':
@@ -78,12 +91,13 @@ function expression(part: Formula, [a, b, c]: readonly string[], inputs: readonl
     case 'pow':
       return power(a!, part.b, b!);
     case 'equal':
-      return `select(0f, 1f, ${a} == ${b})`;
     case 'less':
-      return `select(0f, 1f, ${a} < ${b})`;
     case 'lessEqual':
-      return `select(0f, 1f, ${a} <= ${b})`;
-    case 'select':
-      return `select(${c}, ${b}, ${a} != 0f)`;
+      return `select(0f, 1f, ${compared(SIGNS[part.kind], part.a, part.b, a!, b!)})`;
+    case 'select': {
+      // NaN is not 0.
+      const holds = part.condition.kind in SIGNS ? `${a} != 0f` : `(${a} != 0f || isNaN(${a}))`;
+      return `select(${c}, ${b}, ${holds})`;
+    }
   }
 }

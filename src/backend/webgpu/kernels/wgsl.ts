@@ -26,6 +26,15 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
     'var<private> notNumberBits: u32 = 0x7fc00000u;\nfn notNumber() -> f32 { return bitcast<f32>(notNumberBits); }',
   isNaN: 'fn isNaN(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
   isFinite: 'fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
+  // As in JavaScript: without the bits beyond the 32nd, and 0 for infinity and NaN.
+  integerOf: `fn integerOf(x: f32) -> i32 {
+  let bits = bitcast<u32>(x);
+  let shift = i32((bits >> 23u) & 255u) - 150;
+  if (shift < 8) { return i32(x); }
+  if (shift > 31) { return 0; }
+  let size = i32(((bits & 0x7fffffu) | 0x800000u) << u32(shift));
+  return select(size, -size, x < 0f);
+}`,
   timesTwoTo: `fn timesTwoTo(x: f32, exponent: i32) -> f32 {
   let part = exponent >> 1u;
   return x * bitcast<f32>((part + 127) << 23u) * bitcast<f32>((exponent - part + 127) << 23u);
@@ -58,7 +67,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   let square = f * f;
   let usual = ((f * square * ${polynomial('f', LOG)} - e * ${literal(2.1219444005469057e-4)}) - 0.5f * square + f) + e * 0.693359375f;
   let special = select(select(x, -infinity(), x == 0f), notNumber(), x < 0f);
-  return select(special, usual, x > 0f && isFinite(x));
+  return select(select(special, x, isNaN(x)), usual, x > 0f && isFinite(x));
 }`,
   log1pOf: `fn log1pOf(x: f32) -> f32 {
   let sum = 1f + x;
@@ -82,8 +91,11 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   return select(select(size, -size, x < 0f), x, isNaN(x));
 }`,
   powerOf: `fn powerOf(a: f32, b: f32) -> f32 {
+  if (isNaN(a) || isNaN(b)) {
+    let one = (!isNaN(b) && b == 0f) || (!isNaN(a) && a == 1f);
+    return select(notNumber(), 1f, one);
+  }
   if (b == 0f || a == 1f) { return 1f; }
-  if (isNaN(a) || isNaN(b)) { return notNumber(); }
   let size = abs(a);
   let whole = floor(b) == b;
   let odd = whole && abs(b) < 16777216f && (i32(b) & 1) != 0;

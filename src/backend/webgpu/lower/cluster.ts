@@ -170,7 +170,11 @@ function lowerReduction(b: WebGpuBuilder, { nodes, inputs, formula, reduce }: Cl
     formula,
     inputs.map((_, k) => `in${k}(x${k} + y${k})`),
   );
-  const inner = `${placesOf(over, inputs.length, 'r', 'y')}
+  // Sizes of 0 have no places.
+  const inner =
+    length === 0
+      ? ''
+      : `${placesOf(over, inputs.length, 'r', 'y')}
     ${body.lines}
     total = ${fold('total', body.result)};`;
   const common = {

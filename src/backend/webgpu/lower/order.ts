@@ -60,7 +60,7 @@ ${entry(
   var rank = 0u;
   for (var j = 0u; j < ${length}u; j++) {
     let v = in0(begin + j * ${inner}u);
-    let equal = (isNaN(v) && isNaN(own)) || v == own;
+    let equal = select(v == own, isNaN(v) && isNaN(own), isNaN(v) || isNaN(own));
     if ((equal && j < position) || (!equal && ${before})) { rank++; }
   }
   put0(begin + rank * ${inner}u, i32(position));`,

@@ -60,7 +60,7 @@ const LARGEST = `${place(U.down, U.across)}
       if (column < 0 || column >= ${P.width}) { continue; }
       let own = (plane * ${P.height} + row) * ${P.width} + column;
       let v = in0(u32(own));
-      if (found < 0 || v > best || isNaN(v)) { found = own; best = v; }
+      if (found < 0 || isNaN(v) || (v > best && !isNaN(best))) { found = own; best = v; }
     }
   }`;
 

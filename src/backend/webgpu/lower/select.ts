@@ -197,5 +197,7 @@ export const lowerNegateOffsets = (b: WebGpuBuilder, i: number): void =>
 
 /** Converts; a number becomes an integer by truncation. */
 export function lowerCast(b: WebGpuBuilder, i: number): void {
-  emitElements(b, i, { value: `return ${typeOf(b.node(i).dtype)}(in0(i));` });
+  const { inputs, dtype } = b.node(i);
+  const truncates = dtype === 'int32' && b.node(inputs[0]!).dtype === 'float32';
+  emitElements(b, i, { value: `return ${truncates ? 'integerOf' : typeOf(dtype)}(in0(i));` });
 }
