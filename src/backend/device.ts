@@ -1,3 +1,4 @@
+import { DeviceError } from '../errors/errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
 import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from './backend.js';
@@ -88,13 +89,20 @@ export abstract class QueuedDevice implements Device {
 
   async #call<T>(request: Request, feeds?: readonly Feed[]): Promise<T> {
     const reply = this.#queue.send(request, feeds);
-    if (this.#failure) {
-      const failure = this.#failure;
+    const earlier = this.#failure;
+    if (earlier) {
       this.#failure = undefined;
       reply.catch(() => {});
-      throw failure;
+      throw earlier;
     }
-    return (await reply) as T;
+    try {
+      return (await reply) as T;
+    } catch (error) {
+      // A write that failed meanwhile is the cause: this call found no values.
+      const cause = this.#failure ?? error;
+      this.#failure = undefined;
+      throw cause;
+    }
   }
 
   #post(request: Request): void {
@@ -103,6 +111,14 @@ export abstract class QueuedDevice implements Device {
     });
   }
 }
+
+/** The error of a call to a device that the program has closed. */
+export const closedError = (name: string): DeviceError =>
+  new DeviceError({
+    what: `The ${name} device was closed`,
+    expected: 'an open device',
+    next: 'close a device only after the last computation, or open another one',
+  });
 
 /** Runs the engine on the calling thread: for browsers, tests and small computations. A run blocks the event loop. */
 export class InlineDevice extends QueuedDevice {
@@ -115,7 +131,9 @@ export class InlineDevice extends QueuedDevice {
   }
 
   protected async send(request: Request): Promise<Reply> {
-    return this.#closed && request.kind === 'free' ? undefined : this.#executor.handle(request);
+    if (!this.#closed) return this.#executor.handle(request);
+    if (request.kind === 'free') return undefined;
+    throw closedError(this.name);
   }
 
   async close(): Promise<void> {

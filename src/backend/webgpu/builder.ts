@@ -117,6 +117,9 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   /** Gradients of first states that backward passes of recurrent layers have found, by what describes the pass. */
   readonly carried = new Map<string, Value>();
 
+  /** The node whose value lies in a region, or whose kernel writes it. */
+  readonly owners = new Map<Region, number>();
+
   /** @param checked whether kernels check indices, so that no update is written before the end */
   constructor(
     graph: Graph,
@@ -156,7 +159,9 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
 
   /** New memory for a node's result. */
   newValue(i: number): Value {
-    return this.#valueIn(i, this.region(this.roomOf(i)));
+    const region = this.region(this.roomOf(i));
+    this.owners.set(region, i);
+    return this.#valueIn(i, region);
   }
 
   /** New memory for an intermediate value that belongs to no node. */
@@ -199,6 +204,7 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   add(nodes: readonly number[], dispatch: Dispatch, counts = true): void {
     const { inputs, outputs } = dispatch;
     const root = nodes.at(-1)!;
+    for (const { region } of outputs) if (!this.owners.has(region)) this.owners.set(region, root);
     this.emit({
       op: nodes.map((i) => this.node(i).op).join('+'),
       scope: this.node(root).scope,

@@ -1,6 +1,6 @@
 import type { Graph } from '../../graph/graph.js';
 import { beginRun, hashOf, signatureOf } from '../communication/current.js';
-import { QueuedDevice } from '../device.js';
+import { closedError, QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
 import type { GpuDevice } from './api.js';
 import { type EngineOptions, WebGpuEngine } from './engine.js';
@@ -9,6 +9,9 @@ import { sgemmRate } from './sgemm.js';
 
 /** Runs whose results have not arrived yet: with many more, their values only wait in memory. */
 const MOST_AHEAD = 2;
+
+/** Requests that an engine without a GPU cannot answer. */
+const NEEDS_GPU = new Set<Request['kind']>(['run', 'profile', 'write', 'read', 'readInto', 'sgemm']);
 
 /** A reply that may still be on its way; later requests need not wait for it. */
 type Started = { readonly reply: Promise<Reply> };
@@ -25,6 +28,7 @@ export class WebGpuDevice extends QueuedDevice {
   #tail: Promise<unknown> = Promise.resolve();
   #ahead: Promise<unknown>[] = [];
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(device: GpuDevice, options: EngineOptions = {}) {
     super('webgpu');
@@ -32,7 +36,10 @@ export class WebGpuDevice extends QueuedDevice {
   }
 
   protected async send(request: Request): Promise<Reply> {
-    if (this.#closed && request.kind === 'free') return undefined;
+    if (this.#closed) {
+      if (request.kind === 'free') return undefined;
+      throw closedError(this.name);
+    }
     // The caller may overwrite its arrays as soon as this returns.
     const own: Request =
       'feeds' in request
@@ -47,6 +54,7 @@ export class WebGpuDevice extends QueuedDevice {
 
   async #start(request: Request): Promise<Started> {
     const { engine } = this;
+    if (NEEDS_GPU.has(request.kind)) engine.gate.check();
     switch (request.kind) {
       case 'run':
       case 'profile': {
@@ -107,10 +115,15 @@ export class WebGpuDevice extends QueuedDevice {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #close(): Promise<void> {
     await this.sent();
-    await this.send({ kind: 'close' });
+    const closed = this.send({ kind: 'close' });
     this.#closed = true;
+    await closed;
   }
 }
 

@@ -17,7 +17,7 @@ import { type Limits, roomFor } from './builder.js';
 import type { Binder, Place } from './commands.js';
 import { Gate } from './gate.js';
 import type { Slot } from './kernels/program.js';
-import { type Allocation, Memory } from './memory.js';
+import { type Allocation, Memory } from './memory/memory.js';
 import { type ChoiceStore, Trials } from './trials.js';
 
 /** A value that outlives runs. */
@@ -64,6 +64,8 @@ export interface EngineOptions {
   readonly trials?: boolean;
   /** Where the choices are kept. */
   readonly choices?: ChoiceStore | undefined;
+  /** Bytes of memory that there are for further buffers, if that is known before the driver refuses one. */
+  readonly free?: (() => number) | undefined;
 }
 
 /**
@@ -105,12 +107,12 @@ export class WebGpuEngine {
   ) {
     const { limits, adapterInfo } = device;
     const software = isSoftware(adapterInfo);
-    const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices } = options;
+    const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices, free } = options;
     const { precision = 'float32', reuse = REUSE } = options;
     this.#longest = options.longest ?? LONGEST_COMMAND;
     this.#trials = trials ? new Trials(this, choices) : undefined;
     const subgroup = [...device.features].includes('subgroups') ? adapterInfo?.subgroupMinSize : undefined;
-    this.memory = new Memory(device, binding);
+    this.memory = new Memory(device, binding, free);
     this.gate = new Gate(device);
     this.limits = {
       binding,
@@ -215,16 +217,11 @@ export class WebGpuEngine {
     checkFits(`Values for storage ${id}`, spec, data);
     const { shape, dtype } = spec;
     const bytes = roomFor(dtype, data.length);
-    const before = this.#storages.get(id);
-    let place = before?.place;
-    if (!place || place.bytes !== bytes) {
-      this.free(id);
-      place = this.memory.allocate(bytes);
-      await this.memory.settle();
-    }
+    const before = this.#storages.get(id)?.place;
+    const place = before?.bytes === bytes ? before : await this.memory.allocate(bytes);
+    if (before && before !== place) this.memory.free(before);
     this.#storages.set(id, { spec: { shape, dtype }, place });
-    const target = place;
-    await this.gate.scoped('values', () => this.upload(target, data)).accepted;
+    await this.gate.scoped('values', () => this.upload(place, data)).accepted;
   }
 
   /** Copies values to the GPU. */
@@ -248,6 +245,7 @@ export class WebGpuEngine {
 
   async readInto(id: number, start: number, into: TypedArray): Promise<void> {
     const { spec, place } = this.stored(id);
+    if (into.length === 0) return;
     const size = bytesOf(spec.dtype);
     // Copies begin at whole words.
     const lead = ((start * size) % 4) / size;

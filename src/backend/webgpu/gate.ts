@@ -50,7 +50,10 @@ export class Gate {
       answers = [this.#device.popErrorScope(), this.#device.popErrorScope()];
       for (const one of answers) one.catch(() => {});
     }
-    return { result, accepted: this.#accepted(what, answers) };
+    const accepted = this.#accepted(what, answers);
+    // Some callers learn of a refusal from work that depends on this.
+    accepted.catch(() => {});
+    return { result, accepted };
   }
 
   async #accepted(

@@ -1,6 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { sizeOf, type TypedArray } from '../../graph/types.js';
-import { f } from '../../ops/formula.js';
+import type { TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
 import { checkFits, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
@@ -9,17 +8,15 @@ import { poolFirst } from '../plan/rewrite.js';
 import { scriptOf } from '../plan/scripted.js';
 import type { GpuBuffer } from './api.js';
 import { bindSteps } from './bind.js';
-import { type HostWork, roomFor, type Value, WebGpuBuilder } from './builder.js';
+import { type HostWork, type Value, WebGpuBuilder } from './builder.js';
 import { checkFeeds, type IndexCheck, indexChecks } from './checks.js';
 import { type Command, encode, type Place } from './commands.js';
 import { checkType, type WebGpuEngine } from './engine.js';
 import { type FinalStep, joinSteps } from './join.js';
-import { together } from './kernels/joined.js';
-import { entry, WORKGROUP } from './kernels/map.js';
-import { emitLinear } from './lower/cluster.js';
-import { emitScratch } from './lower/emit.js';
+import { addCheck, copyTo, verdictOf } from './lower/commit.js';
 import { lower } from './lower/index.js';
-import { placeRegions } from './places.js';
+import { noRoom } from './memory/fit.js';
+import { LARGE_BYTES, placeRegions } from './memory/places.js';
 import { splitNorms } from './rewrite.js';
 
 /** A plan whose commands are bound to buffers. */
@@ -87,11 +84,11 @@ export class WebGpuPlan {
           if (i === graph.guard && onGpu.length === 0) b.verdict = b.value(i);
           return b.value(i);
         },
-        copy: (i, value) => copy(b, i, value, b.newValue(i)),
+        copy: (i, value) => copyTo(b, i, value, b.newValue(i)),
         stored: (i) => b.value(i),
         store: (i, value, slot) => {
           if (onGpu.length > 0) b.verdict ??= verdictOf(b, i, onGpu.length, this.#status!);
-          copy(b, i, value, b.slots[slot]!);
+          copyTo(b, i, value, b.slots[slot]!);
         },
       },
     );
@@ -119,7 +116,7 @@ export class WebGpuPlan {
     feeds: readonly TypedArray[],
     storages: readonly number[],
   ): Promise<() => Promise<TypedArray[]>> {
-    const { commands, placeOf } = await this.#ready(feeds, storages);
+    const { commands, placeOf, fed } = await this.#ready(feeds, storages);
     const began = performance.now();
     const values = this.#outputs.map((value) => at(value, placeOf));
     if (this.#status) values.push(at(this.#status, placeOf));
@@ -130,7 +127,7 @@ export class WebGpuPlan {
       if (host < 0) {
         const finish = await this.#engine.downloading(values, (encoder) => encode(encoder, part));
         return async () => {
-          const results = await finish();
+          const [results] = await Promise.all([finish(), fed]);
           this.#runSeconds += (performance.now() - began) / 1000;
           if (this.#status) this.#checkStatus(results.pop()!);
           return results;
@@ -191,7 +188,10 @@ export class WebGpuPlan {
   }
 
   /** Checks the values of a run, binds the plan and copies the feeds. */
-  async #ready(feeds: readonly TypedArray[], storages: readonly number[]): Promise<BoundCommands> {
+  async #ready(
+    feeds: readonly TypedArray[],
+    storages: readonly number[],
+  ): Promise<BoundCommands & { readonly fed: Promise<void> }> {
     const graph = this.#written;
     checkNumberOf('feeds', graph.feeds.length, feeds.length);
     checkNumberOf('storages', graph.storages.length, storages.length);
@@ -205,12 +205,14 @@ export class WebGpuPlan {
     });
     checkFeeds(this.#checks, feeds);
     const bound = await this.#bind(places);
-    this.#engine.gate.scoped('values', () => {
+    const { accepted: fed } = this.#engine.gate.scoped('values', () => {
       this.#graph.feeds.forEach((i, n) => {
         this.#engine.upload(at(this.#builder.value(i), bound.placeOf), feeds[n]!);
       });
     });
-    return bound;
+    // A driver may have no memory to pass many values: nothing may be computed from others.
+    if (feeds.some(({ byteLength }) => byteLength > LARGE_BYTES)) await fed;
+    return { ...bound, fed };
   }
 
   async #bind(storages: readonly Place[]): Promise<BoundCommands> {
@@ -225,7 +227,7 @@ export class WebGpuPlan {
     const engine = this.#engine;
     engine.gate.check();
     this.#unbind();
-    this.#memory ??= this.#place();
+    this.#memory ??= await this.#place();
     const { placeOf: inArena } = this.#memory;
     const placeOf = (region: Region): Place =>
       region.slot === undefined ? inArena(region) : storages[region.slot]!;
@@ -244,13 +246,18 @@ export class WebGpuPlan {
     }
   }
 
-  #place(): PlanMemory {
+  async #place(): Promise<PlanMemory> {
     const { memory } = this.#engine;
+    const b = this.#builder;
     const regions = (values: readonly Value[]): Region[] => values.map(({ region }) => region);
-    const feeds = regions(this.#graph.feeds.map((i) => this.#builder.value(i)));
+    const feeds = regions(this.#graph.feeds.map((i) => b.value(i)));
     const outputs = regions([...this.#outputs, ...(this.#status ? [this.#status] : [])]);
-    const { places, planned } = placeRegions(this.#builder, this.#steps, { feeds, outputs }, memory.shared);
-    const { buffers, release } = memory.take(planned);
+    const layOut = (bytesOf?: (region: Region) => number) =>
+      placeRegions(b, this.#steps, { feeds, outputs }, memory.shared, bytesOf);
+    const { places, planned } = layOut();
+    const { buffers, release } = await memory.take(planned, (shortage) =>
+      noRoom(b, (bytesOf) => layOut(bytesOf).planned.filter((one) => !memory.shared.includes(one)), shortage),
+    );
     const placeOf = (region: Region): Place => {
       const { buffer, offset } = places.get(region)!;
       return { buffer: buffers.get(buffer)!, offset };
@@ -286,67 +293,4 @@ export class WebGpuPlan {
 function at(value: Value, placeOf: (region: Region) => Place) {
   const { buffer, offset } = placeOf(value.region);
   return { buffer, offset: offset + value.start, dtype: value.dtype, count: value.count };
-}
-
-/** Adds a step that copies a value, unless the guard forbids it. */
-function copy(b: WebGpuBuilder, i: number, from: Value, to: Value): Value {
-  const { dtype, shape } = b.node(i);
-  const count = sizeOf(shape);
-  if (count === 0) return to;
-  if (dtype === 'float32') {
-    const join = { formula: f.input(0), scalar: [false], count };
-    emitLinear(b, [i], [from], to, join);
-    return to;
-  }
-  const words = (value: Value): Value => ({ ...value, dtype: 'int32', count: roomFor(dtype, count) / 4 });
-  const guard = b.guardOf(to);
-  emitScratch(b, i, words(to), [words(from), ...(guard ? [guard] : [])], {
-    kernel: 'copy',
-    value: 'return in0(i);',
-    ...(guard ? { guard: 1 } : {}),
-  });
-  return to;
-}
-
-/** Adds a step that looks for a value outside of [0, size). */
-function addCheck(b: WebGpuBuilder, { node, size }: IndexCheck, n: number, status: Value): void {
-  const value = b.value(node);
-  b.add([node], {
-    program: {
-      kernel: 'check',
-      inputs: ['int32'],
-      outputs: ['int32'],
-      params: 0,
-      code: `var<workgroup> shared_: array<u32, ${WORKGROUP}>;
-${entry(`
-  var first = ${value.count}u;
-  for (var j = lane; j < ${value.count}u; j += ${WORKGROUP}u) {
-    let v = in0(j);
-    if (v < 0 || v >= ${size}) { first = min(first, j); }
-  }
-  let total = first;
-  ${together('found', (a, b) => `min(${a}, ${b})`)}
-  if (lane == 0u) {
-    let bad = found < ${value.count}u;
-    put0(${2 * n}u, select(0, i32(found) + 1, bad));
-    put0(${2 * n + 1}u, select(0, in0(min(found, ${value.count - 1}u)), bad));
-  }`)}`,
-    },
-    inputs: [value],
-    outputs: [status],
-    params: [],
-    groups: 1,
-  });
-}
-
-/** A number that is finite if updates may be written: the guard, or NaN if an index is bad. */
-function verdictOf(b: WebGpuBuilder, i: number, checks: number, status: Value): Value {
-  const verdict = b.scratch('float32', 1);
-  const guard = b.graph.guard === undefined ? [] : [b.value(b.graph.guard)];
-  emitScratch(b, i, verdict, [status, ...guard], {
-    kernel: 'verdict',
-    value: `for (var n = 0u; n < ${checks}u; n++) { if (in0(2u * n) != 0) { return notNumber(); } }
-  return ${guard.length > 0 ? 'in1(0u)' : '0f'};`,
-  });
-  return verdict;
 }

@@ -5,7 +5,7 @@ import type { Operand } from './bindings.js';
 import { roomFor, type Variant } from './builder.js';
 import { type Binder, type Choice, commandsOf, encode } from './commands.js';
 import type { Gate } from './gate.js';
-import type { Memory } from './memory.js';
+import type { Memory } from './memory/memory.js';
 
 /** Where choices of kernels are kept between runs of a program. */
 export interface ChoiceStore {

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { DeviceError, errorFromPlain } from '../../errors/errors.js';
 import type { EngineInfo, ProcessorPrecision } from '../backend.js';
-import { QueuedDevice } from '../device.js';
+import { closedError, QueuedDevice } from '../device.js';
 import type { EngineName } from '../device-names.js';
 import type { Reply, Request } from '../executor.js';
 import { giveLinkBack, type Link, takeLink } from './link.js';
@@ -55,17 +55,7 @@ export class WorkerDevice extends QueuedDevice {
         cause,
       });
     this.#worker.on('error', (error) => end(lost(error.message, error)));
-    this.#worker.on('exit', (code) =>
-      end(
-        this.#closing
-          ? new DeviceError({
-              what: `The ${kind} device was closed`,
-              expected: 'an open device',
-              next: 'close a device only after the last computation, or open another one',
-            })
-          : lost(`exit code ${code}`),
-      ),
-    );
+    this.#worker.on('exit', (code) => end(this.#closing ? closedError(kind) : lost(`exit code ${code}`)));
   }
 
   /**

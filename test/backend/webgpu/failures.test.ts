@@ -39,6 +39,18 @@ describe('failures of webgpu', { skip: missing }, () => {
     await assert.rejects(async () => p.storage!.read(), refused(/GPU was lost/));
   });
 
+  it('a device that the program has closed says so', async () => {
+    const p = await parameter(1, 2);
+    const running = p.mul(3).data();
+    await device.close();
+    assert.deepEqual([...(await running)], [3, 6]);
+    const closed = refused(/^The webgpu device was closed/, /open another one/);
+    await assert.rejects(async () => p.mul(2).data(), closed);
+    await assert.rejects(async () => p.storage!.read(), closed);
+    await assert.rejects(async () => device.info(), closed);
+    await device.close();
+  });
+
   it('a value that no buffer can hold is refused with its size, and the weights stay', async () => {
     const p = await parameter(1, 2, 3);
     const rows = Math.ceil(device.engine.device.limits.maxBufferSize / 12) + 1;
@@ -47,7 +59,7 @@ describe('failures of webgpu', { skip: missing }, () => {
     queueUpdate([{ parameter: p, value: p.mul(2).node }], [total]);
     await assert.rejects(
       async () => total.item(),
-      refused(/no memory for intermediate values/, /MiB/, /smaller batch/),
+      refused(/no memory for the intermediate values of a training step/, /GiB/, /smaller tensors/),
     );
     assert.deepEqual([...(await p.storage!.read())], [1, 2, 3]);
     assert.deepEqual([...(await (await parameter(4, 5)).add(1).data())], [5, 6]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { WebGpuDevice } from '../../../src/backend/webgpu/device.js';
+import type { EngineOptions } from '../../../src/backend/webgpu/engine.js';
 import { DeviceError } from '../../../src/errors/errors.js';
 import { openWebGpu, withoutGpu } from '../../backend/webgpu/open.js';
 import { plainMetrics, scratch, toyRun } from '../../support/toy.js';
@@ -10,13 +11,16 @@ const missing = await withoutGpu();
 
 describe('a run whose GPU is lost', { skip: missing }, () => {
   /** One device after another, as after a restart. */
-  const opened = async (t: { after: (body: () => unknown) => void }): Promise<WebGpuDevice> => {
-    const device = await openWebGpu();
+  const opened = async (
+    t: { after: (body: () => unknown) => void },
+    options?: EngineOptions,
+  ): Promise<WebGpuDevice> => {
+    const device = await openWebGpu(options);
     t.after(() => device.close().catch(() => {}));
     return device;
   };
 
-  test('ends with the reason, and resumes from its checkpoint with the same bits', async (t) => {
+  test('or that has no memory ends with the reason, and resumes from its checkpoint with the same bits', async (t) => {
     const folder = await scratch(t);
     const whole = await toyRun(await opened(t), join(folder, 'whole'));
     await whole.trainer.run();
@@ -37,6 +41,9 @@ describe('a run whose GPU is lost', { skip: missing }, () => {
     });
     // Checkpoints are written every 4 steps.
     assert.match((await lost.folder.state()).latest!, /step-0000000[48]/);
+
+    const tight = await toyRun(await opened(t, { free: () => 0 }), path, { resume: true });
+    await assert.rejects(tight.trainer.run(), /no memory for the intermediate values of a training step/);
 
     const resumed = await toyRun(await opened(t), path, { resume: true });
     assert.ok(resumed.trainer.step >= 4 && resumed.trainer.step < 10, `${resumed.trainer.step}`);
