@@ -34,6 +34,15 @@ export function isSoftware(info: GpuAdapterInfo | undefined): boolean {
   );
 }
 
+/** @param reasons why, if it is known */
+export const noAdapter = (reasons = ''): DeviceError =>
+  new DeviceError({
+    what: 'Device "webgpu" does not work here',
+    expected: 'a GPU with a driver for Vulkan, Metal or Direct3D 12',
+    got: `no adapter${reasons && ` (${reasons})`}`,
+    next: 'install the driver of the GPU, or use --device onednn or wasm, which compute on the processor',
+  });
+
 /**
  * The fastest adapter.
  * @throws DeviceError if there is none
@@ -41,12 +50,7 @@ export function isSoftware(info: GpuAdapterInfo | undefined): boolean {
 export async function findAdapter(gpu: Gpu): Promise<GpuAdapter> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter) return adapter;
-  throw new DeviceError({
-    what: 'Device "webgpu" does not work here',
-    expected: 'a GPU with a driver for Vulkan, Metal or Direct3D 12',
-    got: 'no adapter',
-    next: 'install the driver of the GPU, or use --device onednn or wasm, which compute on the processor',
-  });
+  throw noAdapter();
 }
 
 /** Opens an adapter's device with the adapter's limits. */

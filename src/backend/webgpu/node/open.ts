@@ -1,12 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { freemem } from 'node:os';
 import { DeviceError } from '../../../errors/errors.js';
 import type { Precision } from '../../backend.js';
 import { KernelCache } from '../../onednn/kernel-cache.js';
-import { describeAdapter, findAdapter, isSoftware } from '../adapter.js';
+import { describeAdapter, findAdapter, isSoftware, noAdapter } from '../adapter.js';
 import type { Gpu, GpuAdapter } from '../api.js';
 import type { WebGpuDevice } from '../device.js';
 import type { EngineOptions } from '../engine.js';
 import { hasHalf, openWithPrecision } from '../precision.js';
+import { keepingDriverLines, reasonsOf, unknownEntries } from './driver-lines.js';
 
 /** The package with Dawn, Chromium's implementation of WebGPU. A variable, so that types do not need it either. */
 const PACKAGE: string = 'webgpu';
@@ -14,12 +16,27 @@ const PACKAGE: string = 'webgpu';
 /** Kept for the life of the process: adapters and devices stop working without it. */
 let implementation: Promise<Gpu> | undefined;
 
+/**
+ * An implementation whose drivers write nothing to standard error but what is new; where there is no adapter, the error
+ * has their reasons.
+ */
+const withoutDriverLines = (gpu: Gpu): Gpu => ({
+  requestAdapter: async (options) => {
+    const { result, entries } = await keepingDriverLines(() => gpu.requestAdapter(options));
+    const shown = process.env.PAPERWEIGHT_DEBUG === '1' ? entries : unknownEntries(entries);
+    for (const entry of shown) process.stderr.write(`${entry}\n`);
+    const adapter = await result;
+    if (!adapter) throw noAdapter(reasonsOf(entries));
+    return adapter;
+  },
+});
+
 /** @throws DeviceError if the optional package is missing or does not load here */
 function loadGpu(): Promise<Gpu> {
   implementation ??= (async () => {
     try {
       const { create } = (await import(PACKAGE)) as { create(flags: readonly string[]): Gpu };
-      return create([]);
+      return withoutDriverLines(create([]));
     } catch (error) {
       throw new DeviceError({
         what: 'Device "webgpu" does not work here: its implementation of WebGPU cannot be loaded',
@@ -43,6 +60,10 @@ function mayHaveGpu(): boolean {
     existsSync('/dev/dri') && readdirSync('/dev/dri').some((name) => name.startsWith('renderD'));
   return renders || existsSync('/dev/nvidia0') || existsSync('/dev/dxg');
 }
+
+/** Bytes of memory that this process can still get; older versions of Node do not know the limit of a container. */
+const freeMemory = (): number =>
+  (process as { availableMemory?: () => number }).availableMemory?.() ?? freemem();
 
 /** A device on a GPU, and what it is. */
 export interface OpenedGpu {
@@ -73,7 +94,9 @@ async function opened(
   const software = isSoftware(info) ? ', a software adapter, which computes on the processor' : '';
   // Without a place for the choices each run would choose differently.
   const choices = software ? undefined : KernelCache.open(`webgpu ${name}`, 1);
-  const engine = { trials: choices !== undefined, choices, ...options };
+  // A software adapter computes in the machine's memory, and gets more of it than there is until it is used.
+  const free = software ? freeMemory : undefined;
+  const engine = { trials: choices !== undefined, choices, free, ...options };
   const { device, precision } = await openWithPrecision(gpu, adapter, wanted, engine);
   return { device, about: `webgpu: ${name}${software} (${precision})` };
 }
