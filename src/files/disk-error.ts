@@ -19,7 +19,7 @@ const PERMISSION = {
 const HELD = {
   expected: 'read and write permission, and no other program that has it open',
   got: 'no permission, a read-only file, or one that another program has open',
-  next: 'close the other program, or choose a folder you may write to',
+  next: 'close the other program, make the file writable, or choose a folder you may write to',
 };
 const ON_WINDOWS: Readonly<Record<string, Known>> = { EACCES: HELD, EPERM: HELD, EBUSY: HELD };
 

@@ -61,7 +61,10 @@ test('disk errors say what to do', () => {
   for (const code of ['EPERM', 'EACCES', 'EBUSY']) {
     const cause = Object.assign(new Error('raw'), { code });
     const { message } = diskError(cause, 'cannot write a', CheckpointError, 'win32');
-    assert.match(message, /another program has open \(E[A-Z]+\)\. Next: close the other program, or/);
+    assert.match(
+      message,
+      /another program has open \(E[A-Z]+\)\. Next: close the other program, make the file writable, or/,
+    );
   }
   assert.match(diskError(new Error('odd'), 'cannot read a', DataError).message, /cannot read a\. Got odd\./);
   const ours = new UsageError({ what: 'x' });
