@@ -1,6 +1,7 @@
 import type { Device } from '../backend/backend.js';
-import { openDevice } from '../backend/open.js';
+import { type Opened, openDevice } from '../backend/open.js';
 import type { World } from '../distributed/index.js';
+import { DeviceError } from '../errors/errors.js';
 import type { DeviceFlags } from './options/options.js';
 import { note } from './terminal/output.js';
 
@@ -10,14 +11,11 @@ import { note } from './terminal/output.js';
  *   may wait for them
  */
 export async function withDevice<T>(
-  { device: name, threads, precision }: DeviceFlags,
+  flags: DeviceFlags,
   body: (device: Device) => Promise<T>,
   world?: World,
 ): Promise<T> {
-  const { device, why } = await openDevice(name, {
-    ...(threads === undefined ? {} : { threads }),
-    ...(precision === undefined ? {} : { precision }),
-  });
+  const { device, why } = await opened(flags);
   note(`Device: ${why}`);
   try {
     return await body(device);
@@ -27,5 +25,22 @@ export async function withDevice<T>(
     throw await failed(world, error);
   } finally {
     await device.close();
+  }
+}
+
+async function opened({ device: name, threads, precision, otherwise }: DeviceFlags): Promise<Opened> {
+  const open = (type: DeviceFlags['precision']): Promise<Opened> =>
+    openDevice(name, {
+      ...(threads === undefined ? {} : { threads }),
+      ...(type === undefined ? {} : { precision: type }),
+    });
+  try {
+    return await open(precision);
+  } catch (error) {
+    if (otherwise === undefined || otherwise === precision || !(error instanceof DeviceError)) throw error;
+    // A device that does not work at all fails again, with its own reason.
+    const other = await open(otherwise);
+    note(`${error.what}; the run continues in ${otherwise}.`);
+    return other;
   }
 }

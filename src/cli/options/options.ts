@@ -136,6 +136,8 @@ export interface DeviceFlags {
   readonly device: DeviceName;
   readonly threads?: number;
   readonly precision?: Precision;
+  /** The number type to use if the device does not have `precision`, which nobody has asked for. */
+  readonly otherwise?: Precision;
 }
 
 /**

@@ -298,7 +298,10 @@ async function openSets(
   return { trainSet: await open(true), testSet: await open(false) };
 }
 
-/** Keeps the device settings of the run so far unless flags change them: another thread count changes the last bits. */
+/**
+ * Keeps the device settings of the run so far unless flags change them: another thread count changes the last bits. A
+ * device without the run's number type continues in float32.
+ */
 function asBefore(flags: TrainFlags, { machine }: TrainConfig): TrainFlags {
   const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
   return {
@@ -306,7 +309,7 @@ function asBefore(flags: TrainFlags, { machine }: TrainConfig): TrainFlags {
     ...(flags.threads === undefined && threads !== undefined && threads <= availableParallelism()
       ? { threads }
       : {}),
-    ...(flags.precision === 'auto' && precision !== undefined ? { precision } : {}),
+    ...(flags.precision === 'auto' && precision !== undefined ? { precision, otherwise: 'float32' } : {}),
   };
 }
 

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { runCli } from '../../support/cli.js';
+import { scratch } from '../../support/toy.js';
+
+const COMMON = ['--threads', '1', '--batch-size', '4', '--eval-limit', '4', '--dataset', 'shapes10'];
+
+/** The run was computed on a device with this number type, as a GPU's float16. */
+async function computedIn(precision: string, run: string): Promise<void> {
+  const file = join(run, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8')) as { machine: { device: object } };
+  config.machine.device = { ...config.machine.device, precision };
+  await writeFile(file, JSON.stringify(config));
+}
+
+test('a run continues in float32 on a device without its number type', async (t) => {
+  const run = join(await scratch(t), 'run');
+  const train = (...args: string[]) =>
+    runCli(['train', '--device', 'wasm', ...COMMON, '--run', run, ...args], { timeoutMs: 300_000 });
+  const first = await train('--preset', 'four-layer', '--max-steps', '1');
+  assert.equal(first.code, 0, first.stderr);
+  for (const [steps, precision] of [
+    ['2', 'float16'],
+    ['3', 'bfloat16'],
+  ] as const) {
+    await computedIn(precision, run);
+    const again = ['--resume', '--max-steps', steps];
+    const asked = await train(...again, '--precision', precision);
+    assert.notEqual(asked.code, 0);
+    assert.match(asked.stderr, new RegExp(`cannot compute with ${precision}`));
+    const { code, stderr } = await train(...again);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`Device "wasm" cannot compute with ${precision}; the run continues in float32\\.`),
+    );
+    assert.match(stderr, new RegExp(`precision ${precision} \\(now float32\\)`));
+    assert.match(stderr, new RegExp(`after ${steps} steps`));
+  }
+});
