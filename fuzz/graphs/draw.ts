@@ -67,6 +67,11 @@ export class Draw {
     const fill: Fill = { seed: this.random.integer(2 ** 30), low, high };
     return this.#leaf({ shape, dtype: 'real', fill, stored: this.chance(0.5) });
   }
+  /** A leaf whose values are all far apart, in any order. */
+  distinct(shape: Shape): number {
+    const values = Array.from(this.random.permutation(sizeOf(shape)), (i) => i / 16 - 8);
+    return this.#leaf({ shape, dtype: 'real', fill: { values }, stored: this.chance(0.5) });
+  }
   integers(shape: Shape, low: number, high: number): number {
     const values = Array.from({ length: sizeOf(shape) }, () => this.integer(low, high));
     return this.#leaf({ shape, dtype: 'int32', fill: { values }, stored: false });

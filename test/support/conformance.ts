@@ -10,6 +10,7 @@ import { Parameter, queueUpdate } from '../../src/tensor/parameter.js';
 import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
+import { largeOrders } from './conformance/large-orders.js';
 import { forms } from './forms.js';
 import { handedOn } from './handed-on.js';
 
@@ -61,6 +62,7 @@ export function conformance(
     behaviour(() => device, dtype);
     forms(() => device, dtype, skipForms ?? false);
     handedOn(() => device, dtype);
+    largeOrders(() => device, dtype);
   });
 }
 

@@ -1,10 +1,14 @@
 import { sizeOf } from '../../../src/graph/types.js';
 import * as ops from '../../../src/ops/index.js';
+import type { Draw } from '../draw.js';
 import type { Kind } from '../program.js';
 import { largest } from './elementwise.js';
 import { apart } from './shape.js';
 
 /* Operations that pick, order and normalise elements along an axis. */
+
+/** A size beyond what one kernel orders. */
+export const long = (draw: Draw): number => draw.integer(257, 450);
 
 export const arrange: readonly Kind[] = [
   {
@@ -21,7 +25,10 @@ export const arrange: readonly Kind[] = [
     name: 'argsort',
     jumps: true,
     draw: (draw) => {
-      const x = draw.any((id) => draw.shapeOf(id).length > 0 && sizeOf(draw.shapeOf(id)) < 400);
+      // Long axes are sorted in several steps.
+      const x = draw.chance(0.3)
+        ? draw.distinct(draw.pick([[long(draw)], [2, long(draw)], [long(draw), 2]]))
+        : draw.any((id) => draw.shapeOf(id).length > 0 && sizeOf(draw.shapeOf(id)) < 400);
       const axis = draw.random.integer(Math.max(1, draw.shapeOf(x).length));
       return draw.add('argsort', [x], { axis, descending: draw.chance(0.5) });
     },
@@ -65,7 +72,8 @@ export const arrange: readonly Kind[] = [
       const x = draw.any((id) => draw.shapeOf(id).length > 0 && sizeOf(draw.shapeOf(id)) < 1000);
       const shape = draw.shapeOf(x);
       const axis = draw.random.integer(Math.max(1, shape.length));
-      const count = draw.dim(7);
+      const few = sizeOf(shape) <= 8 * shape[axis]!;
+      const count = few && draw.chance(0.3) ? long(draw) : draw.dim(7);
       const places = shape.map((d, i) => (i === axis ? count : d));
       const index = draw.integers(places, 0, shape[axis]! - 1);
       return draw.add('scatterAdd', [x, index, draw.leaf(places)], { axis });

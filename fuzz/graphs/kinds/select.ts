@@ -1,6 +1,7 @@
 import { sizeOf } from '../../../src/graph/types.js';
 import * as ops from '../../../src/ops/index.js';
 import type { Given, Kind } from '../program.js';
+import { long } from './arrange.js';
 import { largest } from './elementwise.js';
 
 /** Index into a broadcast operand, given the index into the result. */
@@ -118,7 +119,9 @@ export const select: readonly Kind[] = [
       const x = draw.any((id) => draw.shapeOf(id).length > 0 && sizeOf(draw.shapeOf(id)) < 1000);
       const axis = draw.random.integer(Math.max(1, draw.shapeOf(x).length));
       const size = draw.shapeOf(x)[axis]!;
-      return draw.add('indexSelect', [x, draw.integers([draw.dim(9)], 0, size - 1)], { axis });
+      const few = sizeOf(draw.shapeOf(x)) <= 8 * size;
+      const count = few && draw.chance(0.3) ? long(draw) : draw.dim(9);
+      return draw.add('indexSelect', [x, draw.integers([count], 0, size - 1)], { axis });
     },
     make: ([x, indices], { axis }) => ops.indexSelect(x!, indices!, axis as number),
   },

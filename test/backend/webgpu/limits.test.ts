@@ -132,7 +132,7 @@ describe('limits of webgpu', { skip: missing }, () => {
 });
 
 it('long loops are split into commands', { skip: missing }, async (t) => {
-  const [whole, split] = [await openWebGpu(), await openWebGpu({ longest: 1e5 })];
+  const [whole, split] = [await openWebGpu(), await openWebGpu({ longest: 1e4 })];
   t.after(() => Promise.all([whole.close(), split.close()]));
   const index = Int32Array.from({ length: 900 }, (_, n) => (n * 7) % 300);
   const run = async (device: WebGpuDevice) => {

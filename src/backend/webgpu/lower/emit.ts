@@ -33,7 +33,7 @@ export interface ElementOptions {
 }
 
 /** What a dispatch needs to be split, given the kernel's own numbers; the next one is that of the first workgroup. */
-const splitting = (params: readonly number[], steps: number) => ({
+export const splitting = (params: readonly number[], steps: number) => ({
   params: [...params, 0, 0, 0],
   from: params.length,
   steps,
@@ -108,20 +108,15 @@ export function emitScratch(
   });
 }
 
-/**
- * A step whose kernel has a workgroup for each of `groups` rows.
- * @param options.steps steps of all loops, if there may be very many: the kernel's first workgroup is then `param(0)`
- */
+/** A step whose kernel has a workgroup for each of `groups` rows. */
 export function emitRows(
   b: WebGpuBuilder,
   i: number,
   groups: number,
   code: string,
-  options: { readonly output?: Value; readonly also?: readonly Value[]; readonly steps?: number } = {},
+  options: { readonly output?: Value; readonly also?: readonly Value[] } = {},
 ): void {
   const { inputs, op } = b.node(i);
-  const { steps } = options;
-  const { params, ...split } = steps === undefined ? { params: [] } : splitting([], steps);
   const output = options.output ?? b.newValue(i);
   const values = [...inputs.map((input) => b.value(input)), ...(options.also ?? [])];
   b.add([i], {
@@ -129,14 +124,13 @@ export function emitRows(
       kernel: op,
       inputs: values.map(({ dtype }) => dtype),
       outputs: [output.dtype],
-      params: params.length,
+      params: 0,
       code,
     },
     inputs: values,
     outputs: [output],
-    params,
+    params: [],
     groups,
-    ...split,
   });
   // The value may have more elements than the node, such as unused ones between two rows.
   if (options.output) b.values[i] = output;

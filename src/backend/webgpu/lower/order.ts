@@ -1,9 +1,9 @@
 import type { WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
-import { param } from '../kernels/program.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
 import { aroundAxis } from './rows.js';
+import { floatKey, sortRows } from './sort.js';
 
 /** The first position of the largest value; NaN is the largest. */
 export function lowerArgmax(b: WebGpuBuilder, i: number): void {
@@ -42,33 +42,13 @@ export function lowerCumsum(b: WebGpuBuilder, i: number): void {
   emitRows(b, i, Math.ceil((outer * inner) / WORKGROUP), code);
 }
 
-/** The rank of each element is the number of those before it in the order, and its position is written to that place. */
+/** Equal values keep their order, and NaN is the largest number. */
 export function lowerArgsort(b: WebGpuBuilder, i: number): void {
-  const { shape, attrs } = b.node(i);
-  const { length, inner } = aroundAxis(b, i, attrs.axis as number);
-  const count = shape.reduce((n, d) => n * d, 1);
-  const before = attrs.descending ? 'after(v, own)' : 'after(own, v)';
-  const code = `
-/** Whether a comes after b in ascending order; NaN is the largest. */
-fn after(a: f32, b: f32) -> bool { return select(!isNaN(b) && a > b, !isNaN(b), isNaN(a)); }
-${entry(
-  `
-  if (i >= ${count}u) { return; }
-  let position = i / ${inner}u % ${length}u;
-  let begin = i - position * ${inner}u;
-  let own = in0(i);
-  var rank = 0u;
-  for (var j = 0u; j < ${length}u; j++) {
-    let v = in0(begin + j * ${inner}u);
-    let equal = select(v == own, isNaN(v) && isNaN(own), isNaN(v) || isNaN(own));
-    if ((equal && j < position) || (!equal && ${before})) { rank++; }
-  }
-  put0(begin + rank * ${inner}u, i32(position));`,
-  WORKGROUP,
-  '',
-  param(0),
-)}`;
-  emitRows(b, i, Math.ceil(count / WORKGROUP), code, { steps: count * length });
+  const { inputs, attrs } = b.node(i);
+  const order = b.newValue(i);
+  const rows = aroundAxis(b, i, attrs.axis as number);
+  sortRows(b, i, b.value(inputs[0]!), rows, floatKey(attrs.descending as boolean), { order });
+  b.define(i, order);
 }
 
 const PHILOX = `

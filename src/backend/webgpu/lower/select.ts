@@ -1,16 +1,20 @@
-import { type Shape, sizeOf, stridesOf } from '../../../graph/types.js';
+import { around, type Shape, sizeOf, stridesOf } from '../../../graph/types.js';
 import type { Value, WebGpuBuilder } from '../builder.js';
 import { typeOf } from '../kernels/program.js';
 import { emitElements, emitScratch } from './emit.js';
+import { emitGrouped, FEW_INDICES } from './grouped.js';
 import { aroundAxis } from './rows.js';
 
 const zero = (b: WebGpuBuilder, i: number): string => `${typeOf(b.node(i).dtype)}(0)`;
 
-/** WGSL for a position in a value, whose strides are given for each axis of a shape, from position i of that shape. */
-function strided(shape: Shape, strides: readonly number[]): string {
+/**
+ * WGSL for a position in a value, whose strides are given for each axis of a shape, from a position of that shape.
+ * @param i WGSL for that position
+ */
+function strided(shape: Shape, strides: readonly number[], i = 'i'): string {
   const own = stridesOf(shape);
   const terms = shape.flatMap((size, axis) =>
-    size === 1 || strides[axis] === 0 ? [] : [`i / ${own[axis]}u % ${size}u * ${strides[axis]}u`],
+    size === 1 || strides[axis] === 0 ? [] : [`${i} / ${own[axis]}u % ${size}u * ${strides[axis]}u`],
   );
   return terms.join(' + ') || '0u';
 }
@@ -119,8 +123,20 @@ export function lowerIndexSelect(b: WebGpuBuilder, i: number): void {
 export function lowerIndexSelectGrad(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
   const axis = attrs.axis as number;
-  const { length, inner } = aroundAxis(b, i, axis);
+  const { outer, length, inner } = aroundAxis(b, i, axis);
   const count = b.node(inputs[0]!).shape[axis]!;
+  if (count > FEW_INDICES) {
+    emitGrouped(b, i, {
+      index: b.value(inputs[1]!),
+      rows: { outer: 1, length: count, inner: 1 },
+      lanes: outer * inner,
+      row: '0u',
+      element: `(lane / ${inner}u * ${count}u + n) * ${inner}u + lane % ${inner}u`,
+      lane: `i / ${length * inner}u * ${inner}u + i % ${inner}u`,
+      own: `i32(i / ${inner}u % ${length}u)`,
+    });
+    return;
+  }
   emitElements(b, i, {
     steps: count,
     value: `let own = i32(i / ${inner}u % ${length}u);
@@ -139,28 +155,44 @@ export function lowerGather(b: WebGpuBuilder, i: number): void {
   emitElements(b, i, { value: `return in0(${strided(shape, others)} + u32(in1(i)) * ${strides[axis]}u);` });
 }
 
-/** Each element of the result goes through the positions of the index along the axis. */
+/** Each element of the result collects the elements whose index along the axis names it. */
 export function lowerScatterSum(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
   const axis = attrs.axis as number;
   const [source, index] = inputs.map((input) => b.node(input).shape) as [Shape, Shape];
   const own = stridesOf(shape);
-  const place = (of: Shape): string => {
-    const strides = stridesOf(of).map((stride, d) => (d === axis ? 0 : stride));
-    return strided(shape, strides);
-  };
-  const inside = shape.flatMap((size, d) =>
+  /** Strides of a shape without those of the axis. */
+  const apart = (of: Shape): number[] => stridesOf(of).map((stride, d) => (d === axis ? 0 : stride));
+  const beyond = shape.flatMap((size, d) =>
     d === axis || index[d]! >= size ? [] : [`i / ${own[d]}u % ${size}u >= ${index[d]}u`],
   );
+  const outside = beyond.length > 0 ? `if (${beyond.join(' || ')}) { return 0f; }` : '';
+  const row = `i32(i / ${own[axis]}u % ${shape[axis]}u)`;
+  const step = stridesOf(source)[axis]!;
+  if (index[axis]! > FEW_INDICES && sizeOf(index) > 0) {
+    // A lane is a place in the index apart from the axis.
+    const lanes = index.map((size, d) => (d === axis ? 1 : size));
+    emitGrouped(b, i, {
+      index: b.value(inputs[1]!),
+      rows: around(index, axis),
+      lanes: sizeOf(lanes),
+      row: 'lane',
+      element: `${strided(lanes, apart(source), 'lane')} + n * ${step}u`,
+      before: outside,
+      lane: strided(shape, apart(lanes)),
+      own: row,
+    });
+    return;
+  }
   emitElements(b, i, {
     steps: index[axis]!,
-    value: `${inside.length > 0 ? `if (${inside.join(' || ')}) { return 0f; }` : ''}
-  let row = i32(i / ${own[axis]}u % ${shape[axis]}u);
-  let at = ${place(index)};
-  let beside = ${place(source)};
+    value: `${outside}
+  let row = ${row};
+  let at = ${strided(shape, apart(index))};
+  let beside = ${strided(shape, apart(source))};
   var total = 0f;
   for (var n = 0u; n < ${index[axis]}u; n++) {
-    if (in1(at + n * ${stridesOf(index)[axis]}u) == row) { total += in0(beside + n * ${stridesOf(source)[axis]}u); }
+    if (in1(at + n * ${stridesOf(index)[axis]}u) == row) { total += in0(beside + n * ${step}u); }
   }
   return total;`,
   });
