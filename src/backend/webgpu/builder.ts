@@ -19,11 +19,11 @@ export interface Value {
   readonly half?: boolean;
 }
 
-/** A factor of a product, stored in float16 after a multiplication by a power of two. */
+/** A factor of a product, stored in float16 after a multiplication by powers of two. */
 export interface HalfFactor {
   readonly values: Value;
-  /** The exponent of the power of two: a single int32. */
-  readonly exponent: Value;
+  /** The exponents of the powers of two: an int32 for each group of elements. */
+  readonly exponents: Value;
 }
 
 /** Buffers are bound at multiples of this, the largest alignment that a device may demand. */
@@ -112,8 +112,8 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
   verdict: Value | undefined;
   /** Places of maxima that a pooling has found, by the node of its gradient. */
   readonly places = new Map<number, Value>();
-  /** Factors of products in float16, by the node whose value they are. */
-  readonly halves = new Map<number, HalfFactor>();
+  /** Factors of products in float16, by the node whose value they are and the groups of its elements. */
+  readonly halves = new Map<string, HalfFactor>();
   /** Gradients of first states that backward passes of recurrent layers have found, by what describes the pass. */
   readonly carried = new Map<string, Value>();
 

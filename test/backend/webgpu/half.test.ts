@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import type { Device } from '../../../src/backend/backend.js';
 import { openDevice } from '../../../src/backend/open.js';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
 import type { Gpu, GpuAdapter } from '../../../src/backend/webgpu/api.js';
@@ -11,7 +12,7 @@ import type { ChoiceStore } from '../../../src/backend/webgpu/trials.js';
 import { DeviceError } from '../../../src/errors/errors.js';
 import * as ops from '../../../src/ops/index.js';
 import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
-import { evaluate, Tensor } from '../../../src/tensor/tensor.js';
+import { evaluate, Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { conformance } from '../../support/conformance.js';
 import { NETS, trainSteps } from '../../support/nets/steps.js';
 import { openWebGpu, withoutGpu } from './open.js';
@@ -65,6 +66,127 @@ function assertNear(got: Float32Array, wanted: Float32Array, relative: number, w
     assert.ok(Math.abs(got[i]! - value) <= relative * largest, `${what}, ${i}: ${got[i]}, not ${value}`);
 }
 
+/** What rows are multiplied by: from 2⁻⁴⁰ to 2⁴⁰. */
+const sizeOf = (row: number): number => 2 ** (20 * (((row * 7) % 5) - 2));
+
+/** The place of an element in each axis. */
+const placeOf = (i: number, shape: readonly number[]): number[] =>
+  shape.map((d, axis) => Math.floor(i / shape.slice(axis + 1).reduce((a, e) => a * e, 1)) % d);
+
+/** A factor of a product: its shape, and the row to which an element belongs. */
+interface Factor {
+  readonly shape: readonly number[];
+  readonly row: (place: readonly number[]) => number;
+}
+
+const enlarged = (values: Float32Array, { shape, row }: Factor): Float32Array =>
+  values.map((value, i) => value * sizeOf(row(placeOf(i, shape))));
+
+const along =
+  (axis: number) =>
+  (place: readonly number[]): number =>
+    place[axis]!;
+
+/** A product of two factors whose rows are multiplied, and the rows to which an element of the result belongs. */
+interface Enlarged {
+  readonly left: Factor;
+  readonly right: Factor;
+  readonly build: (left: Tensor, right: Tensor) => Tensor;
+  readonly shape: readonly number[];
+  readonly result: (place: readonly number[]) => readonly [number, number];
+}
+
+const zeros = (...shape: number[]): Tensor =>
+  new Tensor(tensor(new Float32Array(shape.reduce((a, d) => a * d, 1)), { shape }).node, true);
+
+const matrices = (
+  left: readonly [number[], number],
+  right: readonly [number[], number],
+  shape: readonly number[],
+  build: Enlarged['build'],
+): Enlarged => ({
+  left: { shape: left[0], row: along(left[1]) },
+  right: { shape: right[0], row: along(right[1]) },
+  build,
+  shape,
+  result: (place) => [place.at(-2)!, place.at(-1)!],
+});
+
+const conv = { stride: [2, 1], padding: [1, 0], dilation: [1, 1], groups: 2 } as const;
+const convolved = (x: Tensor, w: Tensor): Tensor => new Tensor(ops.conv2d(x.node, w.node, undefined, conv));
+const [IMAGES, WEIGHTS, RESULTS] = [
+  [3, 4, 7, 8],
+  [6, 2, 3, 3],
+  [3, 6, 4, 6],
+];
+
+const ROWS: Readonly<Record<string, Enlarged>> = {
+  'a product': matrices(
+    [[20, 30], 0],
+    [[30, 25], 1],
+    [20, 25],
+    (a, b) => new Tensor(ops.matmul(a.node, b.node)),
+  ),
+  'a product of transposed matrices': matrices(
+    [[30, 20], 1],
+    [[25, 30], 0],
+    [20, 25],
+    (a, b) => new Tensor(ops.matmul(a.node, b.node, { transposeA: true, transposeB: true })),
+  ),
+  'products of a batch': matrices(
+    [[3, 20, 300], 1],
+    [[3, 300, 25], 2],
+    [3, 20, 25],
+    (a, b) => new Tensor(ops.matmul(a.node, b.node)),
+  ),
+  'a layer': matrices(
+    [[20, 9000], 0],
+    [[3, 9000], 0],
+    [20, 3],
+    (x, w) => new Tensor(ops.linear(x.node, w.node)),
+  ),
+  'the gradient of its input': matrices([[20, 25], 0], [[25, 30], 1], [20, 30], (grad, w) => {
+    const x = zeros(20, 30);
+    new Tensor(ops.linear(x.node, w.node)).mul(grad).sum().backward();
+    return x.grad!;
+  }),
+  'the gradient of its weights': matrices([[5000, 25], 1], [[5000, 3], 1], [25, 3], (grad, x) => {
+    const w = zeros(25, 3);
+    new Tensor(ops.linear(x.node, w.node)).mul(grad).sum().backward();
+    return w.grad!;
+  }),
+  'a convolution': {
+    // Channels of the two groups by themselves.
+    left: { shape: IMAGES!, row: ([image, c]) => 2 * image! + Math.floor(c! / 2) },
+    right: { shape: WEIGHTS!, row: along(0) },
+    build: convolved,
+    shape: RESULTS!,
+    result: ([image, c]) => [2 * image! + Math.floor(c! / 3), c!],
+  },
+  'the gradient of its images': {
+    left: { shape: RESULTS!, row: ([image, c]) => 2 * image! + Math.floor(c! / 3) },
+    right: { shape: WEIGHTS!, row: ([out, c]) => 2 * Math.floor(out! / 3) + c! },
+    build: (grad, w) => {
+      const x = zeros(...IMAGES!);
+      convolved(x, w).mul(grad).sum().backward();
+      return x.grad!;
+    },
+    shape: IMAGES!,
+    result: ([image, c]) => [2 * image! + Math.floor(c! / 2), c!],
+  },
+  'the gradient of its kernels': {
+    left: { shape: RESULTS!, row: along(1) },
+    right: { shape: IMAGES!, row: along(1) },
+    build: (grad, x) => {
+      const w = zeros(...WEIGHTS!);
+      convolved(x, w).mul(grad).sum().backward();
+      return w.grad!;
+    },
+    shape: WEIGHTS!,
+    result: ([out, c]) => [out!, 2 * Math.floor(out! / 3) + c!],
+  },
+};
+
 describe('webgpu in float16', { skip: missing }, () => {
   const closing = async (t: TestContext, device: Promise<WebGpuDevice>): Promise<WebGpuDevice> => {
     const opened = await device;
@@ -116,6 +238,24 @@ describe('webgpu in float16', { skip: missing }, () => {
       const wanted = await product(undefined, a, b, factor);
       const got = await product(device, a, b, factor);
       for (const [k, values] of wanted.entries()) assertNear(got[k]!, values, 2e-3, `result ${k}`);
+    });
+
+  for (const [name, { left, right, build, result, shape }] of Object.entries(ROWS))
+    it(`rows of very different sizes keep their digits: ${name}`, async (t) => {
+      const device = await closing(t, openHalf());
+      const [a, b] = [random(1, ...left.shape), random(2, ...right.shape)];
+      const run = async (where: Device, x: Float32Array, y: Float32Array): Promise<Float32Array> => {
+        const parts = [new Parameter(x, left.shape), new Parameter(y, right.shape)] as const;
+        for (const part of parts) await part.place(where);
+        return (await build(...parts).data()) as Float32Array;
+      };
+      const wanted = await run(referenceDevice(), a, b);
+      const got = await run(device, enlarged(a, left), enlarged(b, right));
+      const relative = got.map((value, i) => {
+        const [row, column] = result(placeOf(i, shape));
+        return value / (sizeOf(row) * sizeOf(column));
+      });
+      assertNear(relative, wanted, 3e-3, name);
     });
 
   it('NaN and infinity stay in the rows and columns that they touch', async (t) => {

@@ -2,6 +2,7 @@ import { sameShape } from '../../../graph/types.js';
 import type { Conv2dAttrs } from '../../../ops/conv2d.js';
 import type { WebGpuBuilder } from '../builder.js';
 import { numbers, PREPARE } from '../kernels/product.js';
+import type { Scale } from './half.js';
 import { emitProduct } from './product.js';
 
 type Quad = readonly [number, number, number, number];
@@ -82,6 +83,24 @@ const TAP_LOOPS = {
 };
 const counted = (name: string, end: string) => ({ name, first: '0u', end });
 
+/** Images [N, C, H, W] are scaled one by one, each group of channels by itself. @param image WGSL for its number */
+const eachImage = ([n, c, h, w]: Quad, groups: number, image: string): Scale => ({
+  outer: n * groups,
+  over: 1,
+  kept: 1,
+  inner: (c / groups) * h * w,
+  group: `${image} * ${groups}u + layer`,
+});
+
+/** Each channel of images [N, C, H, W] is scaled by itself. @param group WGSL for its number */
+const eachChannel = ([n, c, h, w]: Quad, group: string): Scale => ({
+  outer: 1,
+  over: n,
+  kept: c,
+  inner: h * w,
+  group,
+});
+
 export function lowerConv2d(b: WebGpuBuilder, i: number): void {
   const [x, w, bias] = b.node(i).inputs as [number, number, number | undefined];
   const g = geometry(b, x, w, i, i);
@@ -97,6 +116,10 @@ export function lowerConv2d(b: WebGpuBuilder, i: number): void {
     evenly: (by) => g.w[1] % by === 0,
     params: params(g, rows, columns),
     place: `(n / ${OUT_AREA} * ${P.out} + layer * ${P.rows} + m) * ${OUT_AREA} + n % ${OUT_AREA}`,
+    scales: [
+      eachImage(g.x, groups, `n / ${OUT_AREA}`),
+      { outer: g.w[0], over: 1, kept: 1, inner: g.w[1] * g.w[2] * g.w[3], group: `layer * ${P.rows} + m` },
+    ],
     ...(bias === undefined ? {} : { bias: { input: 2, along: 'row' } }),
     product: {
       kernel: 'conv',
@@ -132,6 +155,16 @@ export function lowerConv2dGradInput(b: WebGpuBuilder, i: number): void {
     evenly: (by) => (g.w[0] / g.attrs.groups) % by === 0,
     params: params(g, rows, columns),
     place: `(n / ${AREA} * ${P.channels} + layer * ${P.rows} + m) * ${AREA} + n % ${AREA}`,
+    scales: [
+      eachImage(g.y, g.attrs.groups, `n / ${AREA}`),
+      {
+        outer: g.attrs.groups,
+        over: g.w[0] / g.attrs.groups,
+        kept: g.w[1],
+        inner: g.w[2] * g.w[3],
+        group: `layer * ${P.rows} + m`,
+      },
+    ],
     product: {
       kernel: 'conv to input',
       start: `let weights = layer * ${P.outPerGroup} * ${P.perGroup} * ${TAPS};`,
@@ -173,6 +206,10 @@ export function lowerConv2dGradWeight(b: WebGpuBuilder, i: number): void {
     evenly: (by) => g.y[3] % by === 0,
     params: params(g, rows, columns),
     place: `(layer * ${P.rows} + m) * ${width} + n`,
+    scales: [
+      eachChannel(g.y, `layer * ${P.rows} + m`),
+      eachChannel(g.x, `layer * ${P.perGroup} + n / ${TAPS}`),
+    ],
     ...(sums === undefined ? {} : { sums }),
     product: {
       kernel: 'conv to weights',

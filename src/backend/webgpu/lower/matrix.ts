@@ -3,6 +3,7 @@ import type { MatmulAttrs } from '../../../ops/matmul.js';
 import type { WebGpuBuilder } from '../builder.js';
 import { numbers } from '../kernels/product.js';
 import { sumsOf } from './conv.js';
+import type { Groups } from './half.js';
 import { emitProduct } from './product.js';
 
 const P = numbers([
@@ -40,6 +41,12 @@ interface Matrices {
   readonly sums?: number | undefined;
 }
 
+/** Each of `count` rows (or columns) of each layer is scaled by itself. @param beside whether its elements are contiguous */
+const lines = (layers: number, count: number, length: number, beside: boolean): Groups =>
+  beside
+    ? { outer: layers * count, over: 1, kept: 1, inner: length }
+    : { outer: layers, over: length, kept: count, inner: 1 };
+
 function emitMatrices(b: WebGpuBuilder, i: number, matrices: Matrices): void {
   const { rows, length, layers = 1, a, b: right, bias, sums } = matrices;
   const columns = matrices.columns + (sums === undefined ? 0 : 1);
@@ -59,6 +66,10 @@ function emitMatrices(b: WebGpuBuilder, i: number, matrices: Matrices): void {
       ...[a.layer, a.row, a.column, right.layer, right.row, right.column],
     ],
     place: `(layer * ${P.rows} + m) * ${width} + n`,
+    scales: [
+      { ...lines(layers, rows, length, a.column === 1), group: `layer * ${P.rows} + m` },
+      { ...lines(layers, columns, length, right.row === 1), group: `layer * ${P.columns} + n` },
+    ],
     ...(bias ? { bias: { input: 2, along: 'column' as const } } : {}),
     ...(sums === undefined ? {} : { sums }),
     product: {

@@ -6,7 +6,7 @@ import type { Product } from '../kernels/product.js';
 import { param } from '../kernels/program.js';
 import { emitLinear } from './cluster.js';
 import { finisher } from './emit.js';
-import { halfFactors } from './half.js';
+import { halfFactors, type Scale } from './half.js';
 import { directTile, variantsOf } from './variants.js';
 
 /** A product for one node, with its sizes. */
@@ -32,6 +32,8 @@ export interface Task {
   readonly params: readonly number[];
   /** An input with a value for each row or for each column, which is added. */
   readonly bias?: { readonly input: number; readonly along: 'row' | 'column' };
+  /** How the first two inputs of the node are scaled in float16. */
+  readonly scales: readonly [Scale, Scale];
   /** Node whose value is the sums of A: the product has one more column for it, in which B is 1. */
   readonly sums?: number;
 }
@@ -56,9 +58,10 @@ function partsFor(
 /** Adds the steps of a product, and of what follows it. */
 export function emitProduct(b: WebGpuBuilder, i: number, values: readonly Value[], task: Task): void {
   const { rows, columns, layers, bias, sums, along = false } = task;
-  const half = b.isHalf(i) ? halfFactors(b, i) : undefined;
+  const half = b.isHalf(i) ? halfFactors(b, i, task.scales) : undefined;
   const inputs = half ? [...half.values, ...values.slice(2), ...half.exponents] : values;
-  const scaled = `let v = timesTwoTo(v, -(in${values.length}(0u) + in${values.length + 1}(0u)));`;
+  const [first, last] = task.scales.map(({ group }, k) => `in${values.length + k}(${group})`);
+  const scaled = `let v = timesTwoTo(v, -(${first} + ${last}));`;
   const { nodes, activation } = sums === undefined ? withFollowers(b, i) : { nodes: [i] };
   const root = nodes.at(-1)!;
   const parts = partsFor(b, task, directGroups(rows, columns, directTile(task)));
