@@ -2,13 +2,11 @@ import type { Graph } from '../../graph/graph.js';
 import { beginRun, hashOf, signatureOf } from '../communication/current.js';
 import { closedError, QueuedDevice } from '../device.js';
 import type { Reply, Request } from '../executor.js';
+import { Ahead } from './ahead.js';
 import type { GpuDevice } from './api.js';
 import { type EngineOptions, WebGpuEngine } from './engine.js';
 import { WebGpuPlan } from './plan.js';
 import { sgemmRate } from './sgemm.js';
-
-/** Runs whose results have not arrived yet: with many more, their values only wait in memory. */
-const MOST_AHEAD = 2;
 
 /** Requests that an engine without a GPU cannot answer. */
 const NEEDS_GPU = new Set<Request['kind']>(['run', 'profile', 'write', 'read', 'readInto', 'sgemm']);
@@ -26,7 +24,7 @@ export class WebGpuDevice extends QueuedDevice {
   /** Graphs whose plans could not be compiled so far. */
   readonly #graphs = new Map<number, Graph>();
   #tail: Promise<unknown> = Promise.resolve();
-  #ahead: Promise<unknown>[] = [];
+  readonly #ahead = new Ahead();
   #closed = false;
   #closing: Promise<void> | undefined;
 
@@ -60,10 +58,10 @@ export class WebGpuDevice extends QueuedDevice {
       case 'profile': {
         const plan = this.#ready(request.plan, request.graph);
         if (request.kind === 'profile') return now(await plan.profile(request.feeds, request.storages));
-        while (this.#ahead.length >= MOST_AHEAD) await this.#ahead.shift();
+        await this.#ahead.room();
         const finish = await plan.start(request.feeds, request.storages);
         const reply = finish();
-        this.#ahead.push(reply.catch(() => {}));
+        this.#ahead.add(reply);
         return { reply };
       }
       case 'write':
@@ -91,7 +89,7 @@ export class WebGpuDevice extends QueuedDevice {
       case 'stats':
         return now([...this.#plans.values()].map(({ plan }) => plan.stats));
       case 'close':
-        await Promise.all(this.#ahead);
+        await this.#ahead.all();
         for (const { plan } of this.#plans.values()) plan.dispose();
         this.#plans.clear();
         engine.close();
