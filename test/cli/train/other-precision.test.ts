@@ -10,7 +10,10 @@ const COMMON = ['--threads', '1', '--batch-size', '4', '--eval-limit', '4', '--d
 /** The run was computed on a device with this number type, as a GPU's float16. */
 async function computedIn(precision: string, run: string): Promise<void> {
   const file = join(run, 'config.json');
-  const config = JSON.parse(await readFile(file, 'utf8')) as { machine: { device: object } };
+  const { paperweight_checksum: _, ...config } = JSON.parse(await readFile(file, 'utf8')) as {
+    readonly paperweight_checksum: string;
+    readonly machine: { device: object };
+  };
   config.machine.device = { ...config.machine.device, precision };
   await writeFile(file, JSON.stringify(config));
 }
