@@ -15,10 +15,11 @@ export function describeNode({ nodes }: Graph, i: number): string {
   return `${op}(${from}) → ${showShape(shape)}${scope ? ` in ${scope}` : ''}`;
 }
 
-/** Multiply-adds of a node; none for feeds, storages and operations that exist only in plans. */
+/** Multiply-adds of a node: of operations that exist only in plans, those that they name; none for feeds and storages. */
 export function macsOf({ nodes }: Graph, i: number): number {
   const node = nodes[i]!;
-  if (node.inputs.length === 0 || !isOperation(node.op)) return 0;
+  if (node.inputs.length === 0) return 0;
+  if (!isOperation(node.op)) return typeof node.attrs.macs === 'number' ? node.attrs.macs : 0;
   return (
     operationOf(node.op).macs?.(
       node.inputs.map((n) => nodes[n]!),

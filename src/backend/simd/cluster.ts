@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from '../../graph/types.js';
 import { f } from '../../ops/formula.js';
 import { broadcastDimensions, type Dimension } from '../plan/broadcast.js';
 import type { Cluster } from '../plan/fusion.js';
-import type { VectorKernel } from './chain.js';
+import { perIndex, type Span, type VectorKernel } from './chain.js';
 import type { KernelPool } from './pool.js';
 import { sharedDimension } from './reduction.js';
 import { costOf } from './render.js';
@@ -11,10 +11,10 @@ import { costOf } from './render.js';
  * The span of an operand in a `VectorKernel`: its elements for each index of `over`, or 0 if the other dimensions reach
  * beyond them.
  */
-function spanOf(operand: number, over: Dimension, others: readonly Dimension[]): number {
+function spanOf(operand: number, over: Dimension, others: readonly Dimension[]): Span {
   const step = over.steps[operand]!;
   const last = others.reduce((sum, { size, steps }) => sum + (size - 1) * steps[operand]!, 0);
-  return last < step ? step : 0;
+  return perIndex(last < step ? step : 0);
 }
 
 /** The kernel of a cluster without a reduction, over these dimensions of its inputs. */
@@ -31,7 +31,7 @@ export function elementwiseKernel(
     dimensions: [{ size: 0, steps: outermost.steps }, ...below],
   });
   const inner = below.reduce((n, dimension) => n * dimension.size, 1);
-  const spans = [...inputs.map((_, k) => spanOf(k, outermost, below)), inner];
+  const spans = [...inputs.map((_, k) => spanOf(k, outermost, below)), perIndex(inner)];
   return { kernel, total: outermost.size, inner, grain: 1, cost: costOf(formula), spans };
 }
 
@@ -61,7 +61,7 @@ export function reductionKernel(
     // If the innermost dimension is not reduced, several vectors of results are computed at a time.
     grain: shared && shared === dimensions.at(-1) ? 64 : 1,
     cost: costOf(formula),
-    spans: [...inputs, kept].map((_, k) => (shared ? spanOf(k, shared, others) : 0)),
+    spans: [...inputs, kept].map((_, k) => (shared ? spanOf(k, shared, others) : perIndex(0))),
   };
 }
 

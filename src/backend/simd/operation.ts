@@ -1,17 +1,22 @@
-import type { KernelPool } from './pool.js';
+import type { Span, VectorKernel } from './chain.js';
+import type { KernelPool, Work } from './pool.js';
 
 /** One kernel over independent pieces, which threads take one by one. */
-export interface Job {
+export interface Job extends Work {
   /** Its id in the pool. */
   readonly kernel: number;
-  /** The range that is split. */
-  readonly total: number;
-  /** How much of the range a thread takes at a time. */
-  readonly piece: number;
-  /** The work, in elements of an elementwise operation: little work stays on one thread. */
-  readonly elements: number;
+  /** How the operands are laid out along the range, for jobs that can run together with those before and after them. */
+  readonly along?: Spans;
   /** The kernel's arguments, for operands, scratch memory and prepared values at these offsets. */
   readonly args: (operands: readonly number[], scratch: number, prepared: number) => readonly number[];
+}
+
+/** How a job can run in a chain: see `VectorKernel`. */
+export interface Spans extends Pick<VectorKernel, 'least'> {
+  /** One span for each operand of the operation. */
+  readonly spans: readonly Span[];
+  /** Index of the operand that is the result. */
+  readonly writes: number;
 }
 
 /** What an operation computes of one operand alone, and may keep as long as that does not change: packed weights. */
@@ -47,7 +52,7 @@ export class VectorOperation {
     ownBytes: number,
     readonly jobs: readonly Job[],
     readonly tables: readonly Table[] = [],
-    readonly check: (operands: readonly number[]) => void = () => {},
+    readonly check?: (operands: readonly number[]) => void,
     readonly preparation?: Preparation,
   ) {
     this.ownBytes = ownBytes;
@@ -77,9 +82,25 @@ export class VectorOperation {
       place: new Int32Array(this.pool.memory.buffer, scratch + at, values.length),
     }));
     return () => {
-      this.check(operands);
+      this.check?.(operands);
       for (const { place, values } of tables) place.set(values);
       for (const job of jobs) job();
+    };
+  }
+
+  /**
+   * The operation as one kernel of a chain, whose operands are followed by scratch memory, and by prepared values if it
+   * needs any; undefined if it is more than one kernel.
+   */
+  get link(): VectorKernel | undefined {
+    const [job, ...others] = this.jobs;
+    if (!job?.along || others.length > 0 || this.tables.length > 0 || this.check) return undefined;
+    const { kernel, total, piece, elements, along, args } = job;
+    const count = along.spans.length;
+    return {
+      ...along,
+      ...{ kernel, total, piece, inner: elements / Math.max(1, total), grain: 1, cost: 1 },
+      args: (places) => args(places.slice(0, count), places[count]!, places[count + 1]!),
     };
   }
 
@@ -92,7 +113,7 @@ export class VectorOperation {
   }
 
   #bound(job: Job, operands: readonly number[], scratch: number, prepared: number): () => void {
-    const { kernel, args, total, piece, elements } = job;
-    return this.pool.prepare(kernel, args(operands, scratch, prepared), total, piece, elements);
+    const { kernel, args } = job;
+    return this.pool.prepare([{ kernel, args: args(operands, scratch, prepared), scale: 1 }], job);
   }
 }

@@ -2,6 +2,8 @@ import { DeviceError } from '../../errors/errors.js';
 import { listed } from '../../ops/formula.js';
 import { instantiate, type LoadKernel, type Memory, type Run } from '../../webassembly/runtime.js';
 import {
+  type BoundCall,
+  boundCall,
   type Call,
   type Control,
   controlOf,
@@ -25,11 +27,21 @@ export const PRODUCTS_PER_ELEMENT = 16;
 /** Below this many elements, one thread finishes before another has woken up. */
 const SHARED_FROM = 2 ** 15;
 /** Approximate elements per piece: some tens of microseconds, and few enough to stay in cache. */
-const PIECE = 2 ** 14;
+export const PIECE = 2 ** 14;
 /** A piece takes a few milliseconds at most: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
 /** Space for modules of kernels; the largest has some tens of KiB. */
 const MODULE_BYTES = 2 ** 22;
+
+/** How much kernels compute, and how it is divided. */
+export interface Work {
+  /** Size of the range. */
+  readonly total: number;
+  /** How much of the range a thread takes at a time. */
+  readonly piece: number;
+  /** The work, in elements of an elementwise operation: little work stays on one thread. */
+  readonly elements: number;
+}
 
 /** The threads of a pool, without the calling one. */
 interface Team {
@@ -102,21 +114,6 @@ export class KernelPool {
   }
 
   /**
-   * Runs a kernel, on all threads if it is large enough.
-   *
-   * @param addresses offsets of the inputs and the output in the memory
-   * @param total size of the outermost dimension
-   * @param inner number of elements per index of the outermost dimension
-   * @param grain pieces are multiples of this number of indices
-   * @param cost time of an element, in that of one exp
-   * @throws DeviceError if a thread failed or died during the computation
-   */
-  run(id: number, addresses: readonly number[], total: number, inner: number, grain = 1, cost = 1): void {
-    // Pieces are whole vectors, so that elements of one cache line belong to one thread.
-    this.share(id, addresses, total, grain * Math.ceil(PIECE / inner / grain), total * inner * cost);
-  }
-
-  /**
    * Runs a kernel over [0, total), on all threads if there is enough to do.
    *
    * @param args the kernel's first arguments; its range and the thread's number follow
@@ -125,48 +122,34 @@ export class KernelPool {
    * @throws DeviceError if a thread failed or died during the computation
    */
   share(id: number, args: readonly number[], total: number, piece: number, elements: number): void {
-    this.#share([{ kernel: id, args, scale: 1 }], total, piece, elements);
-  }
-
-  /** Like `share`, as a function to call several times. */
-  prepare(id: number, args: readonly number[], total: number, piece: number, elements: number): () => void {
-    const calls = [{ kernel: id, args, scale: 1 }];
-    if (this.divides(elements) && total > piece) return () => this.#share(calls, total, piece, elements);
-    const run = this.#runs[id]!;
-    return () => {
-      if (this.#failure) throw this.#failure;
-      run(...args, 0, total, 0);
-    };
+    this.prepare([{ kernel: id, args, scale: 1 }], { total, piece, elements })();
   }
 
   /**
-   * Runs several kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So each kernel
-   * finds the results before it in the cache.
-   *
-   * @param inner the largest number of elements that one of the kernels computes for an index of the range
-   * @param cost time of an element in all kernels, in that of one exp
-   * @throws DeviceError if a thread failed or died during the computation
+   * A function that runs kernels over [0, total), piece by piece: all kernels on one piece, then on the next. So each
+   * kernel finds the results before it in the cache. It throws a DeviceError if a thread failed or died.
    */
-  chain(calls: readonly Call[], total: number, inner: number, cost: number = calls.length): void {
-    this.#share(calls, total, Math.ceil(PIECE / inner), cost * total * inner);
+  prepare(calls: readonly Call[], { total, piece, elements }: Work): () => void {
+    const runs = calls.map(({ kernel, args, scale }) => boundCall(this.#runs[kernel]!, args, scale));
+    if (this.divides(elements) && total > piece && this.fits(calls))
+      return () => this.#share(calls, runs, total, piece);
+    // On one thread only a chain is cut into pieces; a single kernel runs over the whole range.
+    const most = calls.length > 1 ? piece : total;
+    return () => {
+      if (this.#failure) throw this.#failure;
+      for (let from = 0; from < total; from += most) runCalls(runs, from, Math.min(total, from + most), 0);
+    };
   }
 
-  #share(calls: readonly Call[], total: number, piece: number, elements: number): void {
+  #share(calls: readonly Call[], runs: readonly BoundCall[], total: number, piece: number): void {
     if (this.#failure) throw this.#failure;
-    if (!this.divides(elements) || total <= piece || !this.#fit(calls)) {
-      const runs = calls.map(({ kernel, ...call }) => ({ ...call, run: this.#runs[kernel]! }));
-      // On one thread only a chain is cut into pieces; a single kernel runs over the whole range.
-      const most = calls.length > 1 ? piece : total;
-      for (let from = 0; from < total; from += most) runCalls(runs, from, Math.min(total, from + most), 0);
-      return;
-    }
     const team = (this.#team ??= this.#gather(this.start!));
     const { control } = team;
     const { words } = control;
     publish(control, ++this.#jobs, calls, total, piece, () => this.#placesOf(calls, team));
     Atomics.add(words, WORD.wake, 1);
     Atomics.notify(words, WORD.wake);
-    work(control, (n) => this.#runs[n]!, 0);
+    work(control, () => runs, 0);
     this.#await(words);
     if (Atomics.exchange(words, WORD.failed, 0) !== 0) this.#failed();
   }
@@ -213,7 +196,7 @@ export class KernelPool {
   }
 
   /** Whether the threads can get these calls and the kernels' modules. */
-  #fit(calls: readonly Call[]): boolean {
+  fits(calls: readonly Call[]): boolean {
     const bytes = calls.reduce((sum, { kernel }) => sum + this.#modules[kernel]!.length, 0);
     return bytes <= MODULE_BYTES && fits(calls);
   }

@@ -2,7 +2,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sizeOf } from '../../graph/types.js';
 import { PlanBuilder } from '../plan/builder.js';
 import type { Region } from '../plan/region.js';
-import type { Bind } from '../plan/step.js';
+import type { Bind, NewStep, PlanStep } from '../plan/step.js';
 import { VectorSteps } from '../simd/chain.js';
 import type { KernelPool } from '../simd/pool.js';
 import type { Algorithms } from './algorithms.js';
@@ -25,6 +25,8 @@ export class WasmBuilder extends PlanBuilder<Value, Work> {
   readonly vectors: VectorSteps<Value, Work>;
   /** Memory for values that are computed from storages, and kept until these change. */
   readonly kept: Region[] = [];
+  /** Steps that compute these, before all others. */
+  readonly preparations: (PlanStep & Work)[] = [];
   readonly #written: ReadonlySet<number>;
 
   constructor(
@@ -121,12 +123,22 @@ export class WasmBuilder extends PlanBuilder<Value, Work> {
     return over === undefined ? this.newRegion(root) : this.regionOf(over);
   }
 
+  /** Whether this is the memory of a storage that the plan does not write. */
+  isConstant({ slot }: Region): boolean {
+    return slot !== undefined && !this.#written.has(slot);
+  }
+
   /** Memory that keeps what is computed from a storage; undefined if the plan writes it, or if it is no storage. */
-  packed({ slot }: Region, bytes: number): Region | undefined {
-    if (slot === undefined || this.#written.has(slot)) return undefined;
-    const region: Region = { bytes, packs: slot, first: 0, last: 0, offset: 0 };
+  packed(storage: Region, bytes: number): Region | undefined {
+    if (!this.isConstant(storage)) return undefined;
+    const region: Region = { bytes, packs: storage.slot!, first: 0, last: 0, offset: 0 };
     this.kept.push(region);
     return region;
+  }
+
+  /** Adds a step that fills memory of `packed`. */
+  prepare(step: NewStep<Work>): void {
+    this.preparations.push({ ...step, node: this.current });
   }
 
   /** Memory for a node's result that does not overlap the inputs, since its kernel writes while it still reads them. */

@@ -14,6 +14,7 @@ import { type Value, WasmBuilder } from './builder.js';
 import { lower } from './lower/index.js';
 import { lowerUpdates } from './lower/updates.js';
 import type { WasmMemory } from './memory.js';
+import { readInPlace } from './products.js';
 import { splitNormsAfterConvolutions } from './rewrite.js';
 
 /** A value that outlives runs, and its address. */
@@ -57,7 +58,7 @@ export class WasmPlan implements Plan {
   ) {
     const started = performance.now();
     const pooled = poolFirst(lookUpLast(written), () => false);
-    const graph = splitNormsAfterConvolutions(joinCopies(joinParts(pooled)));
+    const graph = readInPlace(splitNormsAfterConvolutions(joinCopies(joinParts(pooled))));
     const b = new WasmBuilder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
@@ -85,8 +86,7 @@ export class WasmPlan implements Plan {
       },
     );
     this.#stats = {
-      primitives: b.steps.filter(({ kernel, packs }) => kernel !== 'typescript' && packs === undefined)
-        .length,
+      primitives: b.steps.filter(({ kernel }) => kernel !== 'typescript').length,
       reorders: 0,
       arenaBytes: this.#assembly.arenaBytes,
       packedBytes: b.kept.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -145,11 +145,15 @@ export class WasmPlan implements Plan {
       return memory.array(dtype, at(region), sizeOf(shape));
     };
     const { outputs, guard } = this.#assembly;
+    const { preparations, steps } = this.#builder;
     this.#execution.bind({
-      steps: this.#builder.steps.map((step) => ({ ...step, run: step.bind(at) })),
+      steps: [...preparations, ...steps].map((step) => ({ ...step, run: step.bind(at) })),
       feeds: graph.feeds.map((i) => arrayOf(i, this.#builder.value(i))),
       outputs: graph.outputs.map((i, n) => arrayOf(i, outputs[n]!)),
-      guard: guard && { value: arrayOf(graph.guard!, guard.form), before: guard.before },
+      guard: guard && {
+        value: arrayOf(graph.guard!, guard.form),
+        before: preparations.length + guard.before,
+      },
     });
   }
 

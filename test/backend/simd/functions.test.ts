@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Dimension } from '../../../src/backend/plan/broadcast.js';
 import { controlOf, WORD } from '../../../src/backend/simd/jobs.js';
 import { encodeKernel } from '../../../src/backend/simd/kernel.js';
-import { KernelPool } from '../../../src/backend/simd/pool.js';
+import { KernelPool, PIECE } from '../../../src/backend/simd/pool.js';
 import { encodeReduction, sharedDimension } from '../../../src/backend/simd/reduction.js';
 import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
 import type { StartThread } from '../../../src/backend/simd/threads/serve.js';
@@ -255,7 +255,7 @@ describe('a pool of threads', () => {
         new Float32Array(bytes, a, n).fill(job);
         new Float32Array(bytes, b, n).fill(2);
         new Float32Array(bytes, y, n).fill(-1);
-        pool.run(id, [a, b, y], size, 1);
+        pool.share(id, [a, b, y], size, PIECE, size);
         const result = new Float32Array(bytes, y, n);
         assert.ok(
           result.subarray(0, size).every((value) => value === job + 2),
@@ -275,7 +275,7 @@ describe('a pool of threads', () => {
   const n = 100_000;
   const work = (pool: KernelPool) => {
     const id = pool.kernel({ formula, inputs: 1, dimensions: [{ size: 0, steps: [1] }] });
-    pool.run(id, [0, 4 * n], n, 1);
+    pool.share(id, [0, 4 * n], n, PIECE, n);
   };
 
   it('gives up on a thread that took a piece and does not finish it, and stays closed', () => {

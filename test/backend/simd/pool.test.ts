@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { encodeKernel } from '../../../src/backend/simd/kernel.js';
-import { KernelPool } from '../../../src/backend/simd/pool.js';
+import { KernelPool, PIECE } from '../../../src/backend/simd/pool.js';
 import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
 import { f } from '../../../src/ops/formula.js';
 import { sharedMemory } from '../../support/kernel-memory.js';
@@ -30,7 +30,7 @@ it('threads get the modules of more kernels than there is room for at a time', (
     });
     for (const k of [0, 1, 2, 3, 4, 5, 0, 5, 1, 4]) {
       numbers.fill(k, 0, COUNT);
-      pool.during(() => pool.run(kernels[k]!, [0, 4 * COUNT], COUNT, 1));
+      pool.during(() => pool.share(kernels[k]!, [0, 4 * COUNT], COUNT, PIECE, COUNT));
       assert.ok(
         numbers.subarray(COUNT).every((value) => value === 2 * k + 1),
         `kernel ${k}`,

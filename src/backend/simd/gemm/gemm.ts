@@ -1,50 +1,15 @@
 import { bitsOf } from '../../../webassembly/terms.js';
 import { ordered } from '../kernel-module.js';
 import { type Job, VectorOperation } from '../operation.js';
-import { CACHE_LINE, type KernelPool, PRODUCTS_PER_ELEMENT } from '../pool.js';
-import { type Epilogue, extraArguments } from './epilogue.js';
-import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp, type Shared } from './kernel.js';
+import { CACHE_LINE, type KernelPool } from '../pool.js';
+import { divide } from './divide.js';
+import { extraArguments } from './epilogue.js';
+import { encodeProduct, ownBytes, PRODUCT_ARGS, roundUp } from './kernel.js';
 import type { Tile } from './micro.js';
-import { encodePack, PACK_ARGS } from './pack.js';
+import { packing } from './preparation.js';
+import type { Product, Strides } from './product.js';
+import { spansOf } from './spans.js';
 import { tileOfMachine } from './tile.js';
-
-/** Strides of a matrix, in elements. */
-export interface Strides {
-  readonly row: number;
-  readonly column: number;
-  /** From one matrix of a batch to the next, along the batch's two dimensions; 0 where all use the same matrix. */
-  readonly batch?: readonly [outer: number, inner: number];
-}
-
-/** C = activation(alpha · A · B + beta · C + bias), for every matrix of a batch. */
-export interface Product extends Epilogue {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  /** m × k. Swap the strides to read the matrix transposed. */
-  readonly a: Strides;
-  /** k × n. */
-  readonly b: Strides;
-  /** m × n; one of its strides is 1. */
-  readonly c: Strides;
-  /** Sizes of the batch's two dimensions. */
-  readonly batch?: readonly [outer: number, inner: number];
-  readonly alpha?: number;
-  /** C is not read if it is 0. */
-  readonly beta?: number;
-}
-
-/** Largest part of k that is packed into panels at a time. */
-const BLOCK = 320;
-/** Columns, or rows, of the block of C that is one piece, before it is made smaller for many threads. */
-const SPAN = 192;
-const SMALLEST_SPAN = 24;
-/**
- * Most multiplications in a piece: some tens of milliseconds, far below the time after which a thread counts as dead.
- */
-const MOST_PRODUCTS = 2 ** 29;
-/** Pieces for each thread, so that none waits long for another. */
-const PIECES = 4;
 
 /**
  * A matrix product of float32.
@@ -54,66 +19,40 @@ const PIECES = 4;
 export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine()): VectorOperation {
   const { c } = product;
   if (c.column !== 1 && c.row === 1) return exchanged(pool, product, tile);
-  const plan = divide(pool, product, tile);
-  const { shared, rows, columns, block } = plan;
+  const { shared, rows, columns, block, elements } = divide(pool, product, tile);
   const { m, n, k, a, b, batch: [outer, inner] = [1, 1], alpha = 1, beta = 0 } = product;
+  const { factors = [1, 1] } = product;
   const matrices = outer * inner;
-  const elements = (matrices * m * n * Math.max(1, k)) / PRODUCTS_PER_ELEMENT;
+  const [rowTiles, columnTiles] = [Math.ceil(m / rows), Math.ceil(n / columns)];
+  const range = matrices === 1 && columnTiles === 1 ? 'rows' : 'blocks';
+  const along = spansOf(product, range, shared, rowTiles * columnTiles);
   const own = roundUp(ownBytes(tile, shared, rows, columns, block), CACHE_LINE);
-  const threads = pool.divides(elements) ? pool.threads : 1;
-  const jobs: Job[] = [];
-  let packedBytes = 0;
-  let sharedSteps: readonly [number, number] = [0, 0];
-  if (shared !== 'none') {
-    const [count, width, from, stepI, stepK] =
-      shared === 'a' ? [m, tile.rows, a, a.row, a.column] : [n, tile.columns, b, b.column, b.row];
-    const steps = from.batch ?? [0, 0];
-    const distinct = [steps[0] === 0 ? 1 : outer, steps[1] === 0 ? 1 : inner] as const;
-    const whole = 4 * roundUp(count, width) * k;
-    sharedSteps = [steps[0] === 0 ? 0 : whole * distinct[1], steps[1] === 0 ? 0 : whole];
-    packedBytes = roundUp(whole * distinct[0] * distinct[1], CACHE_LINE);
-    const total = Math.ceil(count / width) * distinct[0] * distinct[1];
-    jobs.push({
-      kernel: pool.compile({ pack: width }, (pages) => encodePack(width, pages)),
-      total,
-      piece: Math.ceil(8192 / (width * Math.max(1, k))),
-      elements: total * width * k,
-      args: (operands, scratch) =>
-        ordered(PACK_ARGS, {
-          source: operands[shared === 'a' ? 0 : 1]!,
-          target: scratch,
-          stepK: 4 * stepK,
-          stepI: 4 * stepI,
-          count,
-          k,
-          block,
-          inner: distinct[1],
-          sourceOuter: 4 * steps[0],
-          sourceInner: 4 * steps[1],
-          targetOuter: sharedSteps[0],
-          targetInner: sharedSteps[1],
-        }),
-    });
-  }
+  // A chain may be divided even if the product alone is too small for it.
+  const threads = along || pool.divides(elements) ? pool.threads : 1;
+  const packed = shared === 'none' ? undefined : packing(pool, product, shared, tile, block);
   const { bias, activation, others } = product;
   const epilogue = { ...(bias && { bias }), ...(activation && { activation }), ...(others && { others }) };
-  const [rowTiles, columnTiles] = [Math.ceil(m / rows), Math.ceil(n / columns)];
   const at = (strides: Strides, along: 0 | 1): number => 4 * (strides.batch?.[along] ?? 0);
-  jobs.push({
-    kernel: pool.compile({ product: tile, shared, epilogue }, (pages) =>
-      encodeProduct(tile, shared, epilogue, pages),
+  const job: Job = {
+    kernel: pool.compile({ product: tile, shared, epilogue, range }, (pages) =>
+      encodeProduct({ tile, shared, epilogue, range }, pages),
     ),
-    total: matrices * rowTiles * columnTiles,
-    piece: Math.max(1, Math.floor(2 ** 17 / (rows * columns * Math.max(1, k)))),
+    ...(range === 'rows'
+      ? { total: m, piece: rows }
+      : {
+          total: matrices * rowTiles * columnTiles,
+          piece: Math.max(1, Math.floor(2 ** 17 / (rows * columns * Math.max(1, k)))),
+        }),
     elements,
-    args: (operands, scratch) =>
+    ...(along && { along }),
+    args: (operands, scratch, prepared) =>
       ordered(PRODUCT_ARGS, {
-        a: operands[0]!,
-        b: operands[1]!,
+        a: operands[0]! + 4 * (a.offset ?? 0),
+        b: operands[1]! + 4 * (b.offset ?? 0),
         c: operands[2]!,
         ...extraArguments(epilogue, operands),
-        shared: scratch,
-        own: scratch + packedBytes,
+        shared: prepared,
+        own: scratch,
         ownBytes: own,
         m,
         n,
@@ -131,8 +70,10 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
         bInner: at(b, 1),
         cOuter: at(c, 0),
         cInner: at(c, 1),
-        sharedOuter: sharedSteps[0],
-        sharedInner: sharedSteps[1],
+        sharedOuter: packed?.steps[0] ?? 0,
+        sharedInner: packed?.steps[1] ?? 0,
+        factorA: bitsOf(factors[0]),
+        factorB: bitsOf(factors[1]),
         alpha: bitsOf(alpha),
         beta: bitsOf(beta),
         rows,
@@ -140,8 +81,8 @@ export function gemm(pool: KernelPool, product: Product, tile = tileOfMachine())
         rowTiles,
         columnTiles,
       }),
-  });
-  return new VectorOperation(pool, packedBytes + threads * own, jobs);
+  };
+  return new VectorOperation(pool, threads * own, [job], [], undefined, packed?.preparation);
 }
 
 /** What an epilogue reads for the transposed result. */
@@ -149,16 +90,15 @@ const TURNED = { row: 'column', column: 'row', whole: 'whole' } as const;
 
 /** The transposed product, Cᵀ = Bᵀ · Aᵀ, which writes the same memory. */
 function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperation {
-  const { m, n, a, b, c, bias, others } = product;
-  const turn = ({ row, column, batch }: Strides): Strides => ({
-    row: column,
-    column: row,
-    ...(batch && { batch }),
-  });
-  const { ownBytes, jobs } = gemm(
+  const { m, n, a, b, c, bias, others, constant, factors } = product;
+  const turn = ({ row, column, ...rest }: Strides): Strides => ({ ...rest, row: column, column: row });
+  const turned = { a: 'b', b: 'a' } as const;
+  const { ownBytes, jobs, preparation } = gemm(
     pool,
     {
       ...product,
+      ...(constant && { constant: turned[constant] }),
+      ...(factors && { factors: [factors[1], factors[0]] }),
       m: n,
       n: m,
       a: turn(b),
@@ -169,50 +109,23 @@ function exchanged(pool: KernelPool, product: Product, tile: Tile): VectorOperat
     },
     tile,
   );
+  const swapped = (job: Job): Job => ({
+    ...job,
+    args: ([first, second, ...rest], ...places) => job.args([second!, first!, ...rest], ...places),
+    ...(job.along && { along: { ...job.along, spans: swap(job.along.spans) } }),
+  });
   return new VectorOperation(
     pool,
     ownBytes,
-    jobs.map((job) => ({
-      ...job,
-      args: ([first, second, ...rest], ...places) => job.args([second!, first!, ...rest], ...places),
-    })),
+    jobs.map(swapped),
+    [],
+    undefined,
+    preparation && {
+      ...preparation,
+      operand: 1 - preparation.operand,
+      job: swapped(preparation.job),
+    },
   );
 }
 
-interface Division {
-  readonly shared: Shared;
-  readonly rows: number;
-  readonly columns: number;
-  readonly block: number;
-}
-
-/**
- * Decides which operand is packed once for all threads (the smaller one, if several pieces use it) and which block of C
- * is one piece. Neither changes the order in which the products of an element of C are added.
- */
-function divide(pool: KernelPool, { m, n, k, a, b, batch = [1, 1] }: Product, tile: Tile): Division {
-  const matrices = batch[0] * batch[1];
-  const blocks = Math.max(1, Math.ceil(k / BLOCK));
-  const block = Math.max(1, Math.ceil(k / blocks));
-  const threads = pool.divides((matrices * m * n * k) / PRODUCTS_PER_ELEMENT) ? pool.threads : 1;
-  const wanted = threads === 1 ? 1 : PIECES * threads;
-  const repeats = ({ batch: steps = [0, 0] }: Strides): number =>
-    (steps[0] === 0 ? batch[0] : 1) * (steps[1] === 0 ? batch[1] : 1);
-  const size = (strides: Strides, numbers: number): number => (numbers * matrices) / repeats(strides);
-  const small = size(a, m * k) <= size(b, k * n) ? 'a' : 'b';
-  /** The dimension that is divided first, and the one that is divided only if the first is too short. */
-  const [long, short, longStep, shortStep] =
-    small === 'a' ? [n, m, tile.columns, tile.rows] : [m, n, tile.rows, tile.columns];
-  let span = roundUp(Math.max(1, Math.min(long, SPAN)), longStep);
-  const count = (): number => matrices * Math.ceil(long / span);
-  while (count() < wanted && span > SMALLEST_SPAN) span = roundUp(span / 2, longStep);
-  let other = roundUp(Math.max(1, short), shortStep);
-  while (count() * Math.ceil(short / other) < wanted && other > SMALLEST_SPAN)
-    other = roundUp(other / 2, shortStep);
-  while (span * other * k > MOST_PRODUCTS && other > SMALLEST_SPAN) other = roundUp(other / 2, shortStep);
-  const alone = Math.ceil(long / span) * repeats(small === 'a' ? a : b) <= 1;
-  const shared = alone && other <= SPAN ? 'none' : small;
-  return small === 'a'
-    ? { shared, rows: other, columns: span, block }
-    : { shared, rows: span, columns: other, block };
-}
+const swap = <T>([first, second, ...rest]: readonly T[]): T[] => [second!, first!, ...rest];

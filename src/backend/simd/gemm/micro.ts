@@ -31,11 +31,13 @@ export function multiplyAdd(code: Code, fused: boolean, acc: number, a: number, 
   else code.get(acc).get(a).get(b).v(V.f32Mul).v(V.f32Add).set(acc);
 }
 
-/** `(k, a, b, c, stepC, alpha, beta)`: C = alpha · A · B + beta · C for the first `rows` rows of a tile; C is not read if beta is 0. */
-function tileOf(module: KernelModule, tile: Tile, rows: number): Routine {
+/**
+ * `(k, a, b, c, stepC, alpha, beta)`: C = alpha · A · B + beta · C for the first `rows` rows of a tile, and the first
+ * `vectors` vectors of each; C is not read if beta is 0.
+ */
+function tileOf(module: KernelModule, tile: Tile, rows: number, vectors: number): Routine {
   return module.define(7, (routine, k, a, b, c, stepC, alpha, beta) => {
     const { code } = routine;
-    const vectors = tile.columns / 4;
     const sums = Array.from({ length: rows }, () => Array.from({ length: vectors }, () => code.vector()));
     for (const sum of sums.flat()) code.f32(0).set(sum);
     const right = Array.from({ length: vectors }, () => code.vector());
@@ -100,8 +102,14 @@ function tileOf(module: KernelModule, tile: Tile, rows: number): Routine {
  * `(rows, …)`: calls the routine for this number of rows, from 1 to the tile's rows.
  * @param whole the routine for all rows
  */
-function tiles(module: KernelModule, tile: Tile, whole: Routine): Routine {
-  const byRows = [...Array.from({ length: tile.rows - 1 }, (_, i) => tileOf(module, tile, i + 1)), whole];
+function tilesOf(
+  module: KernelModule,
+  tile: Tile,
+  vectors: number,
+  whole = tileOf(module, tile, tile.rows, vectors),
+): Routine {
+  const fewer = Array.from({ length: tile.rows - 1 }, (_, i) => tileOf(module, tile, i + 1, vectors));
+  const byRows = [...fewer, whole];
   return module.define(8, (routine, rows, ...rest) => {
     const choose = (count: number): void => {
       const run = () => routine.call(byRows[count - 1]!, ...rest);
@@ -142,8 +150,11 @@ export const spareBytes = ({ rows, columns }: Tile): number => 4 * rows * column
  * of C is the sum of its products in the order of k.
  */
 export function multiplyPanels(module: KernelModule, tile: Tile): Routine {
-  const whole = tileOf(module, tile, tile.rows);
-  const multiply = tiles(module, tile, whole);
+  const vectors = tile.columns / 4;
+  const whole = tileOf(module, tile, tile.rows, vectors);
+  const wide = tilesOf(module, tile, vectors, whole);
+  // For the last columns, if they are at most four.
+  const narrow = tilesOf(module, tile, 1);
   const part = addPart(module);
   const blockRows = Math.floor(ROWS_IN_CACHE / tile.rows) * tile.rows;
   return module.define(10, (routine, rows, columns, k, a, b, c, stepC, alpha, beta, spare) => {
@@ -157,18 +168,31 @@ export function multiplyPanels(module: KernelModule, tile: Tile): Routine {
           const place = routine.let(add(c, mul(i, stepC), mul(j, 4)));
           const height = routine.let(min(tile.rows, sub(rows, i)));
           const inPlace = [place, stepC, alpha, beta] as const;
+          /** Computes columns of which some do not exist. */
+          const inSpare = (multiply: Routine): void => {
+            routine.call(multiply, height, k, left, right, spare, 4 * tile.columns, alpha, 0);
+            routine.call(part, place, stepC, spare, height, width, 4 * tile.columns, beta);
+          };
+          const lastColumns = (): void =>
+            routine.if(
+              less(4, width),
+              () => inSpare(wide),
+              () =>
+                routine.if(
+                  equal(width, 4),
+                  () => routine.call(narrow, height, k, left, right, ...inPlace),
+                  () => inSpare(narrow),
+                ),
+            );
           routine.if(
             equal(width, tile.columns),
             () =>
               routine.if(
                 equal(height, tile.rows),
                 () => routine.call(whole, k, left, right, ...inPlace),
-                () => routine.call(multiply, height, k, left, right, ...inPlace),
+                () => routine.call(wide, height, k, left, right, ...inPlace),
               ),
-            () => {
-              routine.call(multiply, height, k, left, right, spare, 4 * tile.columns, alpha, 0);
-              routine.call(part, place, stepC, spare, height, width, 4 * tile.columns, beta);
-            },
+            lastColumns,
           );
         });
       });

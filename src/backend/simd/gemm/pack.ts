@@ -2,12 +2,14 @@ import { V } from '../../../webassembly/instructions.js';
 import {
   add,
   at,
+  bitsOf,
   both,
   div,
   equal,
   less,
   min,
   mul,
+  notEqual,
   type Routine,
   rem,
   sub,
@@ -54,19 +56,38 @@ export function packPanel(module: KernelModule, width: number): Routine {
               }
             });
           },
-          () =>
-            steps(1, () => {
-              const source = routine.let(from);
-              routine.for(0, width, 1, (i) => {
-                routine.if(
-                  less(i, valid),
-                  () => routine.copy(add(to, mul(i, 4)), source),
-                  () => routine.store(add(to, mul(i, 4)), 0),
-                );
-                routine.step(source, stepI);
-              });
-              routine.step(from, stepK);
-            }),
+          () => {
+            const zero = routine.code.vector();
+            routine.code.f32(0).set(zero);
+            if (width === 8)
+              routine.if(both(equal(valid, 4), equal(stepI, 4)), () =>
+                steps(1, () => {
+                  routine.save(to, routine.load(from));
+                  routine.save(to, zero, 16);
+                  routine.step(from, stepK);
+                }),
+              );
+            routine.for(0, width, 1, (i) => {
+              const target = routine.let(add(to, mul(i, 4)));
+              const stop = routine.let(add(end, mul(i, 4)));
+              const column = (body: () => void): void =>
+                routine.while(notEqual(target, stop), () => {
+                  body();
+                  routine.step(target, 4 * width);
+                });
+              routine.if(
+                less(i, valid),
+                () => {
+                  const source = routine.let(add(from, mul(i, stepI)));
+                  column(() => {
+                    routine.copy(target, source);
+                    routine.step(source, stepK);
+                  });
+                },
+                () => column(() => routine.store(target, 0)),
+              );
+            });
+          },
         ),
     );
   });
@@ -120,6 +141,27 @@ export function packPanels(module: KernelModule, panel: Routine, width: number):
   });
 }
 
+/** A routine `(at, count, factor)` that multiplies `count` numbers by the number with the bits `factor`. */
+export function scaleNumbers(module: KernelModule): Routine {
+  return module.define(3, (routine, place, count, factor) => {
+    const { code } = routine;
+    const scale = code.vector();
+    code.get(factor.local).v(V.splatI32).set(scale);
+    const next = (width: 4 | 1): void => {
+      const value = routine.load(place, 0, width === 4 ? V.load : V.load32Splat);
+      code.get(value).get(scale).v(V.f32Mul).set(value);
+      if (width === 4) routine.save(place, value);
+      else routine.saveLane(place, value);
+      routine.step(place, 4 * width);
+      routine.step(count, -width);
+    };
+    routine.if(notEqual(factor, bitsOf(1)), () => {
+      routine.while(less(3, count), () => next(4));
+      routine.while(less(0, count), () => next(1));
+    });
+  });
+}
+
 /** Arguments of the kernel that packs a whole operand, for all threads to read. Steps are in bytes. */
 export const PACK_ARGS = [
   'source',
@@ -134,6 +176,7 @@ export const PACK_ARGS = [
   'sourceInner',
   'targetOuter',
   'targetInner',
+  'factor',
 ] as const;
 
 /**
@@ -143,6 +186,7 @@ export const PACK_ARGS = [
 export function encodePack(width: number, pages: number): Uint8Array<ArrayBuffer> {
   const module = new KernelModule();
   const panel = packPanel(module, width);
+  const scale = scaleNumbers(module);
   module.run(PACK_ARGS, (routine, p) => {
     const panels = routine.let(div(add(p.count, width - 1), width));
     routine.for(p.from, p.to, 1, (piece) => {
@@ -155,7 +199,7 @@ export function encodePack(width: number, pages: number): Uint8Array<ArrayBuffer
       const to = routine.let(add(p.target, mul(outer, p.targetOuter), mul(inner, p.targetInner)));
       routine.for(0, p.k, p.block, (start) => {
         const k = routine.let(min(p.block, sub(p.k, start)));
-        const place = add(to, mul(mul(start, panels), 4 * width), mul(mul(first, k), 4));
+        const place = routine.let(add(to, mul(mul(start, panels), 4 * width), mul(mul(first, k), 4)));
         routine.call(
           panel,
           place,
@@ -165,6 +209,7 @@ export function encodePack(width: number, pages: number): Uint8Array<ArrayBuffer
           k,
           min(width, sub(p.count, first)),
         );
+        routine.call(scale, place, mul(k, width), p.factor);
       });
     });
   });

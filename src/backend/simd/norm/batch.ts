@@ -1,7 +1,8 @@
 import { V } from '../../../webassembly/instructions.js';
 import { add, bitsOf, type Int, less, mul, type Routine, type Variable } from '../../../webassembly/terms.js';
+import { perIndex } from '../chain.js';
 import { KernelModule, ordered } from '../kernel-module.js';
-import { VectorOperation } from '../operation.js';
+import { type Spans, VectorOperation } from '../operation.js';
 import type { KernelPool } from '../pool.js';
 import { type Wide, WideMath } from './wide.js';
 
@@ -226,14 +227,16 @@ function normalise(
   kind: Kind,
   { images, channels, area, eps }: Channels,
   operands: readonly (keyof Values)[],
+  along?: Spans,
 ): VectorOperation {
-  const each = images * area * PASSES;
+  const work = images * area * PASSES;
   return new VectorOperation(pool, 0, [
     {
       kernel: pool.compile({ batchNorm: kind }, (pages) => encode(kind, pages)),
       total: channels,
-      piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
-      elements: channels * each,
+      piece: Math.max(1, Math.floor(PIECE / Math.max(1, work))),
+      elements: channels * work,
+      ...(along && { along }),
       args: (places) => {
         const at = (name: keyof Values): number => places[operands.indexOf(name)] ?? 0;
         return ordered(ARGS, {
@@ -288,10 +291,16 @@ const asChannels = ({ rows, length, eps }: Rows): Channels => ({
   eps,
 });
 
+/** Every operand has the elements of a row for each index; the last one is the result. */
+const rowByRow = ({ length }: Rows, operands: number): Spans => ({
+  spans: Array.from({ length: operands }, () => perIndex(length)),
+  writes: operands - 1,
+});
+
 /** (x − mean) / √(var + eps) of each row. Operands of `run`: x, y. */
 export const normalizeRows = (pool: KernelPool, shape: Rows): VectorOperation =>
-  normalise(pool, 'rows', asChannels(shape), ['x', 'y']);
+  normalise(pool, 'rows', asChannels(shape), ['x', 'y'], rowByRow(shape, 2));
 
 /** The gradient of `normalizeRows`. Operands of `run`: the gradient of y, x, the gradient of x. */
 export const normalizeRowsGrad = (pool: KernelPool, shape: Rows): VectorOperation =>
-  normalise(pool, 'rowsGradient', asChannels(shape), ['gradient', 'x', 'y']);
+  normalise(pool, 'rowsGradient', asChannels(shape), ['gradient', 'x', 'y'], rowByRow(shape, 3));

@@ -12,6 +12,7 @@ import {
   sub,
   type Variable,
 } from '../../../webassembly/terms.js';
+import { perIndex } from '../chain.js';
 import { exp } from '../functions/exponential.js';
 import { log } from '../functions/logarithm.js';
 import { HIGH_HALF } from '../functions/power.js';
@@ -115,13 +116,33 @@ export function rowCode(routine: Routine, length: Variable): RowCode {
     code.get(largest).get(largest).shuffle([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]).set(largest);
     const total = math.sum();
     total.reset();
-    each(row, (at, load) => {
-      shift(at, load);
-      visit?.(load);
+    // Constants of code that stands only once stay in registers.
+    const at = routine.let(row);
+    const left = routine.let(length);
+    const whole = routine.let(0);
+    const either = (body: (load: number) => void): void =>
+      routine.if(
+        whole,
+        () => body(V.load),
+        () => body(V.load32Splat),
+      );
+    const next = (): void => {
+      routine.set(whole, less(3, left));
+      either((load) => {
+        shift(at, load);
+        visit?.(load);
+      });
       const power = exp(code, shifted);
-      keep?.(at, power, load);
-      total.add(math.widen(power), load !== V.load);
-    });
+      const wide = math.widen(power);
+      either((load) => {
+        keep?.(at, power, load);
+        total.add(wide, load !== V.load);
+        const count = load === V.load ? 4 : 1;
+        routine.step(at, 4 * count);
+        routine.step(left, -count);
+      });
+    };
+    routine.if(less(0, left), () => routine.repeat(next, less(0, left)));
     const all = total.total();
     return math.narrow({ low: all, high: all });
   };
@@ -228,7 +249,7 @@ export const PIECE = 2 ** 14;
 function normalise(pool: KernelPool, { outer, length, inner }: Along, logarithm: boolean): VectorOperation {
   const along = inner === 1;
   const blocks = along ? 1 : Math.ceil(inner / BLOCK);
-  const each = ELEMENTS * length * (along ? 1 : Math.min(inner, BLOCK));
+  const work = ELEMENTS * length * (along ? 1 : Math.min(inner, BLOCK));
   return new VectorOperation(pool, 0, [
     {
       kernel: pool.compile({ softmax: logarithm, along }, (pages) => {
@@ -237,8 +258,9 @@ function normalise(pool: KernelPool, { outer, length, inner }: Along, logarithm:
         return module.encodeFor(pages);
       }),
       total: length === 0 ? 0 : outer * blocks,
-      piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
+      piece: Math.max(1, Math.floor(PIECE / Math.max(1, work))),
       elements: outer * length * inner * ELEMENTS,
+      ...(along && { along: { spans: [perIndex(length), perIndex(length)], writes: 1 } }),
       args: ([x, y]) => ordered(ARGS, { x: x!, y: y!, length, inner, blocks }),
     },
   ]);

@@ -201,6 +201,7 @@ function packing(
           sourceInner: 0,
           targetOuter: 0,
           targetInner: 0,
+          factor: bitsOf(1),
         }),
     },
   };

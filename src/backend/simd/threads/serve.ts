@@ -1,5 +1,5 @@
 import { instantiate, type LoadKernel, type Memory, type Run } from '../../../webassembly/runtime.js';
-import { controlOf, type Place, poll, WORD, work } from '../jobs.js';
+import { controlOf, type Place, poll, readCalls, WORD, work } from '../jobs.js';
 
 /** Data passed to a thread at its start. */
 export interface ThreadData {
@@ -42,6 +42,6 @@ export function serve(
     poll(control.words, WORD.wake, seen);
     Atomics.wait(control.words, WORD.wake, seen);
     seen = Atomics.load(control.words, WORD.wake);
-    work(control, kernelOf, thread);
+    work(control, () => readCalls(control.words, kernelOf), thread);
   }
 }

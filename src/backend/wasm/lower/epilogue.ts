@@ -11,6 +11,9 @@ export type ExtraOf = (b: WasmBuilder, input: number, root: number) => Extra | u
 const isWhole = (b: WasmBuilder, input: number, root: number): boolean =>
   sameShape(b.node(input).shape, b.node(root).shape);
 
+/** The result has any order. */
+export const extraOfSameShape: ExtraOf = (b, input, root) => (isWhole(b, input, root) ? 'whole' : undefined);
+
 /** The result is a matrix, or several, whose columns are the last dimension. */
 export const extraOfMatrix: ExtraOf = (b, input, root) => {
   if (isWhole(b, input, root)) return 'whole';

@@ -3,6 +3,7 @@ import { type Lowerings, lowerNode } from '../../plan/lower.js';
 import { scriptOf } from '../../plan/scripted.js';
 import { VECTOR_OPERATIONS, vectorOperation } from '../../simd/nodes.js';
 import type { WasmBuilder } from '../builder.js';
+import { STRIDED_MATMUL } from '../products.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import {
@@ -11,6 +12,7 @@ import {
   lowerLinearGradInput,
   lowerLinearGradWeight,
   lowerMatmul,
+  lowerStridedMatmul,
 } from './matrix.js';
 import {
   lowerBatchNorm,
@@ -46,6 +48,7 @@ const operations: Lowerings<WasmBuilder>['operations'] = {
   conv2dGradInput: lowerConv2dGradInput,
   conv2dGradWeight: lowerConv2dGradWeight,
   matmul: lowerMatmul,
+  [STRIDED_MATMUL]: lowerStridedMatmul,
   leftMatmul: lowerLeftMatmul,
   linear: lowerLinear,
   linearGradInput: lowerLinearGradInput,

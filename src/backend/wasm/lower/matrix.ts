@@ -1,9 +1,11 @@
 import type { Shape } from '../../../graph/types.js';
 import type { MatmulAttrs } from '../../../ops/matmul.js';
-import { gemm, type Product, type Strides } from '../../simd/gemm/gemm.js';
+import { gemm } from '../../simd/gemm/gemm.js';
+import type { Product, Strides } from '../../simd/gemm/product.js';
 import type { WasmBuilder } from '../builder.js';
-import { extraOfMatrix, withEpilogue } from './epilogue.js';
-import { emitOperation } from './operation.js';
+import { stridedProductOf } from '../products.js';
+import { extraOfMatrix, extraOfSameShape, withEpilogue } from './epilogue.js';
+import { emitOperation, emitPrepared } from './operation.js';
 
 /** Strides of a row-major matrix with this number of columns, or of a batch of such matrices. */
 const dense = (columns: number, batch?: Strides['batch']): Strides => ({
@@ -13,18 +15,31 @@ const dense = (columns: number, batch?: Strides['batch']): Strides => ({
 });
 const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
 
+/** Larger weights are packed anew in each run, since keeping them would take too much memory. */
+const MOST_KEPT_BYTES = 2 ** 24;
+
 /** @param inputs the two matrices, and a bias for each column if there is one */
-function emitProduct(b: WasmBuilder, i: number, inputs: readonly number[], product: Product): boolean {
+function emitProduct(
+  b: WasmBuilder,
+  i: number,
+  inputs: readonly number[],
+  product: Product,
+  extraOf = extraOfMatrix,
+): boolean {
   const [left, right, bias] = inputs as [number, number, number | undefined];
   const { nodes, epilogue, extras } = withEpilogue(
     b,
     i,
-    extraOfMatrix,
+    extraOf,
     bias === undefined ? undefined : [bias, 'column'],
   );
-  const operation = gemm(b.pool, { ...product, ...epilogue });
+  const stays = (input: number): boolean =>
+    b.isConstant(b.regionOf(input)) && b.bytesOf(input) <= MOST_KEPT_BYTES;
+  const constant = stays(right) ? 'b' : stays(left) ? 'a' : undefined;
+  const operation = gemm(b.pool, { ...product, ...epilogue, ...(constant && { constant }) });
   const result = b.placeApart(nodes.at(-1)!, nodes);
-  emitOperation(b, nodes, operation, [b.regionOf(left), b.regionOf(right), result, ...extras], result);
+  const operands = [b.regionOf(left), b.regionOf(right), result, ...extras];
+  (constant ? emitPrepared : emitOperation)(b, nodes, operation, operands, result);
   return true;
 }
 
@@ -51,6 +66,13 @@ export function lowerMatmul(b: WasmBuilder, i: number): boolean {
     c: matrixOf(shape).strides,
     ...(shape.length === 3 ? { batch: [1, shape[0]!] as const } : {}),
   });
+}
+
+/** A product that `readInPlace` has made. */
+export function lowerStridedMatmul(b: WasmBuilder, i: number): boolean {
+  const node = b.node(i);
+  const { product, moved } = stridedProductOf(node);
+  return emitProduct(b, i, node.inputs, product, moved ? extraOfSameShape : extraOfMatrix);
 }
 
 /** y = x wᵀ + bias. */

@@ -16,6 +16,7 @@ export function emitOperation(
   result: Region,
 ): void {
   const scratch = b.region(operation.scratchBytes);
+  if (!operation.preparation && emitLink(b, nodes, operation, [...operands, scratch], result)) return;
   b.emitNode(nodes, [...operands, scratch], result, 'wasm', (addresses) => {
     const [places, own] = [addresses.slice(0, operands.length), addresses[operands.length]!];
     return operation.bind(places, own);
@@ -40,7 +41,7 @@ export function emitPrepared(
     emitOperation(b, nodes, operation, operands, result);
     return;
   }
-  b.emit({
+  b.prepare({
     op: 'prepare',
     scope: b.node(nodes[0]!).scope,
     kernel: 'wasm',
@@ -51,10 +52,25 @@ export function emitPrepared(
     bind: (at) => operation.prepare(at(source), at(kept)),
   });
   const scratch = b.region(operation.ownBytes);
+  if (emitLink(b, nodes, operation, [...operands, scratch, kept], result)) return;
   b.emitNode(nodes, [...operands, scratch, kept], result, 'wasm', (addresses) => {
     const [own, prepared] = addresses.slice(operands.length);
     return operation.bind(addresses.slice(0, operands.length), own!, prepared);
   });
+}
+
+/** Adds an operation of one kernel, which may join the step before it. Returns false if it is more than one kernel. */
+function emitLink(
+  b: WasmBuilder,
+  nodes: readonly number[],
+  { link }: VectorOperation,
+  regions: readonly Region[],
+  result: Region,
+): boolean {
+  if (!link) return false;
+  b.vectors.emit({ ...b.label(nodes), writes: result.slot !== undefined }, link, regions);
+  b.define(nodes.at(-1)!, result);
+  return true;
 }
 
 /** Adds a step for an operation that takes a node's inputs and then its result, which must not overlap. */

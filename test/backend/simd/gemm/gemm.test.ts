@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { gemm, type Product, type Strides } from '../../../../src/backend/simd/gemm/gemm.js';
+import { gemm } from '../../../../src/backend/simd/gemm/gemm.js';
 import type { Tile } from '../../../../src/backend/simd/gemm/micro.js';
+import type { Product, Strides } from '../../../../src/backend/simd/gemm/product.js';
 import { evaluator, type Formula, f } from '../../../../src/ops/formula.js';
 import { KernelMemory, near, numbers } from '../../../support/kernel-memory.js';
 
@@ -17,12 +18,12 @@ const dense = (columns: number, extra = 0): Strides => ({ row: columns + extra, 
 const transposed = (rows: number, extra = 0): Strides => ({ row: 1, column: rows + extra });
 
 const place = (
-  { row, column, batch = [0, 0] }: Strides,
+  { offset = 0, row, column, batch = [0, 0] }: Strides,
   o: number,
   i: number,
   r: number,
   c: number,
-): number => o * batch[0] + i * batch[1] + r * row + c * column;
+): number => offset + o * batch[0] + i * batch[1] + r * row + c * column;
 
 /** One more than the largest position. */
 const extent = (
@@ -41,7 +42,7 @@ function compute(
   product: Product,
   tile?: Tile,
 ): { got: Float32Array; expected: Float64Array } {
-  const { m, n, k, batch = [1, 1], alpha = 1, beta = 0 } = product;
+  const { m, n, k, batch = [1, 1], alpha = 1, beta = 0, factors = [1, 1] } = product;
   memory.reset();
   const a = numbers(extent(product.a, m, k, batch), 1);
   const b = numbers(extent(product.b, k, n, batch), 2);
@@ -57,7 +58,9 @@ function compute(
         for (let c = 0; c < n; c++) {
           let sum = 0;
           for (let p = 0; p < k; p++)
-            sum += a[place(product.a, o, i, r, p)]! * b[place(product.b, o, i, p, c)]!;
+            sum +=
+              Math.fround(a[place(product.a, o, i, r, p)]! * factors[0]) *
+              Math.fround(b[place(product.b, o, i, p, c)]! * factors[1]);
           const at = place(product.c, o, i, r, c);
           const value =
             alpha * sum + beta * before[at]! + (product.bias ? bias[product.bias === 'row' ? r : c]! : 0);
@@ -199,6 +202,46 @@ describe('matrix product', () => {
     });
   });
 
+  it('multiplies the operands by factors, from an offset on, also if one is constant', () => {
+    for (const [m, n, k] of [
+      [9, 12, 7],
+      [67, 61, 300],
+      [300, 65, 12],
+    ] as const)
+      for (const factors of [
+        [0.3, 1],
+        [1, -1.7],
+        [1, 1],
+      ] as const)
+        for (const constant of ['a', 'b', undefined] as const)
+          for (const c of [dense(n), transposed(m)])
+            check({
+              ...{ m, n, k, factors, c },
+              a: { ...dense(k, 5), offset: 3 },
+              b: { ...transposed(k, 6), offset: 6 },
+              ...(constant && { constant }),
+            });
+  });
+
+  it('has the same bits if an operand was packed before, and in any parts of its rows', () => {
+    const [m, n, k] = [50, 37, 29];
+    const product: Product = { m, n, k, a: dense(k), b: transposed(k), c: dense(n), constant: 'b' };
+    const { got, expected } = compute(alone, product);
+    near(got, expected, k, 'all rows');
+    alone.reset();
+    const operands = [alone.put(numbers(m * k, 1)), alone.put(numbers(k * n, 2)), alone.room(m * n)];
+    const operation = gemm(alone.pool, product);
+    const [scratch, prepared] = [
+      alone.room(operation.ownBytes / 4),
+      alone.room(operation.preparation!.bytes / 4),
+    ];
+    operation.prepare(operands[1]!, prepared)();
+    const { args, kernel } = operation.jobs[0]!;
+    const call = { kernel, args: args(operands, scratch, prepared), scale: 1 };
+    alone.pool.prepare([call, call], { total: m, piece: 7, elements: 0 })();
+    assert.deepEqual(alone.get(operands[2]!, m * n), got);
+  });
+
   it('over nothing is 0, and of no rows or columns does nothing', () => {
     check({ m: 5, n: 9, k: 0, a: dense(0), b: dense(9), c: dense(9), bias: 'column' });
     check({ m: 0, n: 9, k: 3, a: dense(3), b: dense(9), c: dense(9) });
@@ -214,8 +257,9 @@ describe('matrix product', () => {
         [100_000, 300, 4096],
       ] as const) {
         const { jobs } = gemm(memory.pool, { m, n, k, a: dense(k), b: dense(n), c: dense(n) });
-        const { total } = jobs.at(-1)!;
-        assert.ok((m * n * k) / total <= 2 ** 29, `${total} pieces of ${m} × ${n} × ${k}`);
+        const { total, piece } = jobs.at(-1)!;
+        const pieces = Math.ceil(total / piece);
+        assert.ok((m * n * k) / pieces <= 2 ** 29, `${pieces} pieces of ${m} × ${n} × ${k}`);
       }
   });
 
