@@ -11,6 +11,7 @@ import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
 import { largeOrders } from './conformance/large-orders.js';
+import { computedUpdates } from './computed-updates.js';
 import { forms } from './forms.js';
 import { handedOn } from './handed-on.js';
 
@@ -63,6 +64,7 @@ export function conformance(
     forms(() => device, dtype, skipForms ?? false);
     handedOn(() => device, dtype);
     largeOrders(() => device, dtype);
+    computedUpdates(() => device, dtype, tolerance);
   });
 }
 

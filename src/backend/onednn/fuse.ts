@@ -30,8 +30,7 @@ export function fuseActivation(
 function fusableActivation(b: OneDnnBuilder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
   if (only === undefined || others.length > 0 || !isActivation(b.node(only).op)) return undefined;
-  const wanted = b.graph.outputs.includes(i) || b.graph.updates.some((u) => u.node === i);
-  return wanted ? undefined : only;
+  return b.wanted.has(i) ? undefined : only;
 }
 
 /** A sum that a primitive computes as a post-op: its node, and the post-op with what it adds. */

@@ -56,6 +56,8 @@ export function assemble<F extends { readonly region: Region }, V, W extends obj
   const groups = engine.update
     ? updateGroups(graph).filter(({ inputs }) => !inputs.some((input) => b.absorbed.has(input)))
     : [];
+  // No other kernel may compute a group's nodes along with what they read.
+  for (const { inputs } of groups) for (const input of inputs) b.wanted.add(input);
   const groupAt = new Map(groups.flatMap((group) => group.nodes.map((i) => [i, group] as const)));
   const update = (ready: readonly UpdateGroup[]): void => {
     b.current = ready.at(-1)!.nodes.at(-1)!;

@@ -20,8 +20,8 @@ export class PlanBuilder<V, W extends object> {
   /** Nodes of clusters, without the last of each. */
   readonly absorbed: ReadonlySet<number>;
   readonly users: readonly (readonly number[])[];
-  /** Nodes whose values are outputs, updates or the guard. */
-  readonly wanted: ReadonlySet<number>;
+  /** Nodes whose values must exist: outputs, updates, the guard, and what groups of updates read. */
+  readonly wanted: Set<number>;
   /** The node being lowered, for error messages. */
   current = 0;
   readonly #group: number[];
