@@ -27,6 +27,7 @@ import {
 } from './arguments.js';
 import { gradients } from './autograd.js';
 import { checkDevice } from './check-device.js';
+import { compared } from './comparison.js';
 import { addHook, hooked } from './hooks.js';
 import { realize, valuesOf } from './realize.js';
 import { DeviceStorage } from './storage.js';
@@ -248,9 +249,9 @@ export class Tensor {
   equal(other: Tensor): Tensor {
     return new Tensor(ops.equal(this.node, operand('equal', other, false)));
   }
-  /** 1 where the elements are equal, else 0. */
+  /** 1 where the elements are equal, else 0. Integers are compared as float32, which has all integers up to 2^24. */
   eq(other: Tensor | number): Tensor {
-    return new Tensor(ops.equal(this.node, this.#other('eq', other)));
+    return new Tensor(ops.equal(...this.#compared('eq', other)));
   }
   /** 0 where the elements are equal, else 1. */
   ne(other: Tensor | number): Tensor {
@@ -258,16 +259,21 @@ export class Tensor {
   }
   /** 1 where an element is less than the other one, else 0; likewise `le`, `gt` and `ge`. */
   lt(other: Tensor | number): Tensor {
-    return new Tensor(ops.less(this.node, this.#other('lt', other)));
+    return new Tensor(ops.less(...this.#compared('lt', other)));
   }
   gt(other: Tensor | number): Tensor {
-    return new Tensor(ops.less(this.#other('gt', other), this.node));
+    const [own, given] = this.#compared('gt', other);
+    return new Tensor(ops.less(given, own));
   }
   le(other: Tensor | number): Tensor {
     return this.lt(other).maximum(this.eq(other));
   }
   ge(other: Tensor | number): Tensor {
     return this.gt(other).maximum(this.eq(other));
+  }
+  /** The two sides of a comparison, which integers may be, too. */
+  #compared(method: string, other: Tensor | number): readonly [Node, Node] {
+    return compared(method, this.node, typeof other === 'number' ? other : operand(method, other));
   }
   /** The node of an operand; a number becomes a scalar of this tensor's type. */
   #other(method: string, other: Tensor | number): Node {

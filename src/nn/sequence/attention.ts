@@ -1,17 +1,18 @@
 import { checkBooleans, checkNumber, checkOptionNames } from '../../errors/arguments.js';
 import { ShapeError } from '../../errors/errors.js';
-import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
-import { isFloat, makeArray, showShape } from '../../graph/types.js';
+import { hostLeaf, type Node } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { nextKey } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { nodeOf } from '../arguments.js';
+import { added, causal } from './mask.js';
 
 /** Options of {@link scaledDotProductAttention}. */
 export type AttentionOptions = {
   /**
-   * Which keys each query attends to, broadcast to […, L, S]: int32 or bytes, where 0 hides a key; or floats that are
-   * added to the scores.
+   * Which keys each query attends to, broadcast to […, L, S]: integers or a comparison, where 0 hides a key; or other
+   * floats, which are added to the scores.
    */
   attnMask?: Tensor;
   /** Probability of dropping an attention weight. */
@@ -21,24 +22,6 @@ export type AttentionOptions = {
   /** Factor of the scores: 1 / √E by default. */
   scale?: number;
 };
-
-/**
- * What a mask adds to the scores: −∞ hides a key.
- * @param hides for integer masks: true if numbers other than 0 hide a key, false if 0 does
- */
-export function added(mask: Node, scores: Node, hides: boolean): Node {
-  if (isFloat(mask.dtype)) return mask;
-  const [hidden, open] = [scalarLeaf(Number.NEGATIVE_INFINITY, scores.dtype), scalarLeaf(0, scores.dtype)];
-  return hides ? ops.where(mask, hidden, open) : ops.where(mask, open, hidden);
-}
-
-/** −∞ above the diagonal of [L, S], else 0. */
-function causal(scores: Node): Node {
-  const [rows, columns] = scores.shape.slice(-2) as [number, number];
-  const data = makeArray(scores.dtype, rows * columns);
-  for (let i = 0; i < rows; i++) data.fill(Number.NEGATIVE_INFINITY, i * columns + i + 1, (i + 1) * columns);
-  return hostLeaf(data, [rows, columns], scores.dtype);
-}
 
 /** Attention weights: softmax of the scaled, masked scores. */
 export function weightsOf(
@@ -91,7 +74,7 @@ export function scaledDotProductAttention(
   checkNumber(name, 'scale', scale, { expected: 'a number' });
   checkBooleans(name, { isCausal });
   const mask = attnMask && nodeOf(name, attnMask);
-  const masks = mask ? [(scores: Node) => added(mask, scores, false)] : [];
+  const masks = mask ? [(scores: Node) => added(name, mask, scores, false)] : [];
   const weights = weightsOf(q, k, { masks, isCausal, scale });
   return new Tensor(ops.matmul(dropped(weights, dropoutP), v));
 }

@@ -9,7 +9,8 @@ import { checkCounts, nodeOf } from '../arguments.js';
 import { constant, xavierUniform } from '../init.js';
 import { Linear } from '../linear.js';
 import { Module } from '../module.js';
-import { added, dropped, weightsOf } from './attention.js';
+import { dropped, weightsOf } from './attention.js';
+import { added } from './mask.js';
 
 /** Options of {@link MultiheadAttention}. */
 export interface MultiheadOptions {
@@ -26,7 +27,7 @@ export interface MultiheadOptions {
 
 /** Options of a forward pass of {@link MultiheadAttention}. */
 export type MultiheadCall = {
-  /** [N, S]: int32 or bytes, where numbers other than 0 hide a key; or floats that are added to the scores. */
+  /** [N, S]: integers or a comparison, where numbers other than 0 hide a key; or other floats, which are added to the scores. */
   keyPaddingMask?: Tensor;
   /** [L, S] or [N · heads, L, S], likewise. */
   attnMask?: Tensor;
@@ -157,7 +158,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     if (attnMask) {
       const mask = nodeOf(this.typeName, attnMask);
       const each = mask.shape.length === 3 ? ops.reshape(mask, [n, -1, ...mask.shape.slice(1)]) : mask;
-      masks.push((scores) => added(each, scores, true));
+      masks.push((scores) => added(this.typeName, each, scores, true));
     }
     if (keyPaddingMask) {
       const mask = nodeOf(this.typeName, keyPaddingMask);
@@ -170,7 +171,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
             expected: showShape(batched ? [n, s] : [s]),
             got: showShape(mask.shape),
           });
-        return added(ops.reshape(keys, [n, 1, 1, s]), scores, true);
+        return added(this.typeName, ops.reshape(keys, [n, 1, 1, s]), scores, true);
       });
     }
     return masks;

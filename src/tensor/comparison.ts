@@ -1,0 +1,29 @@
+import { UsageError } from '../errors/errors.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
+import { isFloat } from '../graph/types.js';
+import * as ops from '../ops/index.js';
+
+/** The largest integer up to which float32 has all integers. */
+const MOST = 2 ** 24;
+
+/**
+ * The two sides of a comparison. Two sides of integers are compared as float32.
+ * @throws UsageError for integers that are known and beyond what float32 can tell apart
+ */
+export function compared(method: string, node: Node, other: Node | number): readonly [Node, Node] {
+  if (isFloat(node.dtype)) return [node, typeof other === 'number' ? scalarLeaf(other, node.dtype) : other];
+  if (typeof other === 'number') return [asFloat(method, node), scalarLeaf(other)];
+  return isFloat(other.dtype) ? [node, other] : [asFloat(method, node), asFloat(method, other)];
+}
+
+function asFloat(method: string, node: Node): Node {
+  const known = node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
+  const large = node.dtype === 'int32' ? known?.find((value) => Math.abs(value) > MOST) : undefined;
+  if (large !== undefined)
+    throw new UsageError({
+      what: `${method}() compares integers as float32, which does not have all integers beyond 2^24`,
+      expected: `integers from −${MOST} to ${MOST}`,
+      got: String(large),
+    });
+  return ops.cast(node, 'float32');
+}
