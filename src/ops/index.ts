@@ -17,6 +17,7 @@ export * from './distributed/exchange.js';
 export * from './dropout.js';
 export * from './image.js';
 export * from './losses/binary-cross-entropy.js';
+export * from './math/angles.js';
 export * from './math/cumsum.js';
 export * from './math/einsum.js';
 export * from './math/statistics.js';

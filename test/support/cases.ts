@@ -183,6 +183,9 @@ const BUILD: Readonly<Record<string, Build>> = {
     ops.oneHot(index!, classes, dtype as 'float32' | 'float64'),
   matmulTransposed: ([a, b]) => ops.matmul(a!, ops.transpose(b!, -2, -1)),
   einsum: (inputs, { equation }: { equation: string }) => ops.einsum(equation, inputs),
+  normalized: ([x], { p, axis }: { p: number | string; axis: number }) =>
+    ops.normalized(x!, axis, { p: finite(p) }),
+  cosineSimilarity: ([x, y], { axis }: { axis: number }) => ops.cosineSimilarity(x!, y!, axis),
   layerNorm: ([x, gamma, beta], { shape, eps }: { shape: number[]; eps: number }) =>
     ops.layerNorm(x!, shape, gamma, beta, eps),
   groupNorm: ([x, gamma, beta], { groups, eps }: { groups: number; eps: number }) =>

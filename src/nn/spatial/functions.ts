@@ -1,0 +1,93 @@
+import { checkOptionNames } from '../../errors/arguments.js';
+import type { Pair } from '../../ops/conv2d.js';
+import { pair } from '../../ops/conv2d.js';
+import * as ops from '../../ops/index.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { checkCounts, checkIntegers, nodeOf, type Size } from '../arguments.js';
+import { type Conv2dOptions, padded, paddingOf } from '../conv.js';
+import {
+  AdaptiveAvgPool2d,
+  AvgPool2d,
+  type AvgPool2dOptions,
+  MaxPool2d,
+  type MaxPool2dOptions,
+} from '../pooling.js';
+import type { ConvTranspose2dOptions } from './conv-transpose.js';
+
+/* Layers of images as functions, whose weights are arguments: tensors of any origin, such as computed ones. */
+
+const optional = (name: string, x: Tensor | null | undefined) =>
+  x === undefined || x === null ? undefined : nodeOf(name, x);
+
+/**
+ * Convolution with given weights: [N, inChannels, H, W] → [N, outChannels, H', W'], as `nn.Conv2d`.
+ *
+ * @param weight [outChannels, inChannels / groups, kH, kW] @param bias [outChannels]
+ * @example
+ * conv2d(x, weight.sub(weight.mean([1, 2, 3], true)), null, { padding: 1 });
+ */
+export function conv2d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor | null,
+  options: Omit<Conv2dOptions, 'bias' | 'paddingMode'> = {},
+): Tensor {
+  const name = 'conv2d';
+  checkOptionNames(name, options, ['stride', 'padding', 'dilation', 'groups']);
+  const { stride = 1, padding: given = 0, dilation = 1, groups = 1 } = options;
+  checkIntegers(name, { stride, dilation }, 1);
+  checkCounts(name, { groups }, 1);
+  const [images, weights] = [nodeOf(name, x), nodeOf(name, weight)];
+  const kernel = weights.shape.slice(2);
+  const window: Pair = kernel.length === 2 ? (kernel as unknown as Pair) : [1, 1];
+  const { padding, extra } = paddingOf(name, given, window, pair(stride), pair(dilation));
+  const whole = images.shape.length === 4 ? padded(images, padding, extra, 'zeros') : images;
+  return new Tensor(
+    ops.conv2d(whole, weights, optional(name, bias), {
+      stride: pair(stride),
+      padding,
+      dilation: pair(dilation),
+      groups,
+    }),
+  );
+}
+
+/**
+ * Transposed convolution with given weights, as `nn.ConvTranspose2d`.
+ *
+ * @param weight [inChannels, outChannels / groups, kH, kW] @param bias [outChannels]
+ */
+export function convTranspose2d(
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor | null,
+  options: Omit<ConvTranspose2dOptions, 'bias'> = {},
+): Tensor {
+  const name = 'convTranspose2d';
+  checkOptionNames(name, options, ['stride', 'padding', 'outputPadding', 'groups', 'dilation']);
+  const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = options;
+  checkIntegers(name, { stride, dilation }, 1);
+  checkIntegers(name, { padding, outputPadding }, 0);
+  checkCounts(name, { groups }, 1);
+  return new Tensor(
+    ops.convTranspose2d(nodeOf(name, x), nodeOf(name, weight), optional(name, bias), {
+      stride: pair(stride),
+      padding: pair(padding),
+      outputPadding: pair(outputPadding),
+      dilation: pair(dilation),
+      groups,
+    }),
+  );
+}
+
+/** Largest value of each window, as `nn.MaxPool2d`: [N, C, H, W] → [N, C, H', W']. */
+export const maxPool2d = (x: Tensor, kernelSize: Size, options?: MaxPool2dOptions): Tensor =>
+  new MaxPool2d(kernelSize, options).forward(x);
+
+/** Mean of each window, as `nn.AvgPool2d`: [N, C, H, W] → [N, C, H', W']. */
+export const avgPool2d = (x: Tensor, kernelSize: Size, options?: AvgPool2dOptions): Tensor =>
+  new AvgPool2d(kernelSize, options).forward(x);
+
+/** Mean of evenly spaced bins, as `nn.AdaptiveAvgPool2d`: [N, C, H, W] → [N, C, h, w]. */
+export const adaptiveAvgPool2d = (x: Tensor, outputSize: Size): Tensor =>
+  new AdaptiveAvgPool2d(outputSize).forward(x);
