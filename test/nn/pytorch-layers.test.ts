@@ -101,6 +101,22 @@ const BUILD: Readonly<Record<string, Build>> = {
   ],
   'RNN with a rectifier': [() => new nn.RNN(3, 4, { nonlinearity: 'relu', bias: false })],
   'LSTM without a batch': [() => new nn.LSTM(3, 2)],
+  'LSTM of padded sequences': [
+    () => new nn.LSTM(3, 4, both),
+    (m: nn.LSTM, { x, h, c }) => m.forward(x!, [h!, c!], { lengths: [4, 2, 3] }),
+  ],
+  'GRU of padded sequences': [
+    () => new nn.GRU(3, 4, { bidirectional: true, bias: false }),
+    (m: nn.GRU, { x }) => m.forward(x!, undefined, { lengths: tensor([1, 4], { dtype: 'int32' }) }),
+  ],
+  'RNN of padded sequences': [
+    () => new nn.RNN(3, 4, { numLayers: 2 }),
+    (m: nn.RNN, { x, h }) => m.forward(x!, h!, { lengths: [4, 1] }),
+  ],
+  'RNN of padded sequences with a rectifier': [
+    () => new nn.RNN(3, 4, { nonlinearity: 'relu', bidirectional: true }),
+    (m: nn.RNN, { x }) => m.forward(x!, undefined, { lengths: Int32Array.of(3, 4) }),
+  ],
   MultiheadAttention: [
     () => new nn.MultiheadAttention(6, 2),
     (m: nn.MultiheadAttention, { x }) => m.forward(x!, x!, x!),

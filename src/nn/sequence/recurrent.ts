@@ -9,6 +9,7 @@ import { checkCounts, nodeOf } from '../arguments.js';
 import { uniform } from '../init.js';
 import { Module } from '../module.js';
 import { dropped } from './attention.js';
+import { Lengths } from './lengths.js';
 import { recurrence } from './recurrence.js';
 
 /** Options of {@link RNN}, {@link GRU} and {@link LSTM}. */
@@ -22,6 +23,15 @@ export interface RecurrentOptions {
   /** Whether a second network reads each sequence from its end. */
   bidirectional?: boolean;
 }
+
+/** Options of a forward pass of {@link RNN}, {@link GRU} and {@link LSTM}. */
+export type RecurrentCall = {
+  /**
+   * Number of positions of each sequence; later ones are padding, which affects nothing and whose outputs are 0. States
+   * are those after the last position of each sequence. An array, or an int32 tensor of known values.
+   */
+  lengths?: ArrayLike<number> | Tensor;
+};
 
 const DIRECTIONS = ['', '_reverse'] as const;
 
@@ -103,21 +113,32 @@ abstract class Recurrent<Out> extends Module<Out> {
    * @param given the initial states, each [layers · directions, N, hiddenSize]; zeros if undefined
    * @param count number of tensors in a state
    */
-  protected run(x: Tensor, given: readonly Tensor[] | undefined, count: number): [Tensor, Tensor[]] {
+  protected run(
+    x: Tensor,
+    given: readonly Tensor[] | undefined,
+    count: number,
+    options: RecurrentCall,
+  ): [Tensor, Tensor[]] {
+    checkOptionNames(this.typeName, options, ['lengths']);
     return this.scoped(() => {
       const node = nodeOf(this.typeName, x);
       const batched = node.shape.length === 3;
       this.check(node);
       const sequence = !batched ? ops.unsqueeze(node, 1) : this.batchFirst ? ops.transpose(node, 0, 1) : node;
       const states = this.states(sequence, given, count, batched);
+      const lengths = this.lengths(sequence, options.lengths);
       const ends: Node[][] = [];
-      let y = sequence;
+      let y = lengths ? lengths.cut(sequence) : sequence;
       for (let layer = 0; layer < this.numLayers; layer++) {
         const p = this.training && layer > 0 ? this.dropout : 0;
         const read = dropped(y, p);
         const outputs = this.directions.map((direction) => {
           const begin = states.map((state) => ops.select(state, 0, ends.length));
-          const { outputs: made, end } = this.walk(read, begin, `l${layer}${direction}`, direction !== '');
+          const suffix = `l${layer}${direction}`;
+          const reverse = direction !== '';
+          const { outputs: made, end } = lengths
+            ? this.walkWithin(lengths, read, begin, suffix, reverse)
+            : this.walk(read, begin, suffix, reverse);
           ends.push(end);
           return made;
         });
@@ -134,12 +155,30 @@ abstract class Recurrent<Out> extends Module<Out> {
     });
   }
 
+  /** Like `walk`, for sequences of given lengths. */
+  private walkWithin(
+    lengths: Lengths,
+    x: Node,
+    begin: readonly Node[],
+    suffix: string,
+    reverse: boolean,
+  ): { outputs: Node; end: Node[] } {
+    const read = reverse ? lengths.reversed(x) : x;
+    const { outputs, end } = this.walk(read, begin, suffix, false, lengths);
+    const made = lengths.cut(outputs);
+    return {
+      outputs: reverse ? lengths.reversed(made) : made,
+      end: [lengths.last(outputs), ...end.slice(1)],
+    };
+  }
+
   /** One layer in one direction: its outputs [T, N, hiddenSize], and the state after the last position. */
   private walk(
     x: Node,
     begin: readonly Node[],
     suffix: string,
     reverse: boolean,
+    lengths?: Lengths,
   ): { outputs: Node; end: Node[] } {
     const of = (kind: string): Node | undefined => this.weights.get(`${kind}_${suffix}`)?.node;
     const [w, inputBias, hiddenBias] = [of('weight_hh')!, of('bias_ih'), of('bias_hh')];
@@ -152,12 +191,17 @@ abstract class Recurrent<Out> extends Module<Out> {
     const { y, end } = recurrence({
       cell,
       reverse,
-      x: inputs,
+      x: lengths ? lengths.held(inputs, cell) : inputs,
       w,
       begin,
       bias: gru ? (hiddenBias ?? none) : undefined,
     });
     return { outputs: y, end };
+  }
+
+  private lengths(x: Node, given: RecurrentCall['lengths']): Lengths | undefined {
+    const [positions, n] = x.shape as [number, number];
+    return given === undefined ? undefined : new Lengths(this.typeName, given, positions, n);
   }
 
   private zeros({ dtype }: Node, shape: readonly number[]): Node {
@@ -214,6 +258,7 @@ const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'];
  *
  * @example
  * const [y, h] = new RNN(8, 16).forward(x); // [T, N, 8] → [T, N, 16] and [1, N, 16]
+ * const [z] = new RNN(8, 16).forward(x, undefined, { lengths: [5, 3] }); // N = 2 sequences, the second one padded
  */
 export class RNN extends Recurrent<[Tensor, Tensor]> {
   readonly nonlinearity: 'tanh' | 'relu';
@@ -235,8 +280,8 @@ export class RNN extends Recurrent<[Tensor, Tensor]> {
     this.nonlinearity = nonlinearity;
   }
 
-  forward(x: Tensor, state?: Tensor): [Tensor, Tensor] {
-    const [y, [end]] = this.run(x, state && [state], 1);
+  forward(x: Tensor, state?: Tensor, options: RecurrentCall = {}): [Tensor, Tensor] {
+    const [y, [end]] = this.run(x, state && [state], 1, options);
     return [y, end!];
   }
 
@@ -255,8 +300,8 @@ export class GRU extends Recurrent<[Tensor, Tensor]> {
     super(inputSize, hiddenSize, 3, options);
   }
 
-  forward(x: Tensor, state?: Tensor): [Tensor, Tensor] {
-    const [y, [end]] = this.run(x, state && [state], 1);
+  forward(x: Tensor, state?: Tensor, options: RecurrentCall = {}): [Tensor, Tensor] {
+    const [y, [end]] = this.run(x, state && [state], 1, options);
     return [y, end!];
   }
 
@@ -283,10 +328,10 @@ export class LSTM extends Recurrent<[Tensor, LstmState]> {
     super(inputSize, hiddenSize, 4, options);
   }
 
-  forward(x: Tensor, state?: LstmState): [Tensor, LstmState] {
+  forward(x: Tensor, state?: LstmState, options: RecurrentCall = {}): [Tensor, LstmState] {
     if (state !== undefined && (!Array.isArray(state) || state.length !== 2))
       throw new UsageError({ what: 'LSTM got a bad state', expected: 'a pair [h, c]', got: shown(state) });
-    const [y, [h, c]] = this.run(x, state, 2);
+    const [y, [h, c]] = this.run(x, state, 2, options);
     return [y, [h!, c!]];
   }
 
