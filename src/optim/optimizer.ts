@@ -81,7 +81,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
 
   /**
    * Adds parameters that should be optimised from now on, such as layers that have been unfrozen. A schedule treats the
-   * group's rate at that time as its initial rate.
+   * group's rate at that time as its own, and changes it from there on.
    *
    * @throws UsageError if an option is not valid, or a parameter is frozen or in a group already; nothing is added then
    */

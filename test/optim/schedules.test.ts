@@ -15,7 +15,18 @@ interface Saved {
   readonly momenta?: number[];
 }
 const { schedules: first } = readFixture<{ schedules: Saved[] }>('optim.json');
-const { schedules: second } = readFixture<{ schedules: Saved[] }>('schedules.json');
+/** Several schedules of one optimizer, all stepped; rates set by hand before a step, and a group that is added. */
+interface Chained {
+  readonly name: string;
+  readonly schedules: readonly Part[];
+  readonly changes: readonly { readonly step: number; readonly lr: number }[];
+  readonly added: { readonly step: number; readonly lr: number } | null;
+  /** Of each group, after each step. */
+  readonly lrs: readonly (readonly number[])[];
+}
+const { schedules: second, chained } = readFixture<{ schedules: Saved[]; chained: Chained[] }>(
+  'schedules.json',
+);
 const schedules = [...first, ...second];
 
 const KINDS: Record<string, new (optimizer: optim.HasRates, options: never) => optim.Schedule> = {
@@ -86,6 +97,39 @@ describe('schedules', () => {
       }
     });
 
+  for (const { name, schedules: parts, changes, added, lrs } of chained)
+    it(`change a rate that something else changes as PyTorch’s do: ${name}`, () => {
+      const start = () => {
+        const optimizer = groups(0.1);
+        return { optimizer, list: parts.map(({ scheduler, args }) => made(optimizer, scheduler, args)) };
+      };
+      for (let cut = 0; cut < lrs.length; cut++) {
+        let { optimizer, list } = start();
+        const check = (step: number) =>
+          assertNear(
+            optimizer.paramGroups.map(({ lr }) => lr),
+            lrs[step]!,
+            1e-10,
+            `after ${step} steps, resumed after ${cut}`,
+          );
+        check(0);
+        for (let step = 0; step + 1 < lrs.length; step++) {
+          if (step === cut) {
+            const saved = list.map((schedule) => schedule.stateDict());
+            const rates = optimizer.paramGroups.map(({ lr }) => lr);
+            ({ optimizer, list } = start());
+            while (optimizer.paramGroups.length < rates.length) optimizer.paramGroups.push({ lr: 9 });
+            for (const [i, schedule] of list.entries()) schedule.loadStateDict(saved[i]!);
+            check(step);
+          }
+          if (added?.step === step) optimizer.paramGroups.push({ lr: added.lr });
+          for (const change of changes) if (change.step === step) optimizer.paramGroups[0]!.lr = change.lr;
+          for (const schedule of list) schedule.step();
+          check(step + 1);
+        }
+      }
+    });
+
   it('are all compared with PyTorch', () => {
     const compared = new Set([...schedules.map(({ scheduler }) => scheduler), 'WarmupDecay']);
     const all = Object.keys(optim).filter((name) => /LR$|Restarts$|Decay$/.test(name));
@@ -131,11 +175,13 @@ describe('schedules', () => {
     assert.throws(() => short.step(), /OneCycleLR is over/);
   });
 
-  it('begin with the rate that the optimizer had before its first schedule', () => {
+  it('begin with the rate that the optimizer has; those that set it, with that before its first schedule', () => {
     const optimizer = groups(1);
     new optim.ConstantLR(optimizer, { factor: 0.5 });
     new optim.ExponentialLR(optimizer, { gamma: 0.1 });
-    assert.equal(optimizer.paramGroups[0]!.lr, 1);
+    assert.equal(optimizer.paramGroups[0]!.lr, 0.5);
+    new optim.LambdaLR(optimizer, { lrLambda: () => 0.25 });
+    assert.equal(optimizer.paramGroups[0]!.lr, 0.25);
   });
 
   it('keep the ratio of groups', () => {

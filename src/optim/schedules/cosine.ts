@@ -46,6 +46,10 @@ export class CosineAnnealingWarmRestarts extends Timed {
     this.apply();
   }
 
+  protected override get relative(): boolean {
+    return false;
+  }
+
   protected rate(base: number, count: number): number {
     let [left, length] = [count, this.t0];
     if (this.tMult === 1) left %= length;

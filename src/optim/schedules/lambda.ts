@@ -32,6 +32,10 @@ export class LambdaLR extends Timed {
     this.apply();
   }
 
+  protected override get relative(): boolean {
+    return false;
+  }
+
   protected rate(base: number, count: number, group: number): number {
     const { lrLambda } = this;
     const factor = typeof lrLambda === 'function' ? lrLambda : lrLambda[group];

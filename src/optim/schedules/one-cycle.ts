@@ -86,6 +86,10 @@ export class OneCycleLR extends Timed {
       else group.momentum = momentum;
   }
 
+  protected override get relative(): boolean {
+    return false;
+  }
+
   protected rate(_base: number, count: number, group: number): number {
     const { maxLr, totalSteps } = this.#options;
     if (count > totalSteps)

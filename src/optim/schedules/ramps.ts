@@ -116,6 +116,10 @@ export class WarmupDecay extends Timed {
     this.apply();
   }
 
+  protected override get relative(): boolean {
+    return false;
+  }
+
   protected rate(base: number, count: number): number {
     if (count < this.warmupSteps) return (base * (count + 1)) / this.warmupSteps;
     const left = Math.max(0, this.totalSteps - count);

@@ -23,10 +23,11 @@ export interface Schedule {
   restart?(): void;
 }
 
+export const areNumbers = (value: unknown, groups: number): value is readonly number[] =>
+  Array.isArray(value) && value.length === groups && value.every((rate) => Number.isFinite(rate));
+
 export const areRates = (value: unknown, groups: number): value is readonly number[] =>
-  Array.isArray(value) &&
-  value.length === groups &&
-  value.every((rate) => Number.isFinite(rate) && rate >= 0);
+  areNumbers(value, groups) && value.every((rate) => rate >= 0);
 
 /** @throws UsageError unless the object has parameter groups with learning rates */
 export function checkOptimizer(optimizer: HasRates): HasRates {
