@@ -10,8 +10,10 @@ import { Parameter, queueUpdate } from '../../src/tensor/parameter.js';
 import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
+
+import { computedUpdates } from './conformance/computed-updates.js';
 import { largeOrders } from './conformance/large-orders.js';
-import { computedUpdates } from './computed-updates.js';
+
 import { forms } from './forms.js';
 import { handedOn } from './handed-on.js';
 

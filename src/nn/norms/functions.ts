@@ -1,7 +1,7 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
-import { UsageError } from '../../errors/errors.js';
+import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
-import { isShape, type Shape } from '../../graph/types.js';
+import { isShape, type Shape, sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { nodeOf } from '../arguments.js';
@@ -37,7 +37,15 @@ export function layerNorm(
       got: shown(normalizedShape),
     });
   checkNumber(name, 'eps', eps, { least: 0, expected: 'a number of at least 0' });
-  return new Tensor(ops.layerNorm(nodeOf(name, x), shape, optional(name, weight), optional(name, bias), eps));
+  const [scale, shift] = [optional(name, weight), optional(name, bias)];
+  const wrong = [scale, shift].find((given) => given && !sameShape(given.shape, shape));
+  if (wrong)
+    throw new ShapeError({
+      what: `${name} got a weight or a bias that does not fit`,
+      expected: showShape(shape),
+      got: showShape(wrong.shape),
+    });
+  return new Tensor(ops.layerNorm(nodeOf(name, x), shape, scale, shift, eps));
 }
 
 /** x divided by its norm along an axis, or by `eps` if the norm is smaller: x / max(‖x‖ₚ, eps). */
@@ -45,6 +53,8 @@ export function normalize(x: Tensor, options: { p?: number; dim?: number; eps?: 
   const name = 'normalize';
   checkOptionNames(name, options, ['p', 'dim', 'eps']);
   const { p = 2, dim = 1, eps = 1e-12 } = options;
+  if (typeof p !== 'number' || Number.isNaN(p))
+    throw new UsageError({ what: `${name} got a bad p`, expected: 'a number', got: shown(p) });
   checkNumber(name, 'eps', eps, { least: 0, expected: 'a number of at least 0' });
   return new Tensor(ops.normalized(nodeOf(name, x), dim, { p, eps }));
 }

@@ -1,4 +1,7 @@
 import { checkOptionNames } from '../../errors/arguments.js';
+import { ShapeError } from '../../errors/errors.js';
+import type { Node } from '../../graph/node.js';
+import { showShape } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
 import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
@@ -19,6 +22,16 @@ import type { ConvTranspose2dOptions } from './conv-transpose.js';
 const optional = (name: string, x: Tensor | null | undefined) =>
   x === undefined || x === null ? undefined : nodeOf(name, x);
 
+/** The size of a kernel. @throws ShapeError unless it has four dimensions and at least one element */
+function windowOf(name: string, { shape }: Node): Pair {
+  if (shape.length === 4 && !shape.includes(0)) return [shape[2]!, shape[3]!];
+  throw new ShapeError({
+    what: `${name} got weights that do not fit`,
+    expected: 'kernels of at least one element, as a tensor of 4 dimensions',
+    got: showShape(shape),
+  });
+}
+
 /**
  * Convolution with given weights: [N, inChannels, H, W] → [N, outChannels, H', W'], as `nn.Conv2d`.
  *
@@ -38,8 +51,7 @@ export function conv2d(
   checkIntegers(name, { stride, dilation }, 1);
   checkCounts(name, { groups }, 1);
   const [images, weights] = [nodeOf(name, x), nodeOf(name, weight)];
-  const kernel = weights.shape.slice(2);
-  const window: Pair = kernel.length === 2 ? (kernel as unknown as Pair) : [1, 1];
+  const window = windowOf(name, weights);
   const { padding, extra } = paddingOf(name, given, window, pair(stride), pair(dilation));
   const whole = images.shape.length === 4 ? padded(images, padding, extra, 'zeros') : images;
   return new Tensor(
@@ -69,8 +81,10 @@ export function convTranspose2d(
   checkIntegers(name, { stride, dilation }, 1);
   checkIntegers(name, { padding, outputPadding }, 0);
   checkCounts(name, { groups }, 1);
+  const weights = nodeOf(name, weight);
+  windowOf(name, weights);
   return new Tensor(
-    ops.convTranspose2d(nodeOf(name, x), nodeOf(name, weight), optional(name, bias), {
+    ops.convTranspose2d(nodeOf(name, x), weights, optional(name, bias), {
       stride: pair(stride),
       padding: pair(padding),
       outputPadding: pair(outputPadding),

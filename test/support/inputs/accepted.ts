@@ -193,6 +193,31 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '0 more, 0 fewer, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 1 more, 1 fewer, 1 longer0, 1 empty0, 2 more, 2 fewer, 2 longer0, 2 empty0, 2 longer2, 2 empty2',
     'F.scaledDotProductAttention',
   ],
+  ['0 more, 0 fewer, 0 longer0, 0 empty0, 2 null, 2 undefined', 'F.linear'],
+  [
+    '0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99, 3 padding 99',
+    'F.conv2d',
+  ],
+  [
+    '0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99',
+    'F.convTranspose2d',
+  ],
+  [
+    '0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 2 stride 99',
+    'F.maxPool2d',
+    'F.avgPool2d',
+  ],
+  ['0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 1 99', 'F.adaptiveAvgPool2d'],
+  [
+    '0 more, 0 fewer, 0 longer0, 2 weight null, 2 weight undefined, 2 bias null, 2 bias undefined, 2 eps 1.5, 2 eps 99',
+    'F.layerNorm',
+  ],
+  [
+    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 1 p infinity, 1 p -9, 1 p 1.5, 1 p 99, 1 eps 1.5, 1 eps 99',
+    'F.normalize',
+  ],
+  ['0 more, 1 more, 2 eps 1.5, 2 eps 99', 'F.cosineSimilarity'],
+  ['0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64', 'F.dropout'],
   ['1 uint8, 2 weight undefined', 'F.crossEntropy'],
   ['0 longer1, 0 float64, 1 uint8, 2 ignoreIndex -9, 2 ignoreIndex 99', 'F.nllLoss'],
   [

@@ -122,6 +122,25 @@ add('F.interpolate', F.interpolate, f(1, 2, 2, 2), { scaleFactor: 2, mode: 'bili
 add('F.scaledDotProductAttention', F.scaledDotProductAttention, f(1, 3, 4), f(1, 3, 4), f(1, 3, 4));
 
 /* Losses. */
+add('F.linear', F.linear, f(2, 3), f(4, 3), f(4));
+add('F.conv2d', F.conv2d, f(1, 2, 4, 4), f(3, 2, 3, 3), f(3), {
+  stride: 1,
+  padding: 1,
+  dilation: 1,
+  groups: 1,
+});
+add('F.convTranspose2d', F.convTranspose2d, f(1, 2, 3, 3), f(2, 3, 2, 2), f(3), {
+  stride: 2,
+  padding: 0,
+  outputPadding: 1,
+});
+add('F.maxPool2d', F.maxPool2d, f(1, 2, 4, 4), 2, { stride: 2, padding: 0, ceilMode: true });
+add('F.avgPool2d', F.avgPool2d, f(1, 2, 4, 4), 2, { stride: 2, padding: 0, countIncludePad: true });
+add('F.adaptiveAvgPool2d', F.adaptiveAvgPool2d, f(1, 2, 4, 4), 2);
+add('F.layerNorm', F.layerNorm, f(2, 3), 3, { weight: f(3), bias: f(3), eps: 1e-5 });
+add('F.normalize', F.normalize, f(2, 3), { p: 2, dim: 1, eps: 1e-12 });
+add('F.cosineSimilarity', F.cosineSimilarity, f(2, 3), f(2, 3), { dim: 1, eps: 1e-8 });
+add('F.dropout', F.dropout, f(2, 3), 0.5, true);
 add('F.crossEntropy', F.crossEntropy, f(2, 3), int(2), {
   labelSmoothing: 0.1,
   weight: f(3),

@@ -1,12 +1,12 @@
 import { describe, it } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import * as nn from '../../src/nn/index.js';
-import { clipGradValue, NAdam } from '../../src/optim/index.js';
-import { Parameter } from '../../src/tensor/parameter.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { evaluate, type Tensor, tensor } from '../../src/tensor/tensor.js';
-import { update } from '../../src/tensor/update.js';
-import { assertClose, type Tolerance } from './close.js';
+import type { Device } from '../../../src/backend/backend.js';
+import * as nn from '../../../src/nn/index.js';
+import { clipGradValue, NAdam } from '../../../src/optim/index.js';
+import { Parameter } from '../../../src/tensor/parameter.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { evaluate, type Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { update } from '../../../src/tensor/update.js';
+import { assertClose, type Tolerance } from '../close.js';
 
 type Floating = 'float32' | 'float64';
 
