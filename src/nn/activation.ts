@@ -6,6 +6,7 @@ import { where } from '../tensor/functions.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showFloat } from './arguments.js';
+import { zeroWeights } from './init.js';
 import { Module } from './module.js';
 
 /** y = max(0, x). Any shape. */
@@ -190,7 +191,7 @@ export class PReLU extends Module {
     const { init = 0.25 } = options;
     checkCounts('PReLU', { numParameters }, 1);
     checkNumber('PReLU', 'init', init, { expected: 'a number' });
-    this.weight = new Parameter(new Float32Array(numParameters).fill(init), [numParameters]);
+    this.weight = new Parameter(zeroWeights('PReLU', [numParameters]).fill(init), [numParameters]);
   }
 
   forward(x: Tensor): Tensor {

@@ -78,7 +78,7 @@ export class Conv2d extends Module {
     this.groups = groups;
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
     this.weight = new Parameter(zeroWeights('Conv2d', shape), shape);
-    this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
+    this.bias = bias ? new Parameter(zeroWeights('Conv2d', [outChannels]), [outChannels]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 

@@ -5,10 +5,11 @@ import * as ops from '../ops/index.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showBoolean, showFloat } from './arguments.js';
+import { zeroWeights } from './init.js';
 import { Module } from './module.js';
 
-const filled = (shape: Shape, value: number): Parameter =>
-  new Parameter(new Float32Array(sizeOf(shape)).fill(value), shape);
+const filled = (layer: string, shape: Shape, value: number): Parameter =>
+  new Parameter(zeroWeights(layer, shape).fill(value), shape);
 
 function checkEps(layer: string, eps: unknown): void {
   checkNumber(layer, 'eps', eps, { least: 0, expected: 'a number of at least 0' });
@@ -45,8 +46,8 @@ export class LayerNorm extends Module {
     checkBooleans('LayerNorm', { elementwiseAffine, bias });
     this.normalizedShape = shape;
     this.eps = eps;
-    this.weight = elementwiseAffine ? filled(shape, 1) : null;
-    this.bias = elementwiseAffine && bias ? filled(shape, 0) : null;
+    this.weight = elementwiseAffine ? filled('LayerNorm', shape, 1) : null;
+    this.bias = elementwiseAffine && bias ? filled('LayerNorm', shape, 0) : null;
   }
 
   forward(x: Tensor): Tensor {
@@ -93,8 +94,8 @@ export class GroupNorm extends Module {
     checkEps('GroupNorm', eps);
     checkBooleans('GroupNorm', { affine, bias });
     this.eps = eps;
-    this.weight = affine ? filled([numChannels], 1) : null;
-    this.bias = affine && bias ? filled([numChannels], 0) : null;
+    this.weight = affine ? filled('GroupNorm', [numChannels], 1) : null;
+    this.bias = affine && bias ? filled('GroupNorm', [numChannels], 0) : null;
   }
 
   forward(x: Tensor): Tensor {
@@ -139,8 +140,8 @@ abstract class InstanceNorm extends Module {
     checkEps(this.typeName, eps);
     checkBooleans(this.typeName, { affine, bias });
     this.eps = eps;
-    this.weight = affine ? filled([numFeatures], 1) : null;
-    this.bias = affine && bias ? filled([numFeatures], 0) : null;
+    this.weight = affine ? filled(this.typeName, [numFeatures], 1) : null;
+    this.bias = affine && bias ? filled(this.typeName, [numFeatures], 0) : null;
   }
 
   forward(x: Tensor): Tensor {

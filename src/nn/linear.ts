@@ -30,7 +30,7 @@ export class Linear extends Module {
     checkBooleans('Linear', { bias });
     const shape = [outFeatures, inFeatures];
     this.weight = new Parameter(zeroWeights('Linear', shape), shape);
-    this.bias = bias ? new Parameter(new Float32Array(outFeatures), [outFeatures]) : null;
+    this.bias = bias ? new Parameter(zeroWeights('Linear', [outFeatures]), [outFeatures]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 

@@ -8,6 +8,7 @@ import { deferUpdate, latestNode } from '../tensor/pending.js';
 import { currentRows } from '../tensor/random.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, showBoolean, showFloat } from './arguments.js';
+import { zeroWeights } from './init.js';
 import { Module } from './module.js';
 
 /**
@@ -95,7 +96,7 @@ abstract class BatchNorm extends Module {
     this.momentum = momentum;
     checkBooleans(name, { affine, trackRunningStats });
     const filled = (value: number, trainable = true): Parameter =>
-      new Parameter(new Float32Array(numFeatures).fill(value), [numFeatures], { trainable });
+      new Parameter(zeroWeights(name, [numFeatures]).fill(value), [numFeatures], { trainable });
     this.weight = affine ? filled(1) : null;
     this.bias = affine ? filled(0) : null;
     this.runningMean = trackRunningStats ? filled(0, false) : null;

@@ -64,6 +64,10 @@ export function gradients(
   return result;
 }
 
+/** Whether any of these values depends on a target. */
+export const dependsOn = (values: readonly Node[], isTarget: (node: Node) => boolean): boolean =>
+  values.some((value) => nodesTowards(value, isTarget).size > 0);
+
 /**
  * Nodes on a path from the root to a target. Values computed in `noGrad`, or from weights before an update, are constants.
  */
@@ -74,7 +78,8 @@ function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> 
     const node = stack.pop()!;
     if (all.has(node) || isConstant(node) || (node !== root && isSettled(node))) continue;
     all.add(node);
-    stack.push(...node.inputs);
+    // No gradient flows through it, though it may be a target itself.
+    if (node.op !== 'detach') stack.push(...node.inputs);
   }
   const needed = new Set<Node>();
   for (const node of [...all].sort((a, b) => a.id - b.id))

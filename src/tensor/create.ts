@@ -1,7 +1,16 @@
 import { checkBooleans, checkInteger, checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { hostLeaf } from '../graph/node.js';
-import { type DType, isFloat, makeArray, type Shape, sizeOf, type TypedArray } from '../graph/types.js';
+import {
+  type DType,
+  isFloat,
+  makeArray,
+  type Shape,
+  showShape,
+  sizeOf,
+  type TypedArray,
+  withMemory,
+} from '../graph/types.js';
 import { Generator, philox4x32 } from '../random.js';
 import { checkDType, checkShape, convert } from './arguments.js';
 import { nextKey } from './random.js';
@@ -32,6 +41,26 @@ function checked(name: string, options: CreateOptions, dtype: DType, known: read
   return made;
 }
 
+/** An array for a tensor of a shape. @throws DeviceError if there is no memory for it */
+const allocated = (name: string, shape: Shape, dtype: DType): TypedArray =>
+  withMemory(
+    () => `The tensor ${showShape(shape)} of ${name}`,
+    () => makeArray(dtype, sizeOf(shape)),
+  );
+
+/** A list of `count` numbers as a tensor. */
+function listed(name: string, count: number, made: Checked, make: (i: number) => number): Tensor {
+  const values = withMemory(
+    () => `The tensor ${showShape([count])} of ${name}`,
+    () =>
+      convert(
+        new Float64Array(count).map((_, i) => make(i)),
+        made.dtype,
+      ),
+  );
+  return created(values, [count], made);
+}
+
 const created = (data: TypedArray, shape: Shape, { dtype, requiresGrad }: Checked): Tensor =>
   new Tensor(hostLeaf(data, shape, dtype), requiresGrad);
 
@@ -56,8 +85,7 @@ export function arange(first: number, second?: number, step = 1, options: Create
   const whole = [start, end, step].every(Number.isInteger);
   const made = checked('arange', options, whole ? 'int32' : 'float32');
   const count = Math.ceil((end - start) / step);
-  const values = Array.from({ length: count }, (_, i) => start + i * step);
-  return created(convert(values, made.dtype), [count], made);
+  return listed('arange', count, made, (i) => start + i * step);
 }
 
 /** `steps` numbers at equal distances, from `start` to `end`, both included. */
@@ -67,10 +95,9 @@ export function linspace(start: number, end: number, steps: number, options: Cre
   const made = checked('linspace', options, 'float32');
   const step = (end - start) / Math.max(1, steps - 1);
   // From both ends, so that the last number is exact.
-  const values = Array.from({ length: steps }, (_, i) =>
+  return listed('linspace', steps, made, (i) =>
     i < steps / 2 ? start + i * step : end - (steps - 1 - i) * step,
   );
-  return created(convert(values, made.dtype), [steps], made);
 }
 
 /** The unit matrix [n, m]; m is n by default. */
@@ -78,7 +105,7 @@ export function eye(n: number, m: number = n, options: CreateOptions = {}): Tens
   checkInteger('eye', 'n', n);
   checkInteger('eye', 'm', m);
   const made = checked('eye', options, 'float32');
-  const data = makeArray(made.dtype, n * m);
+  const data = allocated('eye', [n, m], made.dtype);
   for (let i = 0; i < Math.min(n, m); i++) data[i * m + i] = 1;
   return created(data, [n, m], made);
 }
@@ -114,7 +141,7 @@ function random(
       expected: "dtype 'float32' or 'float64'",
       got: made.dtype,
     });
-  const data = makeArray(made.dtype, sizeOf(shape));
+  const data = allocated(name, shape, made.dtype);
   for (let i = 0; i < data.length; i++) data[i] = draw(generator);
   return created(data, shape, made);
 }

@@ -25,7 +25,7 @@ import {
   flatten,
   listOf,
 } from './arguments.js';
-import { gradients } from './autograd.js';
+import { dependsOn, gradients } from './autograd.js';
 import { checkDevice } from './check-device.js';
 import { compared } from './comparison.js';
 import { addHook, hooked } from './hooks.js';
@@ -55,7 +55,19 @@ export class Tensor {
 
   constructor(node: Node, requiresGrad = false) {
     this.current = node;
-    if (requiresGrad) leafOwners.set(node, this);
+    if (requiresGrad) this.#own();
+  }
+
+  #own(): void {
+    const { dtype } = this.current;
+    if (!isFloat(dtype))
+      throw new UsageError({
+        what: 'requiresGrad is for floating-point tensors',
+        expected: 'float32 or float64',
+        got: dtype,
+        next: 'convert with toFloat()',
+      });
+    leafOwners.set(this.current, this);
   }
 
   get node(): Node {
@@ -75,19 +87,20 @@ export class Tensor {
     return leafOwners.has(this.current);
   }
   /**
-   * Decides whether `backward()` computes a gradient for this leaf; `requires_grad_()` in PyTorch.
-   * @throws UsageError for the result of an operation
+   * Decides whether `backward()` computes a gradient for this leaf; `requires_grad_()` in PyTorch. As there, a result of
+   * operations on constants is a leaf.
+   * @throws UsageError for a result that depends on a tensor with a gradient, and for integers
    */
   set requiresGrad(value: boolean) {
     checkBooleans('requiresGrad', { value });
-    if (this.current.inputs.length > 0)
+    if (dependsOn(this.current.inputs, (node) => leafOwners.has(node)))
       throw new UsageError({
         what: 'requiresGrad can be set for leaves only',
-        expected: 'a tensor of given values, or a parameter',
+        expected: 'a tensor that depends on no other with a gradient',
         got: `the result of ${this.current.op}`,
         next: value ? 'call retainGrad() to keep its gradient' : 'detach() it',
       });
-    if (value) leafOwners.set(this.current, this);
+    if (value) this.#own();
     else leafOwners.delete(this.current);
   }
 

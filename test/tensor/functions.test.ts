@@ -93,6 +93,25 @@ describe('methods and functions of tensors', () => {
     );
   });
 
+  it('integers are compared as numbers, up to what float32 can tell apart', async () => {
+    const ids = tensor(
+      [
+        [0, 3],
+        [7, -2],
+      ],
+      { dtype: 'int32' },
+    );
+    const others = tensor([3, 7], { dtype: 'int32' });
+    assert.deepEqual(await list(ids.eq(0)), [1, 0, 0, 0]);
+    assert.deepEqual(await list(ids.lt(others)), [1, 1, 0, 1]);
+    assert.deepEqual(await list(ids.ge(others.select(0, 0))), [0, 1, 1, 0]);
+    assert.deepEqual(await list(tensor(Uint8Array.of(0, 255)).gt(254.5)), [0, 1]);
+    assert.deepEqual(await list(x.argmax(1).ne(1)), [0, 1]);
+    const large = tensor([2 ** 24 + 1], { dtype: 'int32' });
+    assert.throws(() => large.eq(others), /as float32.*16777217/);
+    assert.throws(() => ids.eq(tensor([0, 1])), PaperweightError);
+  });
+
   it('equal largest values share the gradient, the first alone gets that of maxWithIndices', async () => {
     const given = tensor([1, 3, 3], { requiresGrad: true });
     given.max().backward();

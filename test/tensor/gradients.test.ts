@@ -77,6 +77,16 @@ describe('gradients', () => {
     const product = x.mul(y);
     assert.throws(() => (product.requiresGrad = false), /leaves only.*detach/);
     assert.throws(() => (x.requiresGrad = 1 as never), UsageError);
+    // What depends on constants only is a leaf, as the points between two batches of a gradient penalty.
+    const between = x
+      .detach()
+      .mul(0.5)
+      .add(noGrad(() => y.mul(2)));
+    between.requiresGrad = true;
+    between.square().sum().backward();
+    assert.deepEqual(await values(between.grad), [6, 7]);
+    assert.throws(() => tensor([1], { dtype: 'int32', requiresGrad: true }), /requiresGrad is for floating/);
+    assert.throws(() => (tensor([1], { dtype: 'int32' }).requiresGrad = true), UsageError);
     product.retainGrad();
     product.square().sum().backward();
     assert.deepEqual(await values(product.grad), [4, 6]);

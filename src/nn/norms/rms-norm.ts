@@ -1,10 +1,11 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
-import { isShape, type Shape, sameShape, showShape, sizeOf } from '../../graph/types.js';
+import { isShape, type Shape, sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { nodeOf, showBoolean, showFloat } from '../arguments.js';
+import { zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 
 /** The distance from 1 to the next number of each type. */
@@ -38,7 +39,7 @@ export class RMSNorm extends Module {
     checkBooleans('RMSNorm', { elementwiseAffine });
     this.normalizedShape = shape;
     this.eps = eps;
-    this.weight = elementwiseAffine ? new Parameter(new Float32Array(sizeOf(shape)).fill(1), shape) : null;
+    this.weight = elementwiseAffine ? new Parameter(zeroWeights('RMSNorm', shape).fill(1), shape) : null;
   }
 
   forward(x: Tensor): Tensor {

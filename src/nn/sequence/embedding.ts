@@ -3,7 +3,7 @@ import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf, rowOf } from '../arguments.js';
-import { normal } from '../init.js';
+import { normal, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 
 /**
@@ -28,8 +28,8 @@ export class Embedding extends Module {
     checkCounts('Embedding', { numEmbeddings, embeddingDim }, 1);
     const row = rowOf('Embedding', options.paddingIdx, numEmbeddings);
     this.paddingIdx = row;
-    const size = numEmbeddings * embeddingDim;
-    this.weight = new Parameter(new Float32Array(size), [numEmbeddings, embeddingDim]);
+    const shape = [numEmbeddings, embeddingDim];
+    this.weight = new Parameter(zeroWeights('Embedding', shape), shape);
     normal(this.weight);
     if (row !== undefined) {
       const data = this.weight.blank();

@@ -6,7 +6,7 @@ import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
-import { constant, xavierUniform } from '../init.js';
+import { constant, xavierUniform, zeroWeights } from '../init.js';
 import { Linear } from '../linear.js';
 import { Module } from '../module.js';
 import { dropped, weightsOf } from './attention.js';
@@ -80,7 +80,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     this.dropout = dropout;
     this.batchFirst = batchFirst;
     const weight = (rows: number, columns: number): Parameter => {
-      const made = new Parameter(new Float32Array(rows * columns), [rows, columns]);
+      const made = new Parameter(zeroWeights(name, [rows, columns]), [rows, columns]);
       xavierUniform(made);
       return made;
     };
@@ -89,7 +89,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
     this.kProjWeight = same ? null : weight(embedDim, kdim);
     this.vProjWeight = same ? null : weight(embedDim, vdim);
     this.inProjWeight = same ? weight(3 * embedDim, embedDim) : null;
-    this.inProjBias = bias ? new Parameter(new Float32Array(3 * embedDim), [3 * embedDim]) : null;
+    this.inProjBias = bias ? new Parameter(zeroWeights(name, [3 * embedDim]), [3 * embedDim]) : null;
     this.outProj = new Linear(embedDim, embedDim, { bias });
     if (this.outProj.bias) constant(this.outProj.bias, 0);
   }

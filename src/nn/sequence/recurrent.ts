@@ -1,12 +1,12 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { type Node, scalarLeaf } from '../../graph/node.js';
-import { showShape, sizeOf } from '../../graph/types.js';
+import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
-import { uniform } from '../init.js';
+import { uniform, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 import { dropped } from './attention.js';
 import { Lengths } from './lengths.js';
@@ -69,7 +69,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     const rows = gates * hiddenSize;
     const bound = 1 / Math.sqrt(hiddenSize);
     const add = (key: string, shape: readonly number[]): void => {
-      const made = new Parameter(new Float32Array(sizeOf(shape)), shape);
+      const made = new Parameter(zeroWeights(name, shape), shape);
       uniform(made, { low: -bound, high: bound });
       this.weights.set(key, made);
     };

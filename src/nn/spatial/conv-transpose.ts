@@ -1,5 +1,4 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
-import { sizeOf } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
 import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
@@ -7,7 +6,7 @@ import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, checkIntegers, nodeOf, type Size, showSize } from '../arguments.js';
 import { checkGroups } from '../conv.js';
-import { pytorchDefault } from '../init.js';
+import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 
 /** Options of {@link ConvTranspose2d}; a single number applies to height and width. */
@@ -63,8 +62,8 @@ export class ConvTranspose2d extends Module {
     this.dilation = pair(dilation);
     this.groups = groups;
     const shape = [inChannels, outChannels / groups, ...this.kernelSize];
-    this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
-    this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
+    this.weight = new Parameter(zeroWeights('ConvTranspose2d', shape), shape);
+    this.bias = bias ? new Parameter(zeroWeights('ConvTranspose2d', [outChannels]), [outChannels]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 

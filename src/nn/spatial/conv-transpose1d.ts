@@ -1,11 +1,10 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
-import { sizeOf } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
 import { checkGroups } from '../conv.js';
-import { pytorchDefault } from '../init.js';
+import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 import { asImage, asSequence } from './conv1d.js';
 
@@ -57,8 +56,8 @@ export class ConvTranspose1d extends Module {
     this.dilation = dilation;
     this.groups = groups;
     const shape = [inChannels, outChannels / groups, kernelSize];
-    this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
-    this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
+    this.weight = new Parameter(zeroWeights('ConvTranspose1d', shape), shape);
+    this.bias = bias ? new Parameter(zeroWeights('ConvTranspose1d', [outChannels]), [outChannels]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 

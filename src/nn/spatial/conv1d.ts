@@ -1,13 +1,13 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
 import { ShapeError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
-import { showShape, sizeOf } from '../../graph/types.js';
+import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, nodeOf } from '../arguments.js';
 import { CONV_OPTIONS, checkGroups, checkPaddingMode, type PaddingMode, padded, paddingOf } from '../conv.js';
-import { pytorchDefault } from '../init.js';
+import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
 
 /** A sequence as an image of one row. @throws ShapeError unless it is [N, C, L] */
@@ -80,8 +80,8 @@ export class Conv1d extends Module {
     this.extra = extra[1];
     this.paddingWord = typeof given === 'string' ? given : undefined;
     const shape = [outChannels, inChannels / groups, kernelSize];
-    this.weight = new Parameter(new Float32Array(sizeOf(shape)), shape);
-    this.bias = bias ? new Parameter(new Float32Array(outChannels), [outChannels]) : null;
+    this.weight = new Parameter(zeroWeights('Conv1d', shape), shape);
+    this.bias = bias ? new Parameter(zeroWeights('Conv1d', [outChannels]), [outChannels]) : null;
     pytorchDefault(this.weight, this.bias);
   }
 
