@@ -1,6 +1,6 @@
 import type { PaperweightError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
-import type { TypedArray } from '../../graph/types.js';
+import { sizeOf, type TypedArray } from '../../graph/types.js';
 import { isAlias } from '../plan/describe.js';
 import { labelError } from '../reference/kernels/loss.js';
 import { indexError } from '../reference/kernels/select.js';
@@ -51,7 +51,7 @@ export function indexChecks(graph: Graph): IndexCheck[] {
     let node = inputs[rule.input]!;
     while (isAlias(nodes[node]!)) node = nodes[node]!.inputs[0]!;
     const key = `${node} ${size} ${name}`;
-    if (known.has(key)) return [];
+    if (known.has(key) || sizeOf(nodes[node]!.shape) === 0) return [];
     known.add(key);
     const feed = graph.feeds.indexOf(node);
     return [

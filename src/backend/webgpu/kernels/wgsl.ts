@@ -35,6 +35,9 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   let size = i32(((bits & 0x7fffffu) | 0x800000u) << u32(shift));
   return select(size, -size, x < 0f);
 }`,
+  // The same number. No array is empty, but a compiler does not know that. Each use has its own n, so that two uses differ.
+  opaque:
+    'fn opaque(x: f32, n: u32) -> f32 { return bitcast<f32>(bitcast<u32>(x) | select(0u, n, arrayLength(&O0_0) == 0u)); }',
   timesTwoTo: `fn timesTwoTo(x: f32, exponent: i32) -> f32 {
   let part = exponent >> 1u;
   return x * bitcast<f32>((part + 127) << 23u) * bitcast<f32>((exponent - part + 127) << 23u);
@@ -70,10 +73,9 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   return select(select(special, x, isNaN(x)), usual, x > 0f && isFinite(x));
 }`,
   log1pOf: `fn log1pOf(x: f32) -> f32 {
-  let sum = 1f + x;
-  let direct = logOf(sum);
-  let corrected = select(direct, direct * (x / (sum - 1f)), sum != 1f && isFinite(sum) && sum > 0f);
-  return select(corrected, x, sum == 1f);
+  let square = x * x;
+  let near = (x * square * ${polynomial('x', LOG)} - 0.5f * square) + x;
+  return select(logOf(1f + x), near, x > -0.29f && x < 0.41f);
 }`,
   tanhOf: `fn tanhOf(x: f32) -> f32 {
   let t = abs(x);

@@ -34,7 +34,7 @@ export function lowerCumsum(b: WebGpuBuilder, i: number): void {
   for (var j = 0u; j < ${length}u; j++) {
     let place = begin + (${at}) * ${inner}u;
     let v = in0(place) + rest;
-    let next = total + v;
+    let next = opaque(total + v, 1u);
     rest = select(0f, v - (next - total), isFinite(next));
     total = next;
     put0(place, total);
