@@ -152,7 +152,7 @@ export class WebGpuPlan {
     const arrays = await read();
     const result = arrays.pop()!;
     scriptOf(this.#graph, node)(arrays, result);
-    engine.gate.scoped('values', () => engine.upload(at(output, placeOf), result));
+    await engine.gate.scoped('values', () => engine.upload(at(output, placeOf), result)).accepted;
   }
 
   /** Runs each command by itself and measures it. */

@@ -4,7 +4,7 @@ import type { WebGpuDevice } from '../../../src/backend/webgpu/device.js';
 import { DataError, DeviceError } from '../../../src/errors/errors.js';
 import * as ops from '../../../src/ops/index.js';
 import { Parameter, queueUpdate } from '../../../src/tensor/parameter.js';
-import { Tensor } from '../../../src/tensor/tensor.js';
+import { Tensor, tensor } from '../../../src/tensor/tensor.js';
 import { openWebGpu, withoutGpu } from './open.js';
 
 const missing = await withoutGpu();
@@ -49,6 +49,29 @@ describe('failures of webgpu', { skip: missing }, () => {
     await assert.rejects(async () => p.storage!.read(), closed);
     await assert.rejects(async () => device.info(), closed);
     await device.close();
+  });
+
+  it('a device that is lost while values are copied leaves no rejection unhandled', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    try {
+      const p = await parameter(1, 2);
+      const run = async (x: number): Promise<unknown> => p.mul(tensor([x, x])).data();
+      await run(1);
+      const gpu = device.engine.device;
+      const write = gpu.queue.writeBuffer.bind(gpu.queue);
+      gpu.queue.writeBuffer = (...values) => {
+        write(...values);
+        gpu.destroy();
+      };
+      for (const one of await Promise.allSettled([run(2), run(3)])) assert.equal(one.status, 'rejected');
+      await assert.rejects(() => run(6), refused(/GPU was lost/));
+      await new Promise((done) => setTimeout(done, 50));
+      assert.deepEqual(unhandled, []);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
   });
 
   it('a value that no buffer can hold is refused with its size, and the weights stay', async () => {
