@@ -3,7 +3,7 @@
  * Runs Paperweight with Node for ARM under qemu: which device `auto` takes, and the conformance of wasm and of onednn,
  * with Debian's library for ARM. `node .ci/arm.mjs data/read-image` runs only these tests.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cache, Job, succeeds } from './job.mjs';
 
@@ -67,21 +67,18 @@ const open =
   "const { openDevice } = await import('./dist/src/backend/open.js'); const { device, why } = await openDevice('auto'); console.log(why); await device.close();";
 const chosen = process.argv.slice(2);
 if (chosen.length === 0) {
-  const kernels = path.join(job.folder, 'kernels.json');
-  for (const [how, cpu, file] of [
-    ['by rule', 'cortex-a72', 'fixed'],
-    ['by rule', 'max', 'fixed'],
-    ['by measuring', 'cortex-a72', kernels],
+  // Under qemu reference code may be the faster one.
+  for (const [cpu, kernels] of [
+    ['cortex-a72', path.join(job.folder, 'kernels.json')],
+    ['max', 'fixed'],
   ])
     await job.run(
-      `auto takes wasm instead of reference code, ${how} (${cpu})`,
+      `auto takes wasm instead of reference code (${cpu})`,
       on(cpu, '--input-type=module', '-e', open),
-      { cwd, env: { ...env, PAPERWEIGHT_KERNELS: file } },
+      { cwd, env: { ...env, PAPERWEIGHT_KERNELS: kernels } },
       (_, output) =>
         /^wasm .* faster here than onednn .*\bref\b/m.test(output) ? undefined : 'it takes another device',
     );
-  const remembered = existsSync(kernels) && /"device": "wasm"/.test(readFileSync(kernels, 'utf8'));
-  job.judge('the faster one is remembered', remembered ? undefined : `there is nothing in ${kernels}`);
 }
 for (const name of chosen.length > 0 ? chosen : TESTS)
   await job.run(name, on('max', ...Job.test(name)), { cwd, env }, job.tests());

@@ -10,12 +10,13 @@ export const describeOneDnn = ({ version, isa, threads, precision }: EngineInfo)
 const CHOICES = ['onednn', 'wasm'] as const;
 type Choice = (typeof CHOICES)[number];
 
-const byRule = ({ isa = '' }: EngineInfo): Choice => (/\bref\b/.test(isa) ? 'wasm' : 'onednn');
+const hasReferenceCode = ({ isa = '' }: EngineInfo): boolean => /\bref\b/.test(isa);
 
 /**
  * The wasm device where it is faster than an open onednn, which is then closed; undefined elsewhere. On x64 with AVX
- * onednn is known to be faster. Elsewhere both run a small plan, once for each machine; without a file to keep the result
- * (`PAPERWEIGHT_KERNELS=fixed`), onednn is used unless its kernels are reference code.
+ * onednn is known to be faster, and wasm wherever onednn has reference code, whatever a busy or imitated processor measures.
+ * Elsewhere both run a small plan, once for each machine; without a file to keep the result (`PAPERWEIGHT_KERNELS=fixed`),
+ * onednn is used.
  * @throws DeviceError if onednn cannot run a plan; it is then closed
  */
 export async function fasterThan(
@@ -30,7 +31,11 @@ export async function fasterThan(
     // Programs of several machines may share the file, and not every system names its processor.
     const programs = `oneDNN ${info.version} (${info.isa}), Paperweight ${ownVersion()}, Node ${process.versions.node}`;
     const cache = KernelCache.open(programs, info.threads);
-    const known = cache ? CHOICES.find((one) => one === cache.get('device')) : byRule(info);
+    const known: Choice | undefined = hasReferenceCode(info)
+      ? 'wasm'
+      : cache
+        ? CHOICES.find((one) => one === cache.get('device'))
+        : 'onednn';
     if (known === 'onednn') return undefined;
     const wasm = await openWasm().catch(() => undefined);
     if (!wasm) return undefined;

@@ -84,6 +84,18 @@ test('without a file, reference code decides', async () => {
   });
 });
 
+test('reference code is not used where wasm works, whatever is measured or remembered', async (t) => {
+  const file = join(await temporaryFolder(t), 'kernels.json');
+  await withKernels(file, async () => {
+    for (const isa of ['ref', 'sve_512, linear layers ref']) {
+      const [onednn, wasm] = [new Pretended(isa), new Pretended('simd128', 400)];
+      const chosen = await fasterThan(onednn, 'float32', async () => ({ device: wasm, about }));
+      assert.equal(chosen!.device, wasm);
+      assert.equal(wasm.runs, 0);
+    }
+  });
+});
+
 test('the faster of the two is measured once and remembered', async (t) => {
   const file = join(await temporaryFolder(t), 'kernels.json');
   await withKernels(file, async () => {
