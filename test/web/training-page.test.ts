@@ -35,6 +35,15 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     return page;
   }
 
+  /** Writes files. @returns their paths */
+  const files = async (contents: Readonly<Record<string, Uint8Array>>): Promise<string[]> =>
+    Promise.all(
+      Object.entries(contents).map(async ([name, bytes]) => {
+        await writeFile(path.join(folder, name), bytes);
+        return path.join(folder, name);
+      }),
+    );
+
   const status = (page: Page, pattern: RegExp): Promise<void> =>
     page.locator('#status', { hasText: pattern }).waitFor({ timeout: 240_000 });
 
@@ -73,6 +82,67 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await status(page, /package.json is not a valid safetensors file/);
       await page.close();
     });
+
+  it('keeps the weights after a file that does not fit, a batch that is too large and a step that is not finite', async () => {
+    const page = await openPage('--plain');
+    await page.selectOption('#device', 'wasm');
+    const save = async (): Promise<Buffer> => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+      assert.equal(download.suggestedFilename(), 'four-layer.safetensors');
+      return readFile(await download.path());
+    };
+    const train = async (values: Readonly<Record<string, string>>, until: RegExp): Promise<void> => {
+      for (const [id, value] of Object.entries(values)) await page.fill(`#${id}`, value);
+      await page.click('#start');
+      await status(page, until);
+    };
+    await train({ batch: '8', epochs: '1' }, /^Step [2-9]/);
+    await page.click('#stop');
+    await status(page, /^stopped$/);
+    const trained = await save();
+
+    await page.selectOption('#network', 'vit');
+    await page.setInputFiles('#file', path.join(folder, 'package.json'));
+    await status(page, /not a valid safetensors file/);
+    assert.deepEqual(await save(), trained);
+    const file = path.join(folder, 'trained.safetensors');
+    await writeFile(file, trained);
+    await page.setInputFiles('#file', file);
+    await status(page, /embed|head|cls|blocks/);
+    assert.deepEqual(await save(), trained);
+
+    await page.selectOption('#network', 'four-layer');
+    await page.selectOption('#data', 'cifar10');
+    await page.setInputFiles(
+      '#bins',
+      await files({ 'data_batch_1.bin': records(7), 'test_batch.bin': records(2) }),
+    );
+    await page.locator('#stored', { hasText: 'data_batch_1.bin, test_batch.bin' }).waitFor();
+    await train({ batch: '9999' }, /fewer images than one batch.*at most 7; got 512/);
+    assert.equal(await page.inputValue('#batch'), '512');
+    await train({ batch: '1', rate: '1e30', epochs: '2' }, /^The loss or a gradient is not finite/);
+    for (const { data } of (await decodeWeights(await save())).tensors.values())
+      assert.ok(data.every(Number.isFinite));
+    await page.close();
+  });
+
+  it('says that its trainer does not start, and tries again', async () => {
+    const address = await built.serve();
+    const context = await browser.newContext({ locale: 'en-US', serviceWorkers: 'block' });
+    const page = await context.newPage();
+    await page.route('**/trainer.js', (route) => route.abort());
+    await page.goto(address);
+    await status(page, /^The trainer did not start/);
+    await page.selectOption('#device', 'wasm');
+    await page.click('#start');
+    await status(page, /^The trainer did not start/);
+    await page.locator('#start:enabled').waitFor({ timeout: 10_000 });
+    await page.unroute('**/trainer.js');
+    await page.fill('#batch', '8');
+    await page.click('#start');
+    await status(page, /^Step \d/);
+    await context.close();
+  });
 
   it('trains a transformer on the GPU, saves it, and continues on the processor', async (t) => {
     const page = await openPage('--plain');
@@ -139,6 +209,27 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await page.selectOption('#data', 'cifar10');
     await page.locator('#drop').waitFor();
     await page.locator('#guesses figure').first().waitFor({ state: 'detached' });
+    await page.close();
+  });
+
+  it('leaves no file where the browser’s storage is full, and keeps the one that was there', async () => {
+    const page = await openPage();
+    const { origin } = new URL(page.url());
+    const session = await page.context().newCDPSession(page);
+    const quota = (quotaSize: number) =>
+      session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize });
+    await page.selectOption('#data', 'cifar10');
+    await page.setInputFiles('#bins', await files({ 'test_batch.bin': records(10) }));
+    await page.locator('#stored', { hasText: 'test_batch.bin' }).waitFor();
+    await quota(100_000);
+    for (const name of ['data_batch_1.bin', 'test_batch.bin']) {
+      await page.setInputFiles('#bins', await files({ [name]: records(1000) }));
+      await status(page, new RegExp(`This browser did not store ${name}: .*Next: free some`));
+    }
+    await page.reload();
+    await page.selectOption('#data', 'cifar10');
+    await page.locator('#stored', { hasText: /^In this browser: test_batch.bin$/ }).waitFor();
+    await page.locator('#guesses figure').nth(9).waitFor();
     await page.close();
   });
 

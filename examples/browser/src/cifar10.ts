@@ -45,7 +45,11 @@ const folder = async (): Promise<FileSystemDirectoryHandle> =>
 /** Names of the files that the browser keeps for this page. */
 export async function storedFiles(): Promise<string[]> {
   const names: string[] = [];
-  for await (const name of (await folder()).keys()) names.push(name);
+  for await (const [name, handle] of (await folder()).entries()) {
+    // A page that was closed while it stored a file leaves an empty one.
+    const { size } = await (handle as FileSystemFileHandle).getFile();
+    if ((isTrainFile(name) || isTestFile(name)) && size > 0) names.push(name);
+  }
   return names.sort();
 }
 
@@ -57,10 +61,17 @@ export async function storeFile(file: File): Promise<void> {
     );
   const bytes = new Uint8Array(await file.arrayBuffer());
   new Records(file.name, bytes);
-  const handle = await (await folder()).getFileHandle(file.name, { create: true });
-  const stream = await handle.createWritable();
-  await stream.write(bytes);
-  await stream.close();
+  try {
+    const handle = await (await folder()).getFileHandle(file.name, { create: true });
+    // The file changes when the stream is closed: if that fails, one that was stored before stays as it was.
+    const stream = await handle.createWritable();
+    await stream.write(bytes);
+    await stream.close();
+  } catch (error) {
+    throw new Error(
+      `This browser did not store ${file.name}: ${(error as Error).message} Next: free some of its storage, and drop the file again.`,
+    );
+  }
 }
 
 /** The stored training or test images. */

@@ -37,8 +37,12 @@ for (const [id, names] of [
 
 const loss = new Chart(byId<SVGSVGElement>('loss'), (value) => value.toPrecision(2));
 const accuracy = new Chart(byId<SVGSVGElement>('accuracy'), (value) => `${Math.round(100 * value)} %`, 1);
+const isSupported = typeof Worker !== 'undefined' && typeof WebAssembly !== 'undefined';
 let trainer: Worker | undefined;
+/** Whether the trainer has answered yet. */
+let hasAnswered = false;
 let steps = 0;
+let batchSize = 1;
 let rate = 0;
 let state: 'idle' | 'running' | 'paused' | 'done' = 'idle';
 
@@ -51,7 +55,6 @@ function show(message: string, { isError = false, often = false } = {}): void {
 }
 
 function settings(): Settings {
-  const number = (id: string): number => Math.max(Number(input(id).min), Number(input(id).value) || 0);
   return {
     device: byId<HTMLSelectElement>('device').value as Settings['device'],
     network: byId<HTMLSelectElement>('network').value as Settings['network'],
@@ -62,10 +65,19 @@ function settings(): Settings {
   };
 }
 
+/** The number in a field, within the field's limits. */
+function number(id: string): number {
+  const { min, max, value } = input(id);
+  return Math.min(
+    max === '' ? Number.POSITIVE_INFINITY : Number(max),
+    Math.max(Number(min), Number(value) || 0),
+  );
+}
+
 /** Sets which buttons can be pressed. */
 function enable(to: typeof state): void {
   state = to;
-  button('start').disabled = state === 'running' || state === 'paused';
+  button('start').disabled = !isSupported || state === 'running' || state === 'paused';
   button('pause').hidden = state === 'paused';
   button('resume').hidden = state !== 'paused';
   button('pause').disabled = state !== 'running';
@@ -124,10 +136,10 @@ function duration(seconds: number): string {
   return minutes > 0 ? `${minutes} ${text('minutes')} ${rest}` : rest;
 }
 
-function download(bytes: Uint8Array<ArrayBuffer>): void {
+function download({ network, bytes }: Extract<Report, { kind: 'weights' }>): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob([bytes]));
-  link.download = `${settings().network}.safetensors`;
+  link.download = `${network}.safetensors`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
@@ -159,7 +171,7 @@ function take(report: Report): void {
       return;
     }
     case 'begin':
-      steps = report.steps;
+      ({ steps, batchSize } = report);
       byId('charts').hidden = byId('progress').hidden = byId('first').hidden = false;
       byId('percent').textContent = '';
       loss.reset(steps);
@@ -168,7 +180,7 @@ function take(report: Report): void {
     case 'step': {
       loss.add({ x: report.step, y: report.loss });
       rate = rate === 0 ? report.rate : rate + 0.1 * (report.rate - rate);
-      const left = ((steps - report.step) * settings().batchSize) / rate;
+      const left = ((steps - report.step) * batchSize) / rate;
       byId<HTMLProgressElement>('progress').value = report.step / steps;
       show(
         `${text('step')} ${report.step} ${text('of')} ${steps} · ${text('loss')} ${report.loss.toFixed(3)} · ${rate.toFixed(0)} ${text('images')} · ${text('left').replace('{}', duration(left))}`,
@@ -186,23 +198,34 @@ function take(report: Report): void {
       return;
     case 'state':
       enable(report.state === 'running' || report.state === 'paused' ? report.state : 'done');
-      if (report.state !== 'running') show(text(report.state));
+      if (report.state !== 'running') show(text(report.state), { isError: report.state === 'diverged' });
       return;
     case 'weights':
-      download(report.bytes);
+      download(report);
       return;
     default:
-      enable('idle');
+      enable(report.hasWeights ? 'done' : 'idle');
       show(report.message, { isError: true });
   }
 }
 
-const ask = (request: Request): void => trainer?.postMessage(request);
+const ask = (request: Request): void => {
+  if (isSupported) (trainer ?? startTrainer()).postMessage(request);
+};
 
-function startTrainer(): void {
+function startTrainer(): Worker {
+  hasAnswered = false;
   trainer = new Worker(new URL('./trainer.js', import.meta.url), { type: 'module' });
-  trainer.onmessage = ({ data }: MessageEvent<Report>) => take(data);
-  trainer.onerror = (event) => take({ kind: 'error', message: event.message || text('unsupported') });
+  trainer.onmessage = ({ data }: MessageEvent<Report>) => {
+    hasAnswered = true;
+    take(data);
+  };
+  trainer.onerror = (event) => {
+    // It could not be loaded: what is asked next starts another one.
+    if (!hasAnswered) trainer = undefined;
+    take({ kind: 'error', message: event.message || text('unsupported'), hasWeights: hasAnswered });
+  };
+  return trainer;
 }
 
 async function listStored(): Promise<void> {
@@ -228,6 +251,9 @@ byId<HTMLSelectElement>('network').onchange = () => {
 };
 button('start').onclick = () => {
   rate = 0;
+  // What will be used, if a field was empty or beyond its limits.
+  const { epochs, batchSize: batch, rate: used } = settings();
+  for (const [id, value] of Object.entries({ epochs, batch, rate: used })) input(id).value = String(value);
   enable('running');
   ask({ kind: 'start', settings: settings() });
 };
@@ -250,8 +276,7 @@ document.ondrop = (event) => {
 
 enable('idle');
 void listStored();
-if (typeof Worker === 'undefined' || typeof WebAssembly === 'undefined')
-  show(text('unsupported'), { isError: true });
-else startTrainer();
+if (isSupported) startTrainer();
+else show(text('unsupported'), { isError: true });
 preview();
 void navigator.serviceWorker?.register('offline.js', { type: 'module' }).catch(() => undefined);

@@ -60,10 +60,11 @@ export type Report =
   /** `gpu` is undefined without WebGPU. */
   | { kind: 'devices'; threads: number; gpu: WebGpuAdapter | undefined }
   | { kind: 'preview'; images: Preview | undefined }
-  | { kind: 'begin'; steps: number }
+  | { kind: 'begin'; steps: number; batchSize: number }
   | { kind: 'step'; step: number; loss: number; rate: number }
   | { kind: 'accuracy'; step: number; accuracy: number; images: number }
   | { kind: 'look'; kernels: Kernels; guesses: Guesses }
-  | { kind: 'state'; state: 'running' | 'paused' | 'finished' | 'stopped' | 'loaded' }
-  | { kind: 'weights'; bytes: Uint8Array<ArrayBuffer> }
-  | { kind: 'error'; message: string };
+  | { kind: 'state'; state: 'running' | 'paused' | 'finished' | 'stopped' | 'diverged' | 'loaded' }
+  | { kind: 'weights'; network: NetworkName; bytes: Uint8Array<ArrayBuffer> }
+  /** `hasWeights`: whether there is a network, whose weights can be saved. */
+  | { kind: 'error'; message: string; hasWeights: boolean };

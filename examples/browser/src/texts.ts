@@ -44,9 +44,11 @@ const en = {
   paused: 'paused',
   finished: 'finished',
   stopped: 'stopped',
+  diverged:
+    'The loss or a gradient is not finite. The weights are those before. Next: choose a smaller learning rate.',
   loaded: 'weights loaded',
   unsupported:
-    'This browser has no module workers or no WebAssembly. Use a current Chrome, Edge, Firefox or Safari.',
+    'The trainer did not start: its script was not found, or this browser has no module workers or no WebAssembly. Use a current Chrome, Edge, Firefox or Safari.',
 };
 export type TextKey = keyof typeof en;
 const zh: Record<TextKey, string> = {
@@ -95,8 +97,10 @@ const zh: Record<TextKey, string> = {
   paused: '已暂停',
   finished: '已完成',
   stopped: '已停止',
+  diverged: '损失或梯度不再是有限值，权重停在这之前。请把学习率调小再开始。',
   loaded: '权重已加载',
-  unsupported: '此浏览器不支持模块 worker 或 WebAssembly。请使用新版 Chrome、Edge、Firefox 或 Safari。',
+  unsupported:
+    '训练程序没有启动：没有找到它的脚本，或者此浏览器不支持模块 worker 或 WebAssembly。请使用新版 Chrome、Edge、Firefox 或 Safari。',
 };
 
 export const language = navigator.language.startsWith('zh') ? 'zh' : 'en';

@@ -2,13 +2,14 @@ import {
   DataLoader,
   type Dataset,
   type Device,
+  DeviceError,
   decodeWeights,
   encodeWeights,
+  evaluate,
   manualSeed,
   nn,
   noGrad,
   optim,
-  PaperweightError,
   Shapes10,
   Subset,
   setDefaultDevice,
@@ -48,6 +49,11 @@ const transformFor = ({ network }: Settings): transforms.Transform =>
 
 const say = (report: Report, transfer: Transferable[] = []): void =>
   (postMessage as (message: Report, transfer: Transferable[]) => void)(report, transfer);
+
+function sayError(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  say({ kind: 'error', message, hasWeights: session !== undefined });
+}
 
 interface Session {
   readonly settings: Settings;
@@ -193,7 +199,7 @@ async function train(current: Session): Promise<void> {
     transform: transformFor(settings),
   });
   const steps = epochs * Math.floor(trainSet.length / batchSize);
-  say({ kind: 'begin', steps });
+  say({ kind: 'begin', steps, batchSize });
   say({ kind: 'state', state: 'running' });
   const optimizer =
     settings.network === 'vit'
@@ -204,11 +210,14 @@ async function train(current: Session): Promise<void> {
   const lookEvery = Math.max(20, Math.min(100, Math.floor(steps / 20)));
   let step = 0;
   let reported = 0;
+  let hasDiverged = false;
   /** Reports a step when its loss is there; the next one is sent before, so that a GPU does not wait for this thread. */
-  const report = async (number: number, loss: Promise<number>): Promise<void> => {
-    const value = await loss;
+  const report = async (number: number, loss: Tensor, guard: Tensor): Promise<void> => {
+    const [[value], [safe]] = (await evaluate(loss, guard)) as [Float32Array, Float32Array];
+    if (!Number.isFinite(safe)) hasDiverged = true;
+    if (hasDiverged) return;
     const now = performance.now();
-    say({ kind: 'step', step: number, loss: value, rate: (1000 * batchSize) / (now - reported) });
+    say({ kind: 'step', step: number, loss: value!, rate: (1000 * batchSize) / (now - reported) });
     reported = now;
   };
   let before: Promise<void> | undefined;
@@ -220,18 +229,25 @@ async function train(current: Session): Promise<void> {
         await before;
         return say({ kind: 'state', state: 'stopped' });
       }
+      if (hasDiverged) return say({ kind: 'state', state: 'diverged' });
       optimizer.zeroGrad();
       const loss = criterion.forward(model.forward(inputs), labels);
       loss.backward();
-      optimizer.step();
+      // A step whose loss or gradients are not finite changes no weights.
+      const guard = optim.finiteGuard(
+        loss,
+        model.parameters().map(({ grad }) => grad!),
+      );
+      optimizer.step({ compute: [loss, guard], guard });
       schedule.step();
       step++;
-      const after = report(step, loss.item());
+      const after = report(step, loss, guard);
       after.catch(() => {});
       await before;
       before = after;
       if (step % lookEvery !== 0 && step !== steps) continue;
       await before;
+      if (hasDiverged) return say({ kind: 'state', state: 'diverged' });
       await measure(current, step);
       reported = performance.now();
     }
@@ -251,11 +267,13 @@ async function answer(request: Request): Promise<void> {
       isLoaded = false;
       return train(session);
     case 'load': {
-      session = await open(request.settings);
       const { tensors } = await decodeWeights(request.bytes, request.name);
-      session.model.loadStateDict(tensors as never);
+      const opened = await open(request.settings);
+      opened.model.loadStateDict(tensors as never);
+      // Only now: a file that does not fit must not cost the weights that are there.
+      session = opened;
       isLoaded = true;
-      say({ kind: 'begin', steps: 1 });
+      say({ kind: 'begin', steps: 1, batchSize: 1 });
       await measure(session, 0);
       return say({ kind: 'state', state: 'loaded' });
     }
@@ -266,7 +284,7 @@ async function answer(request: Request): Promise<void> {
         network,
         classes: JSON.stringify(session.trainSet.classes),
       });
-      return say({ kind: 'weights', bytes }, [bytes.buffer]);
+      return say({ kind: 'weights', network, bytes }, [bytes.buffer]);
     }
     case 'pause':
       asked = 'pause';
@@ -279,9 +297,9 @@ async function answer(request: Request): Promise<void> {
 
 addEventListener('message', ({ data }: MessageEvent<Request>) => {
   answer(data).catch((error: unknown) => {
-    const message =
-      error instanceof PaperweightError || error instanceof Error ? error.message : String(error);
-    say({ kind: 'error', message });
+    // A device that has lost a thread does not compute again: the next training opens another one.
+    if (data.kind === 'start' && error instanceof DeviceError) devices.delete(data.settings.device);
+    sayError(error);
   });
 });
-sayDevices().catch((error: unknown) => say({ kind: 'error', message: (error as Error).message }));
+sayDevices().catch(sayError);
