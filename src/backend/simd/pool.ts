@@ -30,6 +30,11 @@ const SHARED_FROM = 2 ** 15;
 export const PIECE = 2 ** 14;
 /** A piece takes a few milliseconds at most: a thread that has not finished after this time has died. */
 const PATIENCE_MS = 60_000;
+/**
+ * Longest wait without a look at the clock. Patience is the sum of such waits, so that the time for which the process was
+ * stopped (Ctrl-Z) or the machine slept does not count: after it the threads continue as well.
+ */
+const WAIT_MS = 1000;
 /** Space for modules of kernels; the largest has some tens of KiB. */
 const MODULE_BYTES = 2 ** 22;
 
@@ -209,11 +214,14 @@ export class KernelPool {
   /** Waits until all pieces of the job are done. */
   #await(words: Int32Array): void {
     const pieces = words[WORD.pieces]!;
-    const started = performance.now();
+    const most = Math.min(WAIT_MS, this.patience);
+    let waited = 0;
     for (let done = Atomics.load(words, WORD.done); done < pieces; done = Atomics.load(words, WORD.done)) {
-      if (performance.now() - started > this.patience) this.#failed();
+      if (waited > this.patience) this.#failed();
+      const started = performance.now();
       poll(words, WORD.done, done);
-      if (MAY_WAIT) Atomics.wait(words, WORD.done, done, this.patience);
+      if (MAY_WAIT) Atomics.wait(words, WORD.done, done, most);
+      waited += Math.min(most, performance.now() - started);
     }
   }
 

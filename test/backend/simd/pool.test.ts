@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { WORD } from '../../../src/backend/simd/jobs.js';
 import { encodeKernel } from '../../../src/backend/simd/kernel.js';
 import { KernelPool, PIECE } from '../../../src/backend/simd/pool.js';
 import { startNodeThread } from '../../../src/backend/simd/threads/node.js';
+import type { StartThread } from '../../../src/backend/simd/threads/serve.js';
 import { f } from '../../../src/ops/formula.js';
 import { sharedMemory } from '../../support/kernel-memory.js';
 
@@ -37,6 +40,41 @@ it('threads get the modules of more kernels than there is room for at a time', (
       );
     }
   } finally {
+    pool.close();
+  }
+});
+
+it('a thread whose process was stopped in between is not taken for dead', () => {
+  const taken = new Int32Array(new SharedArrayBuffer(4));
+  // Takes one piece, and finishes it a while later.
+  const start: StartThread = ({ control }) => {
+    const worker = new Worker(
+      `const { control, taken } = require('node:worker_threads').workerData;
+      const [next, words] = [new BigInt64Array(control, 0, 1), new Int32Array(control)];
+      let seen;
+      do seen = Atomics.load(next, 0);
+      while ((seen & 0xffffffffn) >= BigInt(words[${WORD.pieces}]) || Atomics.compareExchange(next, 0, seen, seen + 1n) !== seen);
+      Atomics.store(taken, 0, 1);
+      Atomics.notify(taken, 0);
+      Atomics.wait(taken, 0, 1, 100);
+      Atomics.add(words, ${WORD.done}, 1);
+      Atomics.notify(words, ${WORD.done});`,
+      { eval: true, workerData: { control, taken } },
+    );
+    return { stop: () => void worker.terminate() };
+  };
+  const afterThread = (): void => void Atomics.wait(taken, 0, 0);
+  const pool = new KernelPool(sharedMemory(PAGES), PAGES, 2, start, 60_000, () => afterThread);
+  const kernel = pool.kernel({ formula: f.input(0), inputs: 1, dimensions: [{ size: 0, steps: [1] }] });
+  const { now } = performance;
+  let looks = 0;
+  // The process is stopped for an hour after the first look at the clock.
+  performance.now = () => now.call(performance) + (looks++ > 0 ? 3_600_000 : 0);
+  try {
+    pool.run(kernel, [0, 4 * COUNT], COUNT, 1);
+    assert.equal(pool.failed, false);
+  } finally {
+    performance.now = now;
     pool.close();
   }
 });
