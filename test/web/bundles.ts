@@ -12,7 +12,7 @@ const ISOLATED = {
 };
 
 /** Bundles compiled files for pages, with stand-ins for `node:test`, `node:assert` and `node:fs`. */
-async function bundles(files: readonly string[]): Promise<Map<string, string>> {
+async function bundles(files: readonly string[], format: 'esm' | 'iife'): Promise<Map<string, string>> {
   const { outputFiles } = await build({
     entryPoints: files.map((file) => `${DIST}${file}`),
     entryNames: '[name]',
@@ -20,7 +20,7 @@ async function bundles(files: readonly string[]): Promise<Map<string, string>> {
     bundle: true,
     write: false,
     platform: 'browser',
-    format: 'esm',
+    format,
     logLevel: 'silent',
     alias: {
       'node:test': `${DIST}test/support/page/node-test.js`,
@@ -37,8 +37,11 @@ async function bundles(files: readonly string[]): Promise<Map<string, string>> {
  *
  * @param names files of dist/
  */
-export async function serveBundles(...names: readonly string[]): Promise<Server> {
-  const files = await bundles(names);
+export async function serveBundles(
+  names: readonly string[],
+  format: 'esm' | 'iife' = 'esm',
+): Promise<Server> {
+  const files = await bundles(names, format);
   const server = createServer(async (request, response) => {
     const [, kind, ...rest] = request.url!.split('/');
     const name = rest.join('/');

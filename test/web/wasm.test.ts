@@ -35,11 +35,11 @@ describe('wasm in Chromium', { skip: NO_BROWSER }, () => {
   let server: Server;
   let browser: Browser;
   before(async () => {
-    server = await serveBundles(
+    server = await serveBundles([
       'test/support/page/conformance.js',
       'test/support/page/random-programs.js',
       'src/backend/simd/threads/web-worker.js',
-    );
+    ]);
     browser = await launch();
   });
   after(async () => {

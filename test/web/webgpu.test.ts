@@ -14,7 +14,7 @@ describe('webgpu in Chromium', { skip: NO_BROWSER }, () => {
   let server: Server;
   let browser: Browser;
   before(async () => {
-    server = await serveBundles('test/support/page/training.js');
+    server = await serveBundles(['test/support/page/training.js']);
     browser = await launch({ webgpu: true });
   });
   after(async () => {
