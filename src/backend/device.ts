@@ -137,9 +137,10 @@ export class InlineDevice extends QueuedDevice {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
     await this.sent();
-    await this.send({ kind: 'close' });
+    // Once only: a memory that is given back twice would belong to two later engines.
+    if (this.#closed) return;
     this.#closed = true;
+    this.#executor.handle({ kind: 'close' });
   }
 }

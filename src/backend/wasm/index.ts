@@ -1,5 +1,7 @@
+import { checkInteger, checkOptionNames } from '../../errors/arguments.js';
 import type { Device } from '../backend.js';
 import { InlineDevice } from '../device.js';
+import { MAX_THREADS } from '../device-names.js';
 import { canShareInPage, startWebThread } from '../simd/threads/web.js';
 import { WasmEngine } from './engine.js';
 
@@ -8,11 +10,13 @@ import { WasmEngine } from './engine.js';
  * then stays responsive. It uses several threads where the page is cross-origin isolated, else one.
  *
  * @param options.threads number of threads; all cores by default
- * @throws DeviceError if the browser has no WebAssembly SIMD, or no memory
+ * @throws UsageError if an option is not valid, DeviceError if the browser has no WebAssembly SIMD, or no memory
  */
 export function wasmDevice(options: { readonly threads?: number } = {}): Device {
+  checkOptionNames('wasmDevice', options, ['threads']);
   const { hardwareConcurrency } =
     (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator ?? {};
   const { threads = hardwareConcurrency ?? 1 } = options;
+  checkInteger('wasmDevice', 'threads', threads, { least: 1, most: MAX_THREADS });
   return new InlineDevice(new WasmEngine(canShareInPage() ? { threads, start: startWebThread } : {}));
 }

@@ -75,7 +75,7 @@ export class WorkerDevice extends QueuedDevice {
       process.env.OMP_WAIT_POLICY = 'passive';
       process.env.GOMP_SPINCOUNT ??= '3000';
     }
-    const device = new WorkerDevice(kind, threads, precision);
+    const device = WorkerDevice.#start(kind, threads, precision);
     try {
       await device.#expect<EngineInfo>(-1);
     } catch (error) {
@@ -83,6 +83,21 @@ export class WorkerDevice extends QueuedDevice {
       throw error;
     }
     return device;
+  }
+
+  /** @throws DeviceError if the system starts no more threads */
+  static #start(kind: EngineName, threads: number, precision: ProcessorPrecision): WorkerDevice {
+    try {
+      return new WorkerDevice(kind, threads, precision);
+    } catch (cause) {
+      throw new DeviceError({
+        what: `The ${kind} device's thread does not start`,
+        expected: 'one more thread',
+        got: (cause as Error).message,
+        next: 'end other programs, or raise the limit of processes (ulimit -u, or that of the container)',
+        cause,
+      });
+    }
   }
 
   protected send(request: Request): Promise<Reply> {

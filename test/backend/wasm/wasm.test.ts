@@ -148,6 +148,34 @@ describe('the wasm engine', () => {
   });
 });
 
+it('a closed device computes nothing, since another one may have its memory; closing it twice is no harm', async () => {
+  const closed = wasmDevice();
+  const lost = new Parameter(Float32Array.of(1, 2), [2]);
+  await lost.place(closed);
+  await Promise.all([closed.close(), closed.close()]);
+  await closed.close();
+  const said = { name: 'DeviceError', message: /^The wasm device was closed/ };
+  const values = new Float32Array(1000).fill(7);
+  closed.write(99, { shape: [1000], dtype: 'float32' }, values);
+  await assert.rejects(closed.read(99), said);
+  await assert.rejects(lost.data(), said);
+  // Each device has a memory of its own, whatever the one before left.
+  const devices = [wasmDevice(), wasmDevice()];
+  const own = devices.map((_, k) => new Parameter(new Float32Array(1000).fill(k), [1000]));
+  for (const [k, parameter] of own.entries()) await parameter.place(devices[k]!);
+  for (const [k, parameter] of own.entries()) assert.equal(await parameter.sum().item(), 1000 * k);
+  for (const device of devices) await device.close();
+});
+
+it('wasmDevice refuses options that it does not have, and numbers of threads that are none', () => {
+  for (const threads of [0, -1, 1.5, Number.NaN, 1e9, '2'])
+    assert.throws(() => wasmDevice({ threads: threads as number }), {
+      name: 'UsageError',
+      message: /wasmDevice got a bad threads. Expected an integer from 1 to 1024/,
+    });
+  assert.throws(() => wasmDevice({ thread: 2 } as object), /did you mean threads\?/);
+});
+
 describe('where wasm cannot work, its error says', () => {
   const { WebAssembly: real } = globalThis as { WebAssembly?: { Memory: unknown } };
   const during = (value: unknown, body: () => void) => {

@@ -9,10 +9,15 @@ import type { StartThread } from './serve.js';
 export const startNodeThreads =
   (file: URL, more: object = {}): StartThread =>
   (data) => {
-    const worker = new Worker(file, { workerData: { ...data, ...more }, execArgv: [] });
-    worker.unref();
-    worker.on('error', () => {});
-    return { stop: () => void worker.terminate() };
+    try {
+      const worker = new Worker(file, { workerData: { ...data, ...more }, execArgv: [] });
+      worker.unref();
+      worker.on('error', () => {});
+      return { stop: () => void worker.terminate() };
+    } catch {
+      // The system starts no more threads.
+      return { stop: () => {} };
+    }
   };
 
 /** Starts a worker thread that runs WebAssembly kernels. */
