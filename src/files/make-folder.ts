@@ -1,3 +1,4 @@
+import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -17,5 +18,20 @@ export async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     // Another process may have created it meanwhile.
     if (!(await isFolder(path))) throw error;
+  }
+}
+
+const isFolderNow = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** Like `makeFolder`, without waiting. */
+export function makeFolderSync(path: string): void {
+  if (isFolderNow(path)) return;
+  const above = dirname(path);
+  if (above !== path) makeFolderSync(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (!isFolderNow(path)) throw error;
   }
 }

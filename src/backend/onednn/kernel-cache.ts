@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { z } from 'zod';
 import { cacheFolder } from '../../files/cache-folder.js';
+import { makeFolderSync } from '../../files/make-folder.js';
 import { outputTarget } from '../../files/output-target.js';
 
 const schema = z.record(z.string(), z.record(z.string(), z.string()));
@@ -54,7 +55,7 @@ export class KernelCache {
 
   #write(): boolean {
     try {
-      mkdirSync(dirname(this.file), { recursive: true });
+      makeFolderSync(dirname(this.file));
       const target = outputTarget(this.file);
       // Devices such as /dev/null store nothing.
       if (target.kind !== 'file') return false;
