@@ -33,7 +33,7 @@ const KEPT = ['bin/dnnl.dll', 'onednn/LICENSE', 'onednn/README', 'onednn/THIRD-P
 /** As in src/backend/onednn/library/places.ts. */
 export const windowsFolder = (env = process.env) =>
   path.join(
-    env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache'),
+    path.isAbsolute(env.XDG_CACHE_HOME ?? '') ? env.XDG_CACHE_HOME : path.join(os.homedir(), '.cache'),
     'paperweight',
     `onednn-${WHEEL.version}-win32-x64`,
   );
@@ -65,10 +65,11 @@ const PAUSES = [50, 200, 500, 1000, 2000];
  * @returns {Promise<string | undefined>} why it was not fetched
  */
 export async function fetchOneDnn(folder, run, sha256 = WHEEL.sha256) {
-  mkdirSync(path.dirname(folder), { recursive: true });
-  removeLeft(folder);
-  const part = mkdtempSync(`${folder}.`);
+  let part = '';
   try {
+    mkdirSync(path.dirname(folder), { recursive: true });
+    removeLeft(folder);
+    part = mkdtempSync(`${folder}.`);
     const pip = await firstPip(run);
     if (!pip) return NO_PIP;
     const [command, ...args] = pip;
@@ -93,7 +94,7 @@ export async function fetchOneDnn(folder, run, sha256 = WHEEL.sha256) {
   } catch (error) {
     return /** @type {Error} */ (error).message;
   } finally {
-    rmSync(part, { recursive: true, force: true });
+    if (part !== '') rmSync(part, { recursive: true, force: true });
   }
 }
 

@@ -144,6 +144,15 @@ test('a Python that only the shell starts is used too', async (t) => {
   assert.equal(await fetchOneDnn(folder, shell, hash(GOOD)), undefined);
 });
 
+test('a cache that cannot be written is a reason, not an exception', async (t) => {
+  const file = path.join(await temporaryFolder(t), 'file');
+  await writeFile(file, '');
+  assert.match(
+    (await fetchOneDnn(path.join(file, 'onednn'), pipWith(GOOD), hash(GOOD)))!,
+    /EEXIST|ENOTDIR|ENOENT/,
+  );
+});
+
 test('setup and the program mean the same folder', () => {
   assert.equal(
     windowsFolder({ XDG_CACHE_HOME: '/cache' }),
