@@ -71,7 +71,7 @@ it('a thread whose process was stopped in between is not taken for dead', () => 
   // The process is stopped for an hour after the first look at the clock.
   performance.now = () => now.call(performance) + (looks++ > 0 ? 3_600_000 : 0);
   try {
-    pool.run(kernel, [0, 4 * COUNT], COUNT, 1);
+    pool.share(kernel, [0, 4 * COUNT], COUNT, PIECE, COUNT);
     assert.equal(pool.failed, false);
   } finally {
     performance.now = now;

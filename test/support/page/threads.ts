@@ -1,5 +1,5 @@
 import { WORD } from '../../../src/backend/simd/jobs.js';
-import { KernelPool } from '../../../src/backend/simd/pool.js';
+import { KernelPool, PIECE } from '../../../src/backend/simd/pool.js';
 import { startWebThread } from '../../../src/backend/simd/threads/web.js';
 import { f } from '../../../src/ops/formula.js';
 import { instantiate, type LoadKernel, makeMemory } from '../../../src/webassembly/runtime.js';
@@ -40,7 +40,7 @@ async function hasThread(): Promise<boolean> {
   });
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end; ) {
     own = 0;
-    pool.run(kernel, [0, 4 * COUNT], COUNT, 1);
+    pool.share(kernel, [0, 4 * COUNT], COUNT, PIECE, COUNT);
     if (own < words[WORD.pieces]!) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
