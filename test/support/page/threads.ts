@@ -4,7 +4,7 @@ import { startWebThread } from '../../../src/backend/simd/threads/web.js';
 import { f } from '../../../src/ops/formula.js';
 import { instantiate, type LoadKernel, makeMemory } from '../../../src/webassembly/runtime.js';
 
-/* Whether a second thread computes, in a page or in a worker of it: see test/web/threads.test.ts. */
+/* Whether a second thread computes, in a page or in a worker of it: see test/web/wasm.test.ts. */
 
 const scope = globalThis as unknown as {
   readonly document?: unknown;
