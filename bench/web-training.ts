@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { launch, NO_BROWSER } from '../test/web/browser.js';
 import { TrainingPage } from '../test/web/training-page.js';
 
@@ -31,9 +28,7 @@ const COUNT = `new Promise((resolve) => {
 const built = await TrainingPage.build();
 const browser = await launch();
 try {
-  const compressedKb: Record<string, number> = {};
-  for (const name of ['trainer.js', 'page.js', 'web-worker.js'])
-    compressedKb[name] = Math.round(gzipSync(await readFile(join(built.folder, 'dist', name))).length / 1000);
+  const { processor, gpu } = await built.scripts();
   const rows = [];
   for (const [kind, options] of [
     ['isolated', []],
@@ -70,7 +65,9 @@ try {
       await page.close();
     }
   }
-  console.log(JSON.stringify({ what: 'web-training', seconds, compressedKb, rows }, null, 2));
+  console.log(
+    JSON.stringify({ what: 'web-training', seconds, compressedBytes: { processor, gpu }, rows }, null, 2),
+  );
 } finally {
   await browser.close();
   await built.close();

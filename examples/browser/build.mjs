@@ -10,21 +10,28 @@ const out = path.join(here, 'dist');
 const core = createRequire(path.join(here, 'src/page.ts')).resolve('paperweight/core');
 
 await rm(out, { recursive: true, force: true });
-await build({
+const options = {
   absWorkingDir: here,
-  entryPoints: {
-    page: 'src/page.ts',
-    trainer: 'src/trainer.ts',
-    offline: 'src/offline.ts',
-    // The threads of the WebAssembly device: the trainer starts them from the file beside it.
-    'web-worker': path.join(path.dirname(core), 'backend/simd/threads/web-worker.js'),
-  },
   outdir: out,
   bundle: true,
   minify: true,
   format: 'esm',
   platform: 'browser',
   target: 'es2022',
+};
+// The GPU's engine is in a file of its own, which is loaded when it is chosen.
+await build({
+  ...options,
+  splitting: true,
+  entryPoints: { page: 'src/page.ts', trainer: 'src/trainer.ts' },
+});
+await build({
+  ...options,
+  entryPoints: {
+    offline: 'src/offline.ts',
+    // The threads of the WebAssembly device: the trainer starts them from the file beside it.
+    'web-worker': path.join(path.dirname(core), 'backend/simd/threads/web-worker.js'),
+  },
 });
 for (const file of ['index.html', 'style.css']) await cp(path.join(here, file), path.join(out, file));
 // The offline cache keeps these files; its name changes with their contents.

@@ -196,6 +196,11 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await page.close();
     });
 
+  it('is small: its script is at most 200 kB compressed, with the GPU’s engine 250 kB', async () => {
+    const { processor, gpu } = await built.scripts();
+    assert.ok(gpu > 0 && processor <= 200_000 && processor + gpu <= 250_000, `${processor} and ${gpu} bytes`);
+  });
+
   it('shows images of the data set before a training, fits small windows, and can be read by everyone', async () => {
     const page = await openPage();
     await page.locator('#guesses figure').nth(11).waitFor();

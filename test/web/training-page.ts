@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -31,6 +32,20 @@ export class TrainingPage {
     const [code] = await once(build, 'exit');
     assert.equal(code, 0);
     return new TrainingPage(folder);
+  }
+
+  /** Compressed sizes of the page's scripts in bytes: what every visit loads, and what a GPU adds. */
+  async scripts(): Promise<{ readonly processor: number; readonly gpu: number }> {
+    const sizes = { processor: 0, gpu: 0 };
+    const dist = path.join(this.folder, 'dist');
+    for (const file of await readdir(dist)) {
+      if (!file.endsWith('.js')) continue;
+      // esbuild names the file after the module that is imported when a GPU is opened.
+      sizes[file.startsWith('precision-') ? 'gpu' : 'processor'] += gzipSync(
+        await readFile(path.join(dist, file)),
+      ).length;
+    }
+    return sizes;
   }
 
   /** Serves the page with these options of serve.mjs. @returns its address */

@@ -3,7 +3,6 @@ import type { Device, Precision } from '../backend.js';
 import { describeAdapter, findAdapter, isSoftware } from './adapter.js';
 import type { Gpu } from './api.js';
 import { pageChoices } from './page-choices.js';
-import { openWithPrecision } from './precision.js';
 
 const pageGpu = (): Gpu | undefined => (globalThis as { navigator?: { gpu?: Gpu } }).navigator?.gpu;
 
@@ -49,6 +48,8 @@ export async function webgpuDevice(
     const choices = isSoftware(adapter.info) ? undefined : await pageChoices(describeAdapter(adapter.info));
     // Where choices cannot be stored, a rule chooses: measuring again in each page would give different choices.
     const engine = { trials: choices !== undefined, choices };
+    // Loaded when a GPU is used, so that a page that computes on the processor does not wait for it.
+    const { openWithPrecision } = await import('./precision.js');
     return (await openWithPrecision(gpu, adapter, options.precision ?? 'float32', engine)).device;
   }
   throw new DeviceError({
