@@ -1,4 +1,4 @@
-import { fstatSync, writeSync } from 'node:fs';
+import { fstatSync, lstatSync, writeSync } from 'node:fs';
 import { PaperweightError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 
@@ -56,6 +56,9 @@ function isFile(stream: NodeJS.WriteStream & { readonly fd?: number }): boolean 
   if (stream.isTTY || stream.fd === undefined) return false;
   try {
     const stats = fstatSync(stream.fd);
+    // Node's realpathSync goes by the last result if that was a pipe, and then leaves links in paths, also in those of
+    // modules: a package behind a link would be loaded a second time.
+    if (stats.isFIFO() || stats.isSocket()) lstatSync(new URL('.', import.meta.url));
     return stats.isFile() || stats.isCharacterDevice();
   } catch {
     // On Windows fstat fails for some handles; Node's own way of writing is kept for those.

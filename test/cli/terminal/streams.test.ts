@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { runCli, runNode } from '../../support/cli.js';
 import { smallDisk } from '../../support/disk.js';
 import { scratch } from '../../support/toy.js';
@@ -89,4 +90,23 @@ test('output continues when there is space again, on new lines', async (t) => {
   assert.deepEqual(whole, ['1', '5', '6']);
   assert.equal(lines.length, 5, 'and one that was cut short');
   assert.match(lines[1]!, /^2{1,2999}$/);
+});
+
+test('modules behind links are found where they are, also with pipes for streams', async (t) => {
+  const folder = await scratch(t);
+  await mkdir(join(folder, 'real'));
+  await mkdir(join(folder, 'node_modules'));
+  await writeFile(join(folder, 'real', 'package.json'), '{ "name": "linked", "exports": "./index.js" }');
+  await writeFile(join(folder, 'real', 'index.js'), '');
+  await symlink(join(folder, 'real'), join(folder, 'node_modules', 'linked'), 'junction');
+  const streams = new URL('../../../src/cli/terminal/streams.js', import.meta.url);
+  const script = join(folder, 'script.mjs');
+  await writeFile(
+    script,
+    `import { guardStreams } from '${streams}';
+     guardStreams({ onLost() {}, onGone() {} });
+     console.log(import.meta.resolve('linked'));`,
+  );
+  const { stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  assert.equal(stdout.trim(), pathToFileURL(join(await realpath(folder), 'real', 'index.js')).href);
 });
