@@ -143,7 +143,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     if (byImage && shape.length === 2) w.add('Flatten', inputs, { axis: 1 }, output);
     else if (free >= 0 && (byImage || free === grows.lastIndexOf(true)))
       w.add('Reshape', [...inputs, w.integers(shape.map((size, i) => (i === free ? -1 : size)))], {}, output);
-    else if (x!.inputs.length === 0) w.add('Reshape', [...inputs, w.integers(shape)], {}, output);
+    // No size grows with the batch: it is computed from constants.
+    else if (free < 0 || x!.inputs.length === 0) w.add('Reshape', [...inputs, w.integers(shape)], {}, output);
     else return 'it moves elements between images, and the exported batch has no fixed size';
     return undefined;
   },

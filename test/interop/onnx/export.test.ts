@@ -213,3 +213,25 @@ test('the command writes a run’s weights as ONNX', async (t) => {
   assert.equal(again.code, 0, again.stderr);
   assert.match(again.stdout, /\[batch, 3, 64, 64\]/);
 });
+
+test('what is computed from constants is exported, also when it is reshaped several times', async () => {
+  /** Attention in windows of four positions, in which a mask that is computed hides some. */
+  class Windows extends Module {
+    forward(x: Tensor): Tensor {
+      const [n] = x.shape as [number];
+      const zones = tensor([0, 0, 1, 2, 2, 2, 3, 3]).reshape(2, 2, 2).transpose(1, 2).reshape(2, 4);
+      const mask = zones.unsqueeze(1).ne(zones.unsqueeze(2)).mul(-100);
+      const q = x.reshape(n * 2, 4, 3);
+      const scores = q.matmul(q.transpose(1, 2)).reshape(n, 2, 4, 4).add(mask);
+      return scores
+        .reshape(n * 2, 4, 4)
+        .softmax(-1)
+        .matmul(q)
+        .reshape(n, 24);
+    }
+  }
+  const model = new Windows();
+  const again = importOnnx((await exportOnnx(model, [24])).encode());
+  const x = randn([3, 24]);
+  assertNear(await again.forward(x).data(), await model.forward(x).data(), 1e-6, 'windows');
+});
