@@ -3,13 +3,20 @@
  * How fast training is under Wine, beside Linux on the same machine: the same network, threads and type, in turns. Not a
  * part of .ci/run:
  *
- *   node .ci/wine-speed.mjs [rounds]
+ *   node .ci/wine-speed.mjs [rounds] [networks of steps.mjs]
  */
+import { Job } from './job.mjs';
 import { readTests } from './reporter.mjs';
 import { openWindows } from './windows.mjs';
 
-const rounds = Number(process.argv[2] ?? 5);
+const [rounds = '5', ...networks] = process.argv.slice(2);
 const { job, cwd, env, command } = await openWindows('wine-speed', '--omit=dev');
+/** The same code, which nobody changes meanwhile. */
+const native = new Job('wine-speed-linux', []);
+const own = {
+  cwd: native.clone('--omit=dev'),
+  env: { ...process.env, PAPERWEIGHT_KERNELS: 'fixed' },
+};
 
 /** @typedef {{ cpu: number, wall: number, version: string }} Step */
 
@@ -27,12 +34,11 @@ async function measure(what, program, options) {
 
 const median = (/** @type {number[]} */ values) =>
   values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-for (const network of ['resnet20', 'alexnet']) {
+for (const network of networks.length > 0 ? networks : ['resnet20', 'alexnet']) {
   /** @type {Record<'linux' | 'windows', Step[]>} */
   const steps = { linux: [], windows: [] };
   const args = ['.ci/steps.mjs', network, 'onednn', '2', '10'];
-  const own = { cwd: process.cwd(), env: { ...process.env, PAPERWEIGHT_KERNELS: 'fixed' } };
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < Number(rounds); round++) {
     steps.linux.push(await measure(`${network}, Linux`, [process.execPath, ...args], own));
     steps.windows.push(await measure(`${network}, Windows`, command(...args), {}));
   }
@@ -45,4 +51,5 @@ for (const network of ['resnet20', 'alexnet']) {
   }
 }
 job.stopAll();
+native.clean();
 job.end();
