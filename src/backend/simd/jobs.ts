@@ -2,8 +2,9 @@ import type { Run } from '../../webassembly/runtime.js';
 
 /*
  * How threads share a job: kernels that run one after another on each piece of a range. The control block is a few words
- * of shared memory. Threads take pieces one by one, so a preempted thread does not delay the others. The counter contains
- * the job number, so a thread that wakes up late cannot take a piece of the next job.
+ * of shared memory. Threads take pieces one by one: first those of their own part of the range, whose values of the job
+ * before are in their cache, then those that others have left, so a preempted thread does not delay the others. The
+ * counters contain the job number, so a thread that wakes up late cannot take a piece of the next job.
  */
 
 /** A kernel and its addresses. */
@@ -20,7 +21,7 @@ export interface Place {
   readonly bytes: number;
 }
 
-/** Indices of the int32 words of the control block. The first 64-bit word is `next`. */
+/** Indices of the int32 words of the control block. */
 export const WORD = {
   wake: 2,
   done: 3,
@@ -37,19 +38,26 @@ export const WORD = {
 export const WORDS = 2048;
 /** Words of a call before its arguments: kernel, scale, place of its module, number of arguments. */
 const HEAD = 5;
-/** `next` contains the job number in its upper 32 bits and the next piece in its lower 32 bits. */
+/** A counter contains the job number in its upper 32 bits, and how many pieces were taken in its lower 32 bits. */
 const SHIFT = 32n;
 const CLOSED = 0xffffffffn;
+/** Distance between the counters of two threads: a cache line. */
+const COUNTER = 8;
 
 export interface Control {
   readonly words: Int32Array;
+  /** A counter for each thread's part of the pieces. */
   readonly next: BigInt64Array;
+  readonly threads: number;
 }
 
-export const controlOf = (buffer: SharedArrayBuffer): Control => ({
-  words: new Int32Array(buffer),
-  next: new BigInt64Array(buffer, 0, 1),
-});
+/** Bytes of the control block. */
+export const controlBytes = (threads: number): number => 4 * WORDS + 8 * COUNTER * threads;
+
+export const controlOf = (buffer: SharedArrayBuffer): Control => {
+  const next = new BigInt64Array(buffer, 4 * WORDS);
+  return { words: new Int32Array(buffer, 0, WORDS), next, threads: next.length / COUNTER };
+};
 
 /** Whether the calls of a job fit into the control block. */
 export const fits = (calls: readonly Call[]): boolean =>
@@ -60,7 +68,7 @@ export const fits = (calls: readonly Call[]): boolean =>
  * @param prepare writes the modules of the calls' kernels into shared memory, and returns their places
  */
 export function publish(
-  { words, next }: Control,
+  { words, next, threads }: Control,
   job: number,
   calls: readonly Call[],
   total: number,
@@ -68,7 +76,10 @@ export function publish(
   prepare: () => readonly Place[],
 ): void {
   // CLOSED keeps threads from taking a piece while the words change, even a thread that is still in the last job.
-  Atomics.store(next, 0, (BigInt(job) << SHIFT) | CLOSED);
+  const store = (count: bigint): void => {
+    for (let t = 0; t < threads; t++) Atomics.store(next, COUNTER * t, (BigInt(job) << SHIFT) | count);
+  };
+  store(CLOSED);
   const places = prepare();
   words[WORD.total] = total;
   words[WORD.piece] = piece;
@@ -80,7 +91,7 @@ export function publish(
     at += HEAD + args.length;
   });
   Atomics.store(words, WORD.done, 0);
-  Atomics.store(next, 0, BigInt(job) << SHIFT);
+  store(0n);
 }
 
 /** About as long as it takes to wake up a thread that sleeps. */
@@ -137,22 +148,34 @@ export function runCalls(calls: readonly BoundCall[], from: number, to: number, 
  * @param thread number of this thread; kernels get it as their last argument, to find the scratch memory of this
  *   thread
  */
-export function work({ words, next }: Control, callsOf: () => readonly BoundCall[], thread: number): void {
+export function work(
+  { words, next, threads }: Control,
+  callsOf: () => readonly BoundCall[],
+  thread: number,
+): void {
   let job: bigint | undefined;
   let calls: readonly BoundCall[] = [];
-  for (;;) {
-    const seen = Atomics.load(next, 0);
+  for (let turn = 0; turn < threads; ) {
+    const owner = (thread + turn) % threads;
+    const seen = Atomics.load(next, COUNTER * owner);
     const n = Number(seen & CLOSED);
     // Read before the piece is taken: if taking it succeeds, these arguments belong to its job.
     const pieces = Atomics.load(words, WORD.pieces);
-    if (n >= pieces) return;
-    if (Atomics.compareExchange(next, 0, seen, seen + 1n) !== seen) continue;
+    const [first, end] = [owner, owner + 1].map((part) => Math.floor((part * pieces) / threads)) as [
+      number,
+      number,
+    ];
+    if (n >= end - first) {
+      turn++;
+      continue;
+    }
+    if (Atomics.compareExchange(next, COUNTER * owner, seen, seen + 1n) !== seen) continue;
     try {
       if (job !== seen >> SHIFT) {
         calls = callsOf();
         job = seen >> SHIFT;
       }
-      const from = n * words[WORD.piece]!;
+      const from = (first + n) * words[WORD.piece]!;
       runCalls(calls, from, Math.min(words[WORD.total]!, from + words[WORD.piece]!), thread);
     } catch {
       Atomics.store(words, WORD.failed, 1);

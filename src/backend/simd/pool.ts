@@ -6,6 +6,7 @@ import {
   boundCall,
   type Call,
   type Control,
+  controlBytes,
   controlOf,
   fits,
   type Place,
@@ -13,7 +14,6 @@ import {
   publish,
   runCalls,
   WORD,
-  WORDS,
   work,
 } from './jobs.js';
 import { encodeKernel, type KernelShape } from './kernel.js';
@@ -241,7 +241,8 @@ export class KernelPool {
   }
 
   #gather(start: StartThread): Team {
-    const [control, module] = [new SharedArrayBuffer(4 * WORDS), new SharedArrayBuffer(MODULE_BYTES)];
+    const control = new SharedArrayBuffer(controlBytes(this.threads));
+    const module = new SharedArrayBuffer(MODULE_BYTES);
     const threads = Array.from({ length: this.threads - 1 }, (_, k) =>
       start({ control, module, memory: this.memory, thread: k + 1 }),
     );
