@@ -30,6 +30,7 @@ export {
 export { GeneratedDataset, type GeneratedOptions } from './data/samples/generated.js';
 export { padSequence } from './data/samples/pad-sequence.js';
 export type { ArrayValue, Collated, IterableSet, Sample, SampleSet } from './data/samples/sample.js';
+export { SampleSubset } from './data/samples/sample-subset.js';
 export { TensorDataset } from './data/samples/tensor-dataset.js';
 export { Shapes10 } from './data/shapes10/shapes10.js';
 export { Subset } from './data/subset.js';

@@ -1,7 +1,7 @@
 import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { Generator } from '../random.js';
-import { checkDataset } from './check-dataset.js';
+import { checkDataset, isSampleSet } from './check-dataset.js';
 import { checkIndex, type Dataset, isFloatSet, openWorkerSpec, type WorkerSpec } from './dataset.js';
 
 /**
@@ -25,7 +25,7 @@ export class Subset implements Dataset {
 
   /** @throws UsageError for an index outside of the data set */
   constructor(base: Dataset, indices: ArrayLike<number>) {
-    checkDataset('Subset', base);
+    checkImages('Subset', base);
     if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
       throw new UsageError({
         what: 'Subset got no list of indices',
@@ -57,7 +57,7 @@ export class Subset implements Dataset {
 
   /** `count` distinct random images: a pure function of the data set's length, `count` and `seed`. */
   static random(base: Dataset, count: number, seed = 0): Subset {
-    checkDataset('Subset.random', base);
+    checkImages('Subset.random', base);
     if (!Number.isInteger(count) || count < 0 || count > base.length) {
       throw new UsageError({
         what: `a random subset of ${base.name} cannot have this size`,
@@ -76,6 +76,17 @@ export class Subset implements Dataset {
   summary(): string | undefined {
     return this.#base.summary?.();
   }
+}
+
+function checkImages(owner: string, base: unknown): void {
+  if (isSampleSet(base))
+    throw new UsageError({
+      what: `${owner} reads labelled images`,
+      expected: 'a data set with read()',
+      got: 'samples that get(index) returns',
+      next: 'use SampleSubset',
+    });
+  checkDataset(owner, base);
 }
 
 interface SubsetSpec {

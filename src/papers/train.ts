@@ -7,7 +7,7 @@ import { inClassesOf } from '../data/class-order.js';
 import { type AnySet, imagesIn } from '../data/dataset.js';
 import { epochOrder } from '../data/epoch-order.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
-import { someOf } from '../data/samples/some-of.js';
+import { SampleSubset } from '../data/samples/sample-subset.js';
 import { Subset } from '../data/subset.js';
 import type { World } from '../distributed/index.js';
 import { UsageError } from '../errors/errors.js';
@@ -243,7 +243,7 @@ function overfitted({ config, trainSet, testSet }: Omit<RunOptions, 'device'>) {
 function firstOf(set: AnySet, indices: Int32Array): AnySet {
   const images = imagesIn(set);
   if (images) return new Subset(images, indices);
-  if ('get' in set) return someOf(set, indices);
+  if ('get' in set) return new SampleSubset(set, indices);
   throw new UsageError({
     what: `--overfit-batches cannot be used with ${set.name}: it can only be read in its order`,
     next: 'leave it out',

@@ -417,7 +417,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   ['0 margin -9, 0 margin 1.5, 0 margin 99, 0 p infinity, 0 p 1.5, 0 p 99', 'nn.TripletMarginLoss'],
   ['0 length 99, 0 seed -9, 0 seed 99', 'GeneratedDataset', 'Shapes10'],
   ['0 floats, 0 more, 0 fewer, 0 longer1, 0 empty1, 0 float64, 0 int32, 0 uint8', 'TensorDataset'],
-  ['0 repeated', 'Subset', 'nn.inspect'],
+  ['0 repeated', 'Subset', 'SampleSubset', 'nn.inspect'],
   ['0 shorter, 0 repeated, 1 -9, 1 99', 'padSequence'],
   ['1 ""', 'Vocabulary.encode'],
   ['0 none, 0 shorter, 0 repeated', 'Vocabulary.decode'],

@@ -44,6 +44,15 @@ add(
   [3, 1],
   1,
 );
+add(
+  'SampleSubset',
+  (indices: number[], at: number) => {
+    const set = { name: 'numbers', length: 6, get: (i: number) => i };
+    return new core.SampleSubset(set, indices).get(at);
+  },
+  [3, 1],
+  1,
+);
 add('padSequence', core.padSequence, [Int32Array.of(1, 2), Int32Array.of(3)], 0);
 add(
   'Vocabulary.encode',
