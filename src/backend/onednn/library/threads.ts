@@ -1,11 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { setThreadsOf } from './openmp.js';
+import { keepSignalsAway } from './signals.js';
 
-/** The number of threads that oneDNN's parallel regions use, when started from this thread. */
+/**
+ * The number of threads that oneDNN's parallel regions use, when started from this thread, from which it keeps signals
+ * away.
+ */
 export class Threads {
   /** Number of threads of the device: as requested, or OpenMP's own if that cannot be changed. */
   readonly all: number;
   readonly #set: ((count: number) => void) | undefined;
+  readonly #withoutSignals = keepSignalsAway();
   #now = 0;
 
   /**
@@ -29,7 +34,7 @@ export class Threads {
     const before = this.#now;
     this.use(count);
     try {
-      return body();
+      return this.#withoutSignals(body);
     } finally {
       this.use(before);
     }
