@@ -11,6 +11,9 @@ import { TrainingPage } from './training-page.js';
 const records = (count: number, label = (i: number): number => i % 10): Uint8Array =>
   Uint8Array.from({ length: 3073 * count }, (_, i) => (i % 3073 === 0 ? label(i / 3073) : (i * 7919) % 256));
 
+/** As in Safari before 26. */
+const NO_STREAMS = 'delete FileSystemFileHandle.prototype.createWritable;';
+
 describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
   let built: TrainingPage;
   let folder: string;
@@ -27,12 +30,43 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
   });
 
   async function openPage(...options: string[]): Promise<Page> {
-    const address = await built.serve(...options);
-    const page = await browser.newPage({ locale: 'en-US' });
+    return openIn(browser, await built.serve(...options));
+  }
+
+  /** @param missing a script that takes away from the worker what some browsers do not have */
+  async function openIn(where: Browser, address: string, missing = ''): Promise<Page> {
+    const page = await where.newPage({ locale: 'en-US', serviceWorkers: 'block' });
     page.on('pageerror', (error) => assert.fail(error));
+    if (missing)
+      await page.route('**/trainer.js', async (route) => {
+        const response = await route.fetch();
+        const body = `if (typeof document === 'undefined') { ${missing} }\n${await response.text()}`;
+        await route.fulfill({ response, body });
+      });
     await page.goto(address);
     await page.locator('#devices', { hasText: /./ }).waitFor();
     return page;
+  }
+
+  /** Puts a file into the page. */
+  async function put(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+    await writeFile(path.join(folder, name), bytes);
+    await page.setInputFiles('#bins', path.join(folder, name));
+  }
+
+  /** Why the GPU cannot be tested; undefined if it can. */
+  async function withoutGpu(page: Page): Promise<string | undefined> {
+    if (!(await page.textContent('#devices'))!.includes('GPU: not found')) return undefined;
+    assert.notEqual(process.env.PAPERWEIGHT_WEBGPU, 'required', 'this Chromium has no WebGPU adapter');
+    return 'this Chromium has no WebGPU adapter';
+  }
+
+  async function begin(page: Page, choices: Readonly<Record<string, string>>): Promise<void> {
+    for (const [id, value] of Object.entries(choices))
+      await (['device', 'network', 'data'].includes(id)
+        ? page.selectOption(`#${id}`, value)
+        : page.fill(`#${id}`, value));
+    await page.click('#start');
   }
 
   /** Writes files. @returns their paths */
@@ -65,7 +99,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await status(page, /^Step ([3-9]|\d\d+) of 500 /);
       assert.ok(await page.isDisabled('#start'));
       await page.click('#pause');
-      await status(page, /^paused$/);
+      await status(page, /^Paused after step \d+ of [\d,]+\.$/);
       assert.equal(await page.locator('#guesses figure').count(), 12);
       assert.equal(await page.locator('#kernels canvas').count(), 32);
       const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
@@ -75,9 +109,9 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       assert.equal(metadata.network, 'four-layer');
       assert.deepEqual(tensors.get('features.0.weight')!.shape, [32, 3, 5, 5]);
       await page.click('#stop');
-      await status(page, /^stopped$/);
+      await status(page, /^Stopped after step \d+ of/);
       await page.setInputFiles('#file', file);
-      await status(page, /^weights loaded$/);
+      await status(page, /^[\w-]+\.safetensors is loaded: [\d.]+\u00a0% of the test images/);
       await page.setInputFiles('#file', path.join(folder, 'package.json'));
       await status(page, /package.json is not a valid safetensors file/);
       await page.close();
@@ -98,16 +132,17 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     };
     await train({ batch: '8', epochs: '1' }, /^Step [2-9]/);
     await page.click('#stop');
-    await status(page, /^stopped$/);
+    await status(page, /^Stopped after/);
     const trained = await save();
 
     await page.selectOption('#network', 'vit');
     await page.setInputFiles('#file', path.join(folder, 'package.json'));
     await status(page, /not a valid safetensors file/);
     assert.deepEqual(await save(), trained);
-    const file = path.join(folder, 'trained.safetensors');
-    await writeFile(file, trained);
-    await page.setInputFiles('#file', file);
+    const header = '{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}';
+    const other = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.alloc(4)]);
+    other.writeBigUInt64LE(BigInt(header.length));
+    await page.setInputFiles('#file', await files({ 'other.safetensors': other }));
     await status(page, /embed|head|cls|blocks/);
     assert.deepEqual(await save(), trained);
 
@@ -120,7 +155,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await page.locator('#stored', { hasText: 'data_batch_1.bin, test_batch.bin' }).waitFor();
     await train({ batch: '9999' }, /fewer images than one batch.*at most 7; got 512/);
     assert.equal(await page.inputValue('#batch'), '512');
-    await train({ batch: '1', rate: '1e30', epochs: '2' }, /^The loss or a gradient is not finite/);
+    await train({ batch: '1', rate: '1e30', epochs: '2' }, /^Step \d+ gave NaN or infinity/);
     for (const { data } of (await decodeWeights(await save())).tensors.values())
       assert.ok(data.every(Number.isFinite));
     await page.close();
@@ -146,10 +181,10 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
 
   it('trains a transformer on the GPU, saves it, and continues on the processor', async (t) => {
     const page = await openPage('--plain');
-    if ((await page.textContent('#devices'))!.includes('GPU: not found')) {
+    const missing = await withoutGpu(page);
+    if (missing) {
       await page.close();
-      assert.notEqual(process.env.PAPERWEIGHT_WEBGPU, 'required', 'this Chromium has no WebGPU adapter');
-      return t.skip('this Chromium has no WebGPU adapter');
+      return t.skip(missing);
     }
     // A software adapter is not chosen by itself.
     assert.equal(await page.inputValue('#device'), 'wasm');
@@ -161,7 +196,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await page.click('#start');
     await status(page, /^Step ([2-9]|\d\d+) of 2,?000 /);
     await page.click('#pause');
-    await status(page, /^paused$/);
+    await status(page, /^Paused after step \d+ of [\d,]+\.$/);
     assert.equal(await page.locator('#guesses figure').count(), 12);
     assert.equal(await page.locator('#kernels canvas').count(), 48);
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
@@ -170,10 +205,10 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     const { tensors } = await decodeWeights(await readFile(file));
     assert.deepEqual(tensors.get('embed.weight')!.shape, [48, 3, 4, 4]);
     await page.click('#stop');
-    await status(page, /^stopped$/);
+    await status(page, /^Stopped after step \d+ of/);
     await page.selectOption('#device', 'wasm');
     await page.setInputFiles('#file', file);
-    await status(page, /^weights loaded$/);
+    await status(page, /^[\w-]+\.safetensors is loaded: [\d.]+\u00a0% of the test images/);
     await page.click('#start');
     await status(page, /^Step ([2-9]|\d\d+) of/);
     await page.close();
@@ -191,7 +226,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
       await page.click('#start');
       await status(page, /^Step ([3-9]|\d\d+) of 3000 /);
       await page.click('#stop');
-      await status(page, /^stopped$/);
+      await status(page, /^Stopped after step \d+ of/);
       assert.equal(await page.locator('#kernels canvas').count(), kernels);
       await page.close();
     });
@@ -229,7 +264,7 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
     await quota(100_000);
     for (const name of ['data_batch_1.bin', 'test_batch.bin']) {
       await page.setInputFiles('#bins', await files({ [name]: records(1000) }));
-      await status(page, new RegExp(`This browser did not store ${name}: .*Next: free some`));
+      await page.locator('#stored', { hasText: new RegExp(`could not keep .*${name}: no room`) }).waitFor();
     }
     await page.reload();
     await page.selectOption('#data', 'cifar10');
@@ -240,27 +275,154 @@ describe('the page of examples/browser', { skip: NO_BROWSER }, () => {
 
   it('keeps CIFAR-10’s files and refuses others', async () => {
     const page = await openPage();
-    const put = async (name: string, bytes: Uint8Array): Promise<void> => {
-      await writeFile(path.join(folder, name), bytes);
-      await page.setInputFiles('#bins', path.join(folder, name));
-    };
-    await put('data_batch_1.bin', records(1).subarray(1));
+    await put(page, 'data_batch_1.bin', records(1).subarray(1));
     await status(page, /Expected records of 3073 bytes/);
     await put(
+      page,
       'test_batch.bin',
       records(2, () => 12),
     );
     await status(page, /Expected labels from 0 to 9; got 12/);
-    await put('other.bin', records(1));
+    await put(page, 'other.bin', records(1));
     await status(page, /other.bin is not a file/);
-    await put('test_batch.bin', records(10));
-    await put('data_batch_1.bin', records(40));
+    await put(page, 'test_batch.bin', records(10));
+    await put(page, 'data_batch_1.bin', records(40));
     await page.locator('#stored', { hasText: 'data_batch_1.bin, test_batch.bin' }).waitFor();
     assert.equal(await page.inputValue('#data'), 'cifar10');
     await page.fill('#epochs', '1');
     await page.fill('#batch', '10');
     await page.click('#start');
-    await status(page, /^finished$/);
+    await status(page, /^Finished after 4 steps: [\d.]+\u00a0% of/);
     await page.close();
+  });
+
+  it('NaN ends a training, and the weights before it can be saved', async () => {
+    const page = await openPage();
+    await begin(page, { device: 'wasm', batch: '8', rate: '100' });
+    await status(page, /^Step \d+ gave NaN or infinity.*smaller learning rate/);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    const file = path.join(folder, 'before-nan.safetensors');
+    await download.saveAs(file);
+    const { tensors } = await decodeWeights(await readFile(file));
+    for (const [name, { data }] of tensors)
+      assert.ok((data as Float32Array).every(Number.isFinite), `${name} is finite`);
+    await begin(page, { rate: '0.02' });
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+    await page.close();
+  });
+
+  it('a file that is not weights loses nothing, and weights choose their network', async () => {
+    const page = await openPage();
+    await begin(page, { device: 'wasm', network: 'vit', batch: '4' });
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+    assert.ok(await page.isDisabled('#network'));
+    await page.click('#stop');
+    await status(page, /^Stopped after/);
+    await page.selectOption('#network', 'resnet-20');
+    await page.setInputFiles('#file', path.join(folder, 'package.json'));
+    await status(page, /package.json is not a valid safetensors file/);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#save')]);
+    // Its name is that of the network that was trained, not of the one that is chosen now.
+    assert.equal(download.suggestedFilename(), 'vit.safetensors');
+    const file = path.join(folder, 'vit-two.safetensors');
+    await download.saveAs(file);
+    await page.setInputFiles('#file', file);
+    await status(page, /^vit-two\.safetensors is loaded/);
+    assert.equal(await page.inputValue('#network'), 'vit');
+    assert.equal(await page.inputValue('#rate'), '0.001');
+    await page.close();
+  });
+
+  it('a GPU that is lost ends a training, which continues on the processor', async (t) => {
+    const own = await launch({ webgpu: true });
+    t.after(() => own.close());
+    const page = await openIn(own, await built.serve());
+    const missing = await withoutGpu(page);
+    if (missing) return t.skip(missing);
+    await begin(page, { device: 'webgpu', data: 'shapes10', epochs: '1', batch: '8' });
+    // It keeps the weights whenever it shows the accuracy.
+    await page.locator('#percent', { hasText: /%/ }).waitFor({ timeout: 240_000 });
+    await status(page, /^Step ([3-9]\d|\d{3}) of/);
+    const session = await own.newBrowserCDPSession();
+    await session.send('Browser.crashGpuProcess').catch(() => {});
+    await status(page, /^The GPU was lost at step \d+.* weights of step \d+ are kept/);
+    await begin(page, { device: 'wasm' });
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+    return undefined;
+  });
+
+  it('trains in the page where workers have no GPU', async (t) => {
+    const page = await openIn(
+      browser,
+      await built.serve(),
+      `Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined });`,
+    );
+    const missing = await withoutGpu(page);
+    if (missing) {
+      await page.close();
+      return t.skip(missing);
+    }
+    assert.match((await page.textContent('#devices'))!, /in the page itself/);
+    await page.locator('#guesses figure').nth(11).waitFor();
+    await begin(page, { device: 'webgpu', batch: '2' });
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+    await page.click('#pause');
+    await status(page, /^Paused/);
+    await page.close();
+    return undefined;
+  });
+
+  for (const [what, missing, held] of [
+    ['no storage', 'StorageManager.prototype.getDirectory = () => Promise.reject(new Error("no"));', true],
+    [
+      'no room',
+      'FileSystemWritableFileStream.prototype.write = () => Promise.reject(new Error("full"));',
+      true,
+    ],
+    ['handles for workers alone', NO_STREAMS, false],
+    ['these and no room', `${NO_STREAMS} FileSystemSyncAccessHandle.prototype.write = () => 7;`, true],
+  ] as const)
+    it(`CIFAR-10’s files in a browser with ${what}`, async () => {
+      const page = await openIn(browser, await built.serve(), missing);
+      await page.selectOption('#data', 'cifar10');
+      await put(page, 'test_batch.bin', records(10));
+      await put(page, 'data_batch_1.bin', records(40));
+      const stored = page.locator('#stored', {
+        hasText: 'In this browser: data_batch_1.bin, test_batch.bin',
+      });
+      await stored.waitFor();
+      assert.equal(
+        (await stored.textContent())!.includes('could not keep data_batch_1.bin, test_batch.bin'),
+        held,
+      );
+      await page.locator('#guesses figure').nth(9).waitFor();
+      await begin(page, { device: 'wasm', epochs: '1', batch: '10' });
+      await status(page, /^Finished after 4 steps/);
+      await page.close();
+    });
+
+  it('works offline once loaded', async (t) => {
+    const context = await browser.newContext({ locale: 'en-US' });
+    t.after(() => context.close());
+    const page = await context.newPage();
+    await page.goto(await built.serve());
+    await page.evaluate('navigator.serviceWorker.ready.then(() => true)');
+    await context.setOffline(true);
+    await page.reload();
+    await page.locator('#devices', { hasText: /Processor/ }).waitFor();
+    await begin(page, { device: 'wasm', batch: '8' });
+    await status(page, /^Step ([2-9]|\d\d+) of/);
+  });
+
+  it('works without WebGPU', async (t) => {
+    const own = await launch();
+    t.after(() => own.close());
+    const page = await openIn(own, await built.serve());
+    assert.match(
+      (await page.textContent('#devices'))!,
+      /GPU: not found, or this browser does not support WebGPU/,
+    );
+    assert.equal(await page.inputValue('#device'), 'wasm');
+    assert.ok(await page.locator('#device option[value=webgpu]').isDisabled());
   });
 });

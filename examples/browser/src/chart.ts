@@ -8,6 +8,8 @@ const HEIGHT = 200;
 const LEFT = 50;
 const BOTTOM = 22;
 const MOST_POINTS = 2000;
+/** Longer curves get a smooth line. */
+const FEW = 40;
 /** Milliseconds between drawings: a curve does not move faster, and the page's frames stay free for the rest. */
 const EVERY = 100;
 
@@ -73,11 +75,14 @@ export class Chart {
 
   #render(): void {
     const width = this.svg.clientWidth;
-    if (this.#points.length === 0) this.svg.querySelector('g')!.replaceChildren();
-    if (width === 0 || this.#points.length === 0) return;
+    if (width === 0) return;
     this.svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
     const finite = this.#points.filter(({ y }) => Number.isFinite(y));
-    const top = this.top ?? Math.max(1e-9, ...finite.map(({ y }) => y));
+    let mean = finite[0]?.y ?? 1;
+    const smooth = finite.map((p) => ({ x: p.x, y: (mean += 0.1 * (p.y - mean)) }));
+    // A few large values must not flatten the rest of a long curve.
+    const shown = finite.length > FEW ? smooth.map(({ y }) => 1.25 * y) : finite.map(({ y }) => y);
+    const top = this.top ?? (shown.length > 0 ? Math.max(1e-9, ...shown) : 1);
     const x = (value: number): number => LEFT + ((width - LEFT - 6) * value) / this.#last;
     const y = (value: number): number => (HEIGHT - BOTTOM) * (1 - value / top) + 6 * (value / top);
     const parts: SVGElement[] = [];
@@ -92,9 +97,7 @@ export class Chart {
     );
     const line = (points: readonly Point[]): string =>
       points.map((p) => `${x(p.x).toFixed(1)},${y(Math.min(top, p.y)).toFixed(1)}`).join(' ');
-    if (finite.length > 40) {
-      let mean = finite[0]!.y;
-      const smooth = finite.map((p) => ({ x: p.x, y: (mean += 0.1 * (p.y - mean)) }));
+    if (finite.length > FEW) {
       parts.push(element('polyline', { class: 'raw', points: line(finite) }));
       parts.push(element('polyline', { class: 'curve', points: line(smooth) }));
     } else parts.push(element('polyline', { class: 'curve', points: line(finite) }));

@@ -1,9 +1,23 @@
 import type { WebGpuAdapter } from 'paperweight/core';
 
+/** An error of this example, which the page says in the reader's language. */
+export class PageError extends Error {
+  /** @param key of the page's texts */
+  constructor(
+    readonly key: ErrorKey,
+    readonly values: Readonly<Record<string, string | number>> = {},
+  ) {
+    super(`${key} ${JSON.stringify(values)}`);
+  }
+}
+export type ErrorKey = 'noTrainImages' | 'noTestImages' | 'notCifar' | 'badLength' | 'badLabel' | 'notLoaded';
+
 /** What the page asks of the trainer. */
 export type Request =
   /** Asks for some images of a data set. */
   | { kind: 'preview'; data: DataName }
+  /** Keeps files of CIFAR-10 in the browser. */
+  | { kind: 'keep'; files: readonly File[] }
   | { kind: 'start'; settings: Settings }
   | { kind: 'pause' }
   | { kind: 'resume' }
@@ -60,11 +74,26 @@ export type Report =
   /** `gpu` is undefined without WebGPU. */
   | { kind: 'devices'; threads: number; gpu: WebGpuAdapter | undefined }
   | { kind: 'preview'; images: Preview | undefined }
-  | { kind: 'begin'; steps: number; batchSize: number }
+  /** Files of CIFAR-10. Those in `held` are lost with the page. `isReady`: there are training and test images. */
+  | { kind: 'files'; names: readonly string[]; held: readonly string[]; isReady: boolean }
+  | { kind: 'begin'; steps: number }
+  /** `rate`: images a second, over the latest steps. */
   | { kind: 'step'; step: number; loss: number; rate: number }
-  | { kind: 'accuracy'; step: number; accuracy: number; images: number }
+  | { kind: 'accuracy'; step: number; accuracy: number }
   | { kind: 'look'; kernels: Kernels; guesses: Guesses }
-  | { kind: 'state'; state: 'running' | 'paused' | 'finished' | 'stopped' | 'diverged' | 'loaded' }
-  | { kind: 'weights'; network: NetworkName; bytes: Uint8Array<ArrayBuffer> }
-  /** `hasWeights`: whether there is a network, whose weights can be saved. */
-  | { kind: 'error'; message: string; hasWeights: boolean };
+  | { kind: 'state'; state: 'running' | 'paused' | 'finished' | 'stopped'; step: number }
+  /** Weights were loaded from a file, which says what they are of. */
+  | { kind: 'loaded'; network: NetworkName; data: DataName; accuracy: number }
+  | { kind: 'weights'; bytes: Uint8Array<ArrayBuffer>; network: NetworkName }
+  /** NaN or infinity has ended the training; the weights are those before. */
+  | { kind: 'bad'; step: number }
+  /** The GPU was lost. `kept`: the step whose weights are still there. */
+  | { kind: 'lost'; step: number; kept?: number }
+  /** `message` is an error of the library; those of this example have a `key` instead. */
+  | { kind: 'error'; message: string; hasWeights: boolean }
+  | {
+      kind: 'trouble';
+      key: ErrorKey;
+      values: Readonly<Record<string, string | number>>;
+      hasWeights: boolean;
+    };

@@ -18,8 +18,10 @@ const en = {
   stop: 'Stop',
   save: 'Save weights',
   load: 'Load weights',
-  drop: 'Drop data_batch_1.bin … data_batch_5.bin and test_batch.bin of CIFAR-10 here. They stay in this browser.',
-  stored: 'In this browser:',
+  drop: 'Choose or drop data_batch_1.bin … data_batch_5.bin and test_batch.bin of CIFAR-10. They stay in this browser.',
+  stored: 'In this browser: {}',
+  held: 'The browser could not keep {}: no room, or a private window. They can be used until this page is closed.',
+  storing: 'Reading the files …',
   loss: 'Training loss',
   accuracy: 'Accuracy on test images',
   kernels: 'Kernels of the first convolution',
@@ -40,13 +42,30 @@ const en = {
   left: '{} left',
   minutes: 'min',
   seconds: 's',
-  running: 'training',
-  paused: 'paused',
-  finished: 'finished',
-  stopped: 'stopped',
-  diverged:
-    'The loss or a gradient is not finite. The weights are those before. Next: choose a smaller learning rate.',
-  loaded: 'weights loaded',
+  hint: 'Press Start: the curves, the guesses and the kernels appear here while the network learns.',
+  truth: 'is {}',
+  preparing: 'Preparing the data and compiling the network …',
+  paused: 'Paused after step {step} of {steps}.',
+  finished: 'Finished after {steps} steps: {percent} of the test images are recognised.',
+  stopped: 'Stopped after step {step} of {steps}. The weights can be saved.',
+  loading: 'Loading {name} …',
+  loaded: '{name} is loaded: {percent} of the test images are recognised. Start trains it further.',
+  bad: 'Step {step} gave NaN or infinity, so training has stopped; the weights are those before that step. Start again with a smaller learning rate.',
+  lost: 'The GPU was lost at step {step}: its driver was reset, or the machine slept. Start again, on the GPU or on the processor.',
+  lostKept:
+    'The GPU was lost at step {step}: its driver was reset, or the machine slept. The weights of step {kept} are kept: save them, or press Start to continue from them.',
+  noTrainImages:
+    'There are no training images of CIFAR-10 in this browser. Unpack cifar-10-binary.tar.gz and choose its data_batch files.',
+  noTestImages:
+    'There are no test images of CIFAR-10 in this browser. Unpack cifar-10-binary.tar.gz and choose test_batch.bin.',
+  notCifar:
+    '{name} is not a file of CIFAR-10’s binary version. Expected data_batch_1.bin to data_batch_5.bin, or test_batch.bin. Unpack cifar-10-binary.tar.gz and choose its .bin files.',
+  badLength:
+    '{name} is not a file of CIFAR-10’s binary version. Expected records of {record} bytes; got {bytes} bytes.',
+  badLabel:
+    '{name} is not a file of CIFAR-10’s binary version. Expected labels from 0 to 9; got {label} in record {record}.',
+  notLoaded: '{message} Nothing was changed.',
+  inPage: 'in the page itself, since this browser has no GPU in workers',
   unsupported:
     'The trainer did not start: its script was not found, or this browser has no module workers or no WebAssembly. Use a current Chrome, Edge, Firefox or Safari.',
 };
@@ -71,8 +90,10 @@ const zh: Record<TextKey, string> = {
   stop: '停止',
   save: '保存权重',
   load: '加载权重',
-  drop: '把 CIFAR-10 的 data_batch_1.bin … data_batch_5.bin 和 test_batch.bin 拖到这里。文件只保存在本浏览器中。',
-  stored: '本浏览器中已有：',
+  drop: '选择 CIFAR-10 的 data_batch_1.bin … data_batch_5.bin 和 test_batch.bin，或把它们拖到这里。文件只保存在本浏览器中。',
+  stored: '本浏览器中已有：{}',
+  held: '浏览器无法保存 {}：空间不足，或者是隐私窗口。关闭本页之前可以使用它们。',
+  storing: '正在读取文件…',
   loss: '训练损失',
   accuracy: '测试图像上的准确率',
   kernels: '第一层卷积的卷积核',
@@ -93,15 +114,41 @@ const zh: Record<TextKey, string> = {
   left: '剩余 {}',
   minutes: '分',
   seconds: '秒',
-  running: '训练中',
-  paused: '已暂停',
-  finished: '已完成',
-  stopped: '已停止',
-  diverged: '损失或梯度不再是有限值，权重停在这之前。请把学习率调小再开始。',
-  loaded: '权重已加载',
+  hint: '按“开始”：网络学习的同时，这里会显示曲线、判断结果和卷积核。',
+  truth: '应为 {}',
+  preparing: '正在准备数据并编译网络…',
+  paused: '已在第 {step} 步（共 {steps} 步）之后暂停。',
+  finished: '训练完成，共 {steps} 步：测试图像中有 {percent} 识别正确。',
+  stopped: '已在第 {step} 步（共 {steps} 步）之后停止。可以保存权重。',
+  loading: '正在加载 {name}…',
+  loaded: '已加载 {name}：测试图像中有 {percent} 识别正确。按“开始”可以继续训练它。',
+  bad: '第 {step} 步出现 NaN 或无穷大，训练已停止；权重仍是这一步之前的。请减小学习率，重新开始。',
+  lost: 'GPU 在第 {step} 步时失联：驱动被重置，或机器进入了睡眠。请重新开始，可以用 GPU，也可以用处理器。',
+  lostKept:
+    'GPU 在第 {step} 步时失联：驱动被重置，或机器进入了睡眠。第 {kept} 步的权重还在：可以保存，或按“开始”从它们继续。',
+  noTrainImages:
+    '此浏览器中没有 CIFAR-10 的训练图像。请解压 cifar-10-binary.tar.gz，选择其中的 data_batch 文件。',
+  noTestImages:
+    '此浏览器中没有 CIFAR-10 的测试图像。请解压 cifar-10-binary.tar.gz，选择其中的 test_batch.bin。',
+  notCifar:
+    '{name} 不是 CIFAR-10 二进制版的文件。需要 data_batch_1.bin 到 data_batch_5.bin，或 test_batch.bin。请解压 cifar-10-binary.tar.gz，选择其中的 .bin 文件。',
+  badLength: '{name} 不是 CIFAR-10 二进制版的文件：每条记录应为 {record} 字节，而文件有 {bytes} 字节。',
+  badLabel: '{name} 不是 CIFAR-10 二进制版的文件：标签应在 0 到 9 之间，第 {record} 条记录是 {label}。',
+  notLoaded: '没有加载，原来的内容没有改动。{message}',
+  inPage: '在页面本身中，因为此浏览器的 worker 里没有 GPU',
   unsupported:
     '训练程序没有启动：没有找到它的脚本，或者此浏览器不支持模块 worker 或 WebAssembly。请使用新版 Chrome、Edge、Firefox 或 Safari。',
 };
 
-export const language = navigator.language.startsWith('zh') ? 'zh' : 'en';
-export const text = (key: TextKey): string => (language === 'zh' ? zh : en)[key];
+/** A link can choose: ?lang=zh. */
+const wanted = new URLSearchParams(location.search).get('lang') ?? navigator.language;
+export const language = wanted.toLowerCase().startsWith('zh') ? 'zh' : 'en';
+
+/** @param values what replaces `{name}`; a single text replaces `{}` */
+export function text(key: TextKey, values: string | Readonly<Record<string, string | number>> = {}): string {
+  const named = typeof values === 'string' ? { '': values } : values;
+  return (language === 'zh' ? zh : en)[key].replaceAll(
+    /\{(\w*)\}/g,
+    (_, name: string) => `${named[name] ?? ''}`,
+  );
+}

@@ -1,92 +1,56 @@
 import {
-  DataLoader,
-  type Dataset,
-  type Device,
+  CheckpointError,
   DeviceError,
   decodeWeights,
-  encodeWeights,
-  evaluate,
-  manualSeed,
-  nn,
-  noGrad,
-  optim,
+  PaperweightError,
   Shapes10,
-  Subset,
-  setDefaultDevice,
-  type Tensor,
-  transforms,
-  wasmDevice,
   webgpuAdapter,
-  webgpuDevice,
 } from 'paperweight/core';
-import { AlexNet, FourLayerNet } from 'paperweight/papers/alexnet/model';
-import { ResNet } from 'paperweight/papers/resnet/model';
-import { ViT } from 'paperweight/papers/vit/model';
-import { openStored } from './cifar10.js';
-import { imagesOf, kernelsOf } from './images.js';
-import type { DataName, DeviceName, NetworkName, Preview, Report, Request, Settings } from './protocol.js';
+import { isTestFile, isTrainFile } from './cifar10.js';
+import { imagesOf } from './images.js';
+import { accuracyOf, lookAt, SHOWN, weightsOf } from './measure.js';
+import {
+  DATA,
+  type DataName,
+  NETWORKS,
+  PageError,
+  type Preview,
+  type Report,
+  type Request,
+  type Settings,
+} from './protocol.js';
+import { forgetDevice, hasLostGpu, openSession, type Session, useDevice } from './session.js';
+import { heldFiles, openStored, storedFiles, storeFile } from './storage.js';
+import { NotFinite, train, type Wish } from './training.js';
 
 /*
- * Trains in a worker, so that the page stays responsive. Messages are handled between steps.
+ * Trains in a worker, so that the page stays responsive; in the page itself where only that has WebGPU. Messages are
+ * handled between steps.
  */
 
-const NETWORKS: Readonly<Record<NetworkName, (classes: number) => nn.Module>> = {
-  'four-layer': (numClasses) => new FourLayerNet({ numClasses }),
-  alexnet: (numClasses) => new AlexNet({ numClasses, preset: 'batchnorm', hidden: 256 }),
-  'resnet-20': (numClasses) => new ResNet({ numClasses, depth: 20 }),
-  vit: (numClasses) => new ViT({ numClasses }),
-};
-const TEST_IMAGES = 500;
-const SHOWN = 12;
-/** The smallest image that AlexNet accepts; the other networks take the images as they are. */
-const SMALLEST = 63;
-const { compose, toTensor, resize, normalize } = transforms;
-const common = normalize([0.5, 0.5, 0.5], [0.25, 0.25, 0.25]);
-const plain = compose([toTensor(), common]);
-const enlarged = compose([toTensor(), resize(SMALLEST), common]);
-const transformFor = ({ network }: Settings): transforms.Transform =>
-  network === 'alexnet' ? enlarged : plain;
-
-const say = (report: Report, transfer: Transferable[] = []): void =>
-  (postMessage as (message: Report, transfer: Transferable[]) => void)(report, transfer);
-
-function sayError(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  say({ kind: 'error', message, hasWeights: session !== undefined });
+/** Where requests come from and reports go: the worker's scope, or a port of the page. */
+interface Port {
+  postMessage(message: Report, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<Request>) => void) | null;
 }
 
-interface Session {
-  readonly settings: Settings;
-  readonly model: nn.Module;
-  readonly trainSet: Dataset;
-  readonly testSet: Dataset;
-}
+let port: Port;
+const say = (report: Report, transfer: Transferable[] = []): void => port.postMessage(report, transfer);
 
-const devices = new Map<DeviceName, Promise<Device>>();
 let session: Session | undefined;
-/** Whether the session's weights came from a file, so that training continues from them. */
+/** Whether training continues from the session's weights, which came from a file or from a GPU that was lost. */
 let isLoaded = false;
-let asked: 'run' | 'pause' | 'stop' = 'run';
+let asked: Wish = 'run';
 let wake: (() => void) | undefined;
-
-/** Opens a device once, and makes it the default. */
-async function useDevice(name: DeviceName): Promise<Device> {
-  let device = devices.get(name);
-  if (!device) {
-    device = name === 'webgpu' ? webgpuDevice() : Promise.resolve(wasmDevice());
-    devices.set(name, device);
-    device.catch(() => devices.delete(name));
-  }
-  setDefaultDevice(await device);
-  return device;
-}
+/** Weights of a training on the GPU, which may be lost. */
+let saved: { readonly step: number; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
+/** The latest step of the training. */
+let latest = 0;
 
 async function sayDevices(): Promise<void> {
   const { threads } = await (await useDevice('wasm')).info();
   say({ kind: 'devices', threads, gpu: await webgpuAdapter().catch(() => undefined) });
 }
-
-const same = (a: Settings, b: Settings): boolean => a.network === b.network && a.data === b.data;
 
 /** Some test images; undefined for a data set whose files are not there yet. */
 async function preview(data: DataName): Promise<Preview | undefined> {
@@ -100,68 +64,11 @@ async function preview(data: DataName): Promise<Preview | undefined> {
   );
 }
 
-async function open(settings: Settings): Promise<Session> {
-  const to = await useDevice(settings.device);
-  manualSeed(1);
-  const openSet = (train: boolean): Promise<Dataset> =>
-    settings.data === 'cifar10' ? openStored(train) : Shapes10.open({ train, length: train ? 4000 : 1000 });
-  const [trainSet, testSet] = [await openSet(true), await openSet(false)];
-  const model = await NETWORKS[settings.network](trainSet.classes.length).to(to);
-  return { settings, model, trainSet, testSet };
+async function sayFiles(): Promise<void> {
+  const names = await storedFiles();
+  const isReady = names.some(isTrainFile) && names.some(isTestFile);
+  say({ kind: 'files', names, held: heldFiles(), isReady });
 }
-
-/** Logits in evaluation mode, without gradients. */
-async function judge(model: nn.Module, inputs: Tensor): Promise<{ guess: number; probability: number }[]> {
-  const probabilities = noGrad(() => model.forward(inputs).softmax(1));
-  const [rows, classes] = probabilities.shape as [number, number];
-  const values = await probabilities.data();
-  return Array.from({ length: rows }, (_, row) => {
-    const own = [...values.subarray(row * classes, (row + 1) * classes)];
-    const probability = Math.max(...own);
-    return { guess: own.indexOf(probability), probability };
-  });
-}
-
-/** Measures the accuracy, and shows kernels and guesses. */
-async function measure(current: Session, step: number): Promise<void> {
-  const { model, testSet, settings } = current;
-  const transform = transformFor(settings);
-  model.eval();
-  const length = Math.min(TEST_IMAGES, testSet.length);
-  const some = new Subset(
-    testSet,
-    Array.from({ length }, (_, i) => i),
-  );
-  let correct = 0;
-  for await (const [inputs, labels] of new DataLoader(some, { batchSize: 100, transform })) {
-    const expected = await labels.data();
-    const judged = await judge(model, inputs);
-    correct += judged.filter(({ guess }, i) => guess === expected[i]).length;
-  }
-  say({ kind: 'accuracy', step, accuracy: correct / length, images: length });
-  await look(current);
-}
-
-async function look({ model, testSet, settings }: Session): Promise<void> {
-  const transform = transformFor(settings);
-  model.eval();
-  const shown = Array.from({ length: Math.min(SHOWN, testSet.length) }, (_, i) => i);
-  const guesses: Awaited<ReturnType<typeof judge>> = [];
-  for await (const [inputs] of new DataLoader(new Subset(testSet, shown), { batchSize: SHOWN, transform }))
-    guesses.push(...(await judge(model, inputs)));
-  model.train();
-  say({
-    kind: 'look',
-    kernels: await kernelsOf(model),
-    guesses: {
-      ...imagesOf(testSet, shown),
-      guesses: guesses.map(({ guess }) => testSet.classes[guess]!),
-      probabilities: guesses.map(({ probability }) => probability),
-    },
-  });
-}
-
-const isStopping = (): boolean => asked === 'stop';
 
 const { port1, port2 } = new MessageChannel();
 /** Handles pending messages; timers would wait at least 4 ms. */
@@ -171,120 +78,98 @@ const letMessagesIn = (): Promise<void> =>
     port2.postMessage(undefined);
   });
 
-/**
- * Waits while the page asks for a pause. Lets messages in between steps.
- *
- * @param reported settles when the last step has been reported: a pause comes after it
- */
-async function mayGoOn(reported: Promise<void> | undefined): Promise<boolean> {
-  await letMessagesIn();
-  if (asked === 'pause') {
-    await reported;
-    say({ kind: 'state', state: 'paused' });
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    say({ kind: 'state', state: 'running' });
-  }
-  return !isStopping();
+async function start(settings: Settings): Promise<void> {
+  asked = 'run';
+  saved = undefined;
+  latest = 0;
+  const same = session?.settings.network === settings.network && session.settings.data === settings.data;
+  if (isLoaded && session && same) {
+    await session.model.to(await useDevice(settings.device));
+    session = { ...session, settings };
+  } else session = await openSession(settings);
+  isLoaded = false;
+  const current = session;
+  await train(current, {
+    say: (report) => {
+      if (report.kind === 'step') latest = report.step;
+      say(report);
+    },
+    wish: async () => {
+      await letMessagesIn();
+      return asked;
+    },
+    resumed: () =>
+      new Promise<void>((resolve) => {
+        wake = resolve;
+      }),
+    ...(settings.device === 'webgpu'
+      ? {
+          measured: async (step) => {
+            saved = { step, bytes: await weightsOf(current) };
+          },
+        }
+      : {}),
+  });
 }
 
-async function train(current: Session): Promise<void> {
-  const { settings, model, trainSet } = current;
-  const { batchSize, epochs, rate } = settings;
-  const loader = new DataLoader(trainSet, {
-    batchSize,
-    shuffle: true,
-    dropLast: true,
-    transform: transformFor(settings),
+const nameIn = <T extends string>(names: readonly T[], name: string | undefined): T | undefined =>
+  names.find((one) => one === name);
+
+/** Loads weights into the network that the file names, else into the chosen one. What was there stays if it fails. */
+async function load(bytes: Uint8Array, name: string, settings: Settings): Promise<Session> {
+  const { tensors, metadata } = await decodeWeights(bytes, name);
+  const opened = await openSession({
+    ...settings,
+    network: nameIn(NETWORKS, metadata.network) ?? settings.network,
+    data: nameIn(DATA, metadata.data) ?? settings.data,
   });
-  const steps = epochs * Math.floor(trainSet.length / batchSize);
-  say({ kind: 'begin', steps, batchSize });
-  say({ kind: 'state', state: 'running' });
-  const optimizer =
-    settings.network === 'vit'
-      ? new optim.Adam(model.parameters(), { lr: rate })
-      : new optim.SGD(model.parameters(), { lr: rate, momentum: 0.9, weightDecay: 1e-4 });
-  const schedule = new optim.CosineAnnealingLR(optimizer, { tMax: Math.max(1, steps) });
-  const criterion = new nn.CrossEntropyLoss();
-  const lookEvery = Math.max(20, Math.min(100, Math.floor(steps / 20)));
-  let step = 0;
-  let reported = 0;
-  let hasDiverged = false;
-  /** Reports a step when its loss is there; the next one is sent before, so that a GPU does not wait for this thread. */
-  const report = async (number: number, loss: Tensor, guard: Tensor): Promise<void> => {
-    const [[value], [safe]] = (await evaluate(loss, guard)) as [Float32Array, Float32Array];
-    if (!Number.isFinite(safe)) hasDiverged = true;
-    if (hasDiverged) return;
-    const now = performance.now();
-    say({ kind: 'step', step: number, loss: value!, rate: (1000 * batchSize) / (now - reported) });
-    reported = now;
-  };
-  let before: Promise<void> | undefined;
-  await look(current);
-  reported = performance.now();
-  for (let epoch = 0; epoch < epochs; epoch++)
-    for await (const [inputs, labels] of loader) {
-      if (!(await mayGoOn(before))) {
-        await before;
-        return say({ kind: 'state', state: 'stopped' });
-      }
-      if (hasDiverged) return say({ kind: 'state', state: 'diverged' });
-      optimizer.zeroGrad();
-      const loss = criterion.forward(model.forward(inputs), labels);
-      loss.backward();
-      // A step whose loss or gradients are not finite changes no weights.
-      const guard = optim.finiteGuard(
-        loss,
-        model.parameters().map(({ grad }) => grad!),
-      );
-      optimizer.step({ compute: [loss, guard], guard });
-      schedule.step();
-      step++;
-      const after = report(step, loss, guard);
-      after.catch(() => {});
-      await before;
-      before = after;
-      if (step % lookEvery !== 0 && step !== steps) continue;
-      await before;
-      if (hasDiverged) return say({ kind: 'state', state: 'diverged' });
-      await measure(current, step);
-      reported = performance.now();
-    }
-  say({ kind: 'state', state: 'finished' });
+  opened.model.loadStateDict(tensors as never);
+  return opened;
+}
+
+async function sayLoaded(loaded: Session): Promise<void> {
+  const accuracy = await accuracyOf(loaded);
+  const { network, data } = loaded.settings;
+  say({ kind: 'loaded', network, data, accuracy });
+  say({ kind: 'look', ...(await lookAt(loaded)) });
+}
+
+/** The GPU was lost: the weights that were kept continue on the processor. */
+async function recover(): Promise<void> {
+  const [kept, before] = [saved, session];
+  session = undefined;
+  isLoaded = false;
+  if (kept && before) {
+    session = await load(kept.bytes, 'weights', { ...before.settings, device: 'wasm' });
+    isLoaded = true;
+  }
+  say({ kind: 'lost', step: latest, ...(isLoaded && kept ? { kept: kept.step } : {}) });
 }
 
 async function answer(request: Request): Promise<void> {
   switch (request.kind) {
     case 'preview':
       return say({ kind: 'preview', images: await preview(request.data) });
+    case 'keep':
+      try {
+        for (const file of request.files) await storeFile(file);
+      } finally {
+        await sayFiles();
+      }
+      return;
     case 'start':
-      asked = 'run';
-      if (isLoaded && session && same(session.settings, request.settings)) {
-        await session.model.to(await useDevice(request.settings.device));
-        session = { ...session, settings: request.settings };
-      } else session = await open(request.settings);
-      isLoaded = false;
-      return train(session);
-    case 'load': {
-      const { tensors } = await decodeWeights(request.bytes, request.name);
-      const opened = await open(request.settings);
-      opened.model.loadStateDict(tensors as never);
-      // Only now: a file that does not fit must not cost the weights that are there.
-      session = opened;
+      return start(request.settings);
+    case 'load':
+      session = await load(request.bytes, request.name, request.settings).catch((error: unknown) => {
+        if (error instanceof CheckpointError) throw new PageError('notLoaded', { message: messageOf(error) });
+        throw error;
+      });
       isLoaded = true;
-      say({ kind: 'begin', steps: 1, batchSize: 1 });
-      await measure(session, 0);
-      return say({ kind: 'state', state: 'loaded' });
-    }
+      return sayLoaded(session);
     case 'save': {
       if (!session) return;
-      const { network } = session.settings;
-      const bytes = await encodeWeights(session.model, {
-        network,
-        classes: JSON.stringify(session.trainSet.classes),
-      });
-      return say({ kind: 'weights', network, bytes }, [bytes.buffer]);
+      const bytes = await weightsOf(session);
+      return say({ kind: 'weights', bytes, network: session.settings.network }, [bytes.buffer]);
     }
     case 'pause':
       asked = 'pause';
@@ -295,11 +180,32 @@ async function answer(request: Request): Promise<void> {
   }
 }
 
-addEventListener('message', ({ data }: MessageEvent<Request>) => {
-  answer(data).catch((error: unknown) => {
-    // A device that has lost a thread does not compute again: the next training opens another one.
-    if (data.kind === 'start' && error instanceof DeviceError) devices.delete(data.settings.device);
-    sayError(error);
-  });
-});
-sayDevices().catch(sayError);
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+async function fail(error: unknown): Promise<void> {
+  const hasWeights = session !== undefined;
+  if (error instanceof NotFinite) return say({ kind: 'bad', step: error.step });
+  if (error instanceof PageError) {
+    const { key, values } = error;
+    return say({ kind: 'trouble', key, values, hasWeights });
+  }
+  if (error instanceof DeviceError && session?.settings.device === 'wasm') forgetDevice('wasm');
+  if (error instanceof PaperweightError && (await hasLostGpu())) return recover();
+  say({ kind: 'error', message: messageOf(error), hasWeights });
+}
+
+/** Answers the requests that come through a port. */
+export function serve(from: Port): void {
+  port = from;
+  port.onmessage = ({ data }) => {
+    answer(data)
+      .catch(fail)
+      .catch((error: unknown) => {
+        say({ kind: 'error', message: String(error), hasWeights: false });
+      });
+  };
+  sayDevices().catch(fail);
+  void sayFiles();
+}
+
+if (typeof document === 'undefined') serve(self as unknown as Port);

@@ -91,7 +91,7 @@ function Body({ live, lead, place }: { live: SiteLive; lead: string; place: Plac
       {live.train && (
         <p class="live-train">
           <a
-            href={`${to('train/index.html')}?network=${encodeURIComponent(live.train.network)}&data=${encodeURIComponent(live.train.data)}`}
+            href={`${to('train/index.html')}?network=${encodeURIComponent(live.train.network)}&data=${encodeURIComponent(live.train.data)}&lang=${language}`}
           >
             {words.liveTrain}
           </a>{' '}
