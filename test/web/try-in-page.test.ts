@@ -91,6 +91,30 @@ describe('Try it, computed in the page', { skip: NO_BROWSER }, () => {
       return undefined;
     });
 
+  it('says in words of the page that there is no GPU, and opens one again that was lost', async (t) => {
+    const without = await launch();
+    t.after(() => without.close());
+    const { page } = await open(without, base, `#/run/${basename(run)}/try?index=1&by=webgpu`);
+    const problem = page.locator('.problem');
+    await problem.waitFor();
+    assert.match((await problem.textContent())!, /could not compute the prediction.*choose another entry/);
+    assert.doesNotMatch((await problem.textContent())!, /--device|wasmDevice/);
+
+    const browser = await launch({ webgpu: true });
+    t.after(() => browser.close());
+    const { page: other } = await open(browser, base, `#/run/${basename(run)}/try?index=1&by=webgpu`);
+    if (!(await other.evaluate('navigator.gpu?.requestAdapter().then(Boolean)'))) return;
+    await other.locator('.answer').waitFor();
+    const session = await browser.newBrowserCDPSession();
+    await session.send('Browser.crashGpuProcess').catch(() => {});
+    const image = (await tenImages(folder))[0]!;
+    await other.setInputFiles('input[type=file]', image.file);
+    await other.locator('.problem, .answer').first().waitFor();
+    const retry = other.locator('.problem button');
+    if (await retry.isVisible()) await retry.click();
+    await other.locator('.answer .hint', { hasText: /by webgpu/ }).waitFor();
+  });
+
   it('says why a network cannot be loaded, and the server still computes', async (t) => {
     const browser = await launch();
     t.after(() => browser.close());

@@ -41,7 +41,17 @@ async function load(run: string, device: PageDevice): Promise<PageModel> {
     import(ENGINE) as Promise<LiveEngine>,
     bytesOf(addressOf('GET /api/runs/:id/onnx', { params: { id: run } })),
   ]);
-  return { engine, model: await engine.open(onnx, device) };
+  const model = await engine.open(onnx, device);
+  const classify: LiveModel['classify'] = async (square) => {
+    try {
+      return await model.classify(square);
+    } catch (error) {
+      // A GPU that was lost does not come back: the next try opens it again.
+      latest = undefined;
+      throw error;
+    }
+  };
+  return { engine, model: { ...model, classify } };
 }
 
 /** A file of the server. @throws ApiFailure with the server's reason */

@@ -1,4 +1,5 @@
 import { plainText } from '../../../display/plain-text.js';
+import { ApiFailure } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { type PageDevice, pageModelOf } from '../../app/page-engine.js';
 import { useLoad } from '../../app/use.js';
@@ -24,12 +25,20 @@ export function PageAnswer({
   device: PageDevice;
 }) {
   const { t } = useApp();
+  /** Errors of the library speak of its functions and of the command line, which a reader of this page does not use. */
+  const orWhy = <T,>(result: Promise<T>): Promise<T> =>
+    result.catch((error: unknown) => {
+      if (error instanceof ApiFailure) throw error;
+      const { what = String(error), got } = error as { what?: string; got?: string };
+      const reason = [what, got].filter(Boolean).join(': ');
+      throw new ApiFailure({ what: t('try.failed'), got: reason, next: t('try.otherDevice') }, -1);
+    });
   const { value, failure, loading, reload } = useLoad(`${run} ${version} ${device} ${which}`, async () => {
-    const { engine, model } = await pageModelOf(run, version, device);
+    const { engine, model } = await orWhy(pageModelOf(run, version, device));
     const file = 'file' in image ? image.file : await (await fetch(imageUrl(run, image.index))).blob();
     const square = await squareFrom(file, model.side, engine, t('try.noImage'));
     const began = performance.now();
-    const { probabilities } = await model.classify(square);
+    const { probabilities } = await orWhy(model.classify(square));
     const milliseconds = Math.max(1, Math.round(performance.now() - began));
     return { probabilities: [...probabilities], classes: model.classes, engine: model.engine, milliseconds };
   });
