@@ -55,7 +55,7 @@ describe('the live demo', () => {
       assert.deepEqual(unsafeParts(page), [], path);
     }
     const page = parsePage(out, 'live.html');
-    assert.match(page.html, /href="train\/index\.html\?network=four-layer&amp;data=shapes10"/);
+    assert.match(page.html, /href="train\/index\.html\?network=four-layer&amp;data=shapes10&amp;lang=en"/);
     assert.match(page.html, /script-src 'self' 'wasm-unsafe-eval'/);
     assert.deepEqual(brokenLinks(out, 'live.html', page, new Map()), []);
     assert.match(readFileSync(join(out, 'train/index.html'), 'utf8'), /default-src 'none'/);
