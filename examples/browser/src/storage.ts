@@ -10,7 +10,10 @@ interface SyncHandle {
   flush(): void;
   close(): void;
 }
-type Handle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncHandle> };
+interface Handle {
+  createWritable?(): Promise<FileSystemWritableFileStream>;
+  createSyncAccessHandle(): Promise<SyncHandle>;
+}
 
 /** Files that the browser does not keep, such as in a private window: they are there until the page is closed. */
 const held = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -40,8 +43,9 @@ export const storedFiles = async (): Promise<string[]> =>
 export const heldFiles = (): string[] => [...held.keys()].sort();
 
 async function write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const handle: Handle = await (await folder()).getFileHandle(name, { create: true });
-  if ('createWritable' in handle) {
+  const found: unknown = await (await folder()).getFileHandle(name, { create: true });
+  const handle = found as Handle;
+  if (handle.createWritable) {
     // The file changes when the stream is closed: if that fails, one that was stored before stays as it was.
     const stream = await handle.createWritable();
     try {
@@ -53,7 +57,7 @@ async function write(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<void
     }
     return;
   }
-  const file = await (handle as Handle).createSyncAccessHandle();
+  const file = await handle.createSyncAccessHandle();
   try {
     file.truncate(0);
     const written = file.write(bytes);
