@@ -2,6 +2,7 @@ import koffi from 'koffi';
 import { addressOf } from '../../backend/onednn/library/memory.js';
 import { PaperweightError } from '../../errors/errors.js';
 import { openLibc } from '../../files/system/libc.js';
+import { libraryProblem } from '../../files/system/load-library.js';
 import type { Launcher } from './launcher.js';
 import { type Abi, abiOf, checkPair, noLibrary } from './library.js';
 
@@ -95,6 +96,11 @@ export class Mpi {
     const dlerror = libc.func('const char *dlerror()');
     let reason = 'none of them';
     for (const file of files) {
+      const problem = libraryProblem(file);
+      if (problem) {
+        reason = problem;
+        continue;
+      }
       // Open MPI loads its plugins later, and they look for its symbols in the global scope.
       const handle = dlopen(file, RTLD_NOW | RTLD_GLOBAL);
       if (!handle) {

@@ -41,7 +41,13 @@ export class DnnlExecution {
   protected fn(prototype: string): Fn {
     let fn = this.#functions.get(prototype);
     if (!fn) {
-      fn = this.#lib.func(prototype) as Fn;
+      try {
+        fn = this.#lib.func(prototype) as Fn;
+      } catch {
+        throw new NativeError(
+          `a library without the function ${/\w+(?=\()/.exec(prototype)?.[0] ?? prototype}`,
+        );
+      }
       this.#functions.set(prototype, fn);
     }
     return fn;

@@ -3,6 +3,7 @@ import path from 'node:path';
 import koffi from 'koffi';
 import { DeviceError } from '../../../errors/errors.js';
 import { installCommand } from '../../../errors/install-command.js';
+import { loadLibrary } from '../../../files/system/load-library.js';
 import { missingImports } from './dll.js';
 import { pin } from './openmp.js';
 import { oneDnnPlaces } from './places.js';
@@ -51,7 +52,7 @@ export function loadOneDnn(): OneDnnLibrary {
   for (const file of files) {
     let lib: Lib;
     try {
-      lib = koffi.load(file);
+      lib = loadLibrary(file);
     } catch (error) {
       const problem = loadProblem(file, error as Error);
       if (problem) broken.push(problem);
@@ -75,7 +76,8 @@ export function loadOneDnn(): OneDnnLibrary {
       ? `a library at ${named} (PAPERWEIGHT_ONEDNN)`
       : 'oneDNN 2 or 3 among the system’s libraries',
     got: files.length > 0 ? `none of ${files.join(', ')}` : `no known name for it on ${process.platform}`,
-    next: `${installAdvice()}   ${other}`,
+    // As long as the variable names a file, no other one is looked for.
+    next: `${named ? 'correct PAPERWEIGHT_ONEDNN; or leave it unset, and ' : ''}${installAdvice()}   ${other}`,
   });
 }
 
@@ -115,15 +117,18 @@ const VERSION = koffi.struct({
   gpuRuntime: 'uint',
 });
 
+/** @throws DeviceError that says why a library is not used */
+export function refuseLibrary(path: string, expected: string, got: string): never {
+  throw new DeviceError({
+    what: `The library ${path} cannot be used`,
+    expected,
+    got,
+    next: `set PAPERWEIGHT_ONEDNN to the file of another one, or ${installAdvice()}`,
+  });
+}
+
 function readVersion(lib: Lib, path: string): string {
-  const refuse = (expected: string, got: string): never => {
-    throw new DeviceError({
-      what: `The library ${path} cannot be used`,
-      expected,
-      got,
-      next: `set PAPERWEIGHT_ONEDNN to the file of another one, or ${installAdvice()}`,
-    });
-  };
+  const refuse = (expected: string, got: string): never => refuseLibrary(path, expected, got);
   let versionOf: () => unknown;
   try {
     versionOf = lib.func('void *dnnl_version()');

@@ -1,5 +1,6 @@
-import koffi from 'koffi';
+import type koffi from 'koffi';
 import { installCommand } from '../../../errors/install-command.js';
+import { loadLibrary } from '../../../files/system/load-library.js';
 import type { Size } from '../shrink/shrink.js';
 
 /**
@@ -70,7 +71,7 @@ function load(): ReturnType<typeof koffi.load> | undefined {
   const named = process.env.PAPERWEIGHT_TURBOJPEG;
   for (const file of named ? [named] : (CANDIDATES[process.platform] ?? []))
     try {
-      return koffi.load(file);
+      return loadLibrary(file);
     } catch {
       // Try the next name; if none loads, sharp decodes.
     }
