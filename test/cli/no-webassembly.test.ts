@@ -25,7 +25,7 @@ test('without WebAssembly, --device wasm is refused, and auto says why nothing w
   assert.equal(auto.code, 1);
   assert.match(
     auto.stderr,
-    /^error: Neither onednn nor wasm works here\. Got .*is not installed: .*Device "wasm" .*Next: run: .*--device reference/m,
+    /^error: Neither onednn nor wasm works here\. Got .*is not installed: .*Device "wasm" .*Next: .*run: .*--device reference/m,
   );
 });
 
