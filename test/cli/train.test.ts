@@ -102,7 +102,7 @@ describe('a run: interrupted, resumed, evaluated, used', () => {
     assert.match(stderr, /Stopping after this step, with a checkpoint\. Ctrl-C again ends at once\./);
     assert.ok(
       stderr.endsWith(
-        `Interrupted after step ${first}. Continue with: paperweight train --resume --run ${run}\n`,
+        `Interrupted after step ${first}. Continue with: paperweight train --resume --run ${run} --device onednn\n`,
       ),
       stderr,
     );

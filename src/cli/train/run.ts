@@ -166,7 +166,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
           if (isFirst) await drawCurve(folder, config);
           if (!done)
             throw new Interrupted(
-              `Interrupted after step ${trainer.step}. Continue with: ${ownCommand('train', '--resume', '--run', folder.path)}`,
+              `Interrupted after step ${trainer.step}. Continue with: ${ownCommand('train', '--resume', '--run', folder.path, ...sameDevice(flags))}`,
               await sharedCode(signal, world),
             );
           if (flags.json)
@@ -303,15 +303,18 @@ async function openSets(
  * device without the run's number type continues in float32.
  */
 function asBefore(flags: TrainFlags, { machine }: TrainConfig): TrainFlags {
-  const { threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
+  const { engine, threads, precision } = deviceSchema.safeParse(machine?.device).data ?? {};
+  // A GPU's run has no number of threads.
+  const kept = engine !== 'webgpu' && threads !== undefined && threads <= availableParallelism();
   return {
     ...flags,
-    ...(flags.threads === undefined && threads !== undefined && threads <= availableParallelism()
-      ? { threads }
-      : {}),
+    ...(flags.threads === undefined && kept ? { threads } : {}),
     ...(flags.precision === 'auto' && precision !== undefined ? { precision, otherwise: 'float32' } : {}),
   };
 }
+
+/** Flags for a resumed run on the device of this one, which has the same bits there only. */
+const sameDevice = ({ device }: TrainFlags): string[] => (device === 'auto' ? [] : ['--device', device]);
 
 async function openRun(flags: TrainFlags): Promise<RunFolder> {
   const path = flags.run ?? (await latestRun(RUNS));
