@@ -16,7 +16,7 @@ const dense = (columns: number, batch?: Strides['batch']): Strides => ({
 const transposed = ({ row, column, ...rest }: Strides): Strides => ({ row: column, column: row, ...rest });
 
 /** Larger weights are packed anew in each run, since keeping them would take too much memory. */
-const MOST_KEPT_BYTES = 2 ** 24;
+const MOST_KEPT_BYTES = 2 ** 22;
 
 /** @param inputs the two matrices, and a bias for each column if there is one */
 function emitProduct(
