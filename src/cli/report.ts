@@ -129,7 +129,8 @@ async function gather([run, ...others]: readonly string[], flags: Flags): Promis
         import('../report/collect.js'),
         import('../report/page/page.js'),
       ]);
-      return reportPage({ ...(await collect(run!, others)), ...(await look(run!, flags)) }, flags.lang);
+      const data = await collect(run!, others);
+      return reportPage({ ...data, ...(await look(run!, flags, data.config.model.paper)) }, flags.lang);
     };
   }
   const beside: LoggedRun[] = [];
@@ -153,8 +154,16 @@ async function gather([run, ...others]: readonly string[], flags: Flags): Promis
   };
 }
 
-/** The architecture of the model, and its predictions on test images. */
-async function look(run: string, flags: Flags) {
+/** The architecture of the model, and its predictions on test images, if it is a classifier. */
+async function look(run: string, flags: Flags, paper: string) {
+  const [{ openPaper }, { isClassifier }] = await Promise.all([
+    import('../papers/registry.js'),
+    import('../papers/paper.js'),
+  ]);
+  // A paper that is not there is reported below, with the model.
+  const known = await openPaper(paper).catch(() => undefined);
+  if (known && !isClassifier(known))
+    return { stages: [], inputShape: [], measured: undefined, classifies: false };
   const [{ withDevice }, { openModel }, { stagesOf }] = await Promise.all([
     import('./device.js'),
     import('../papers/loading/load.js'),

@@ -318,13 +318,16 @@ export function expectedBy(issue: z.core.$ZodIssue): string {
   return issue.message.replace(/^[\w ]+: expected /, '');
 }
 
+/** Whether a paper's network names what is in an image. */
+export const isClassifier = (paper: Paper): paper is ClassifierPaper =>
+  paper.transforms !== undefined && paper.lastBias !== undefined && !paper.training;
+
 /**
  * The fields of a paper that are needed to classify images with its network.
  * @throws UsageError if the paper is not a classifier
  */
 export function asClassifier(paper: Paper): Pick<ClassifierPaper, 'transforms' | 'lastBias'> {
-  const { transforms, lastBias } = paper;
-  if (transforms && lastBias !== undefined && !paper.training) return { transforms, lastBias };
+  if (isClassifier(paper)) return { transforms: paper.transforms, lastBias: paper.lastBias };
   throw new UsageError({
     what: `${paper.name} is not a classifier of images`,
     expected: 'a paper whose network names what is in an image',

@@ -34,6 +34,8 @@ export interface ReportData extends RunCurves {
   readonly stages: readonly Stage[];
   readonly inputShape: readonly number[];
   readonly measured: Measured | undefined;
+  /** False for a paper that is trained in its own way: it has no accuracy. */
+  readonly classifies?: boolean;
   /** Why the test set could not be evaluated. */
   readonly unmeasured?: string;
   /** Other runs, for comparison of curves. */
@@ -66,19 +68,24 @@ export function figuresOf(data: ReportData, language: Language): Figure[] {
         language,
       ),
     );
+  // Other models than classifiers have neither an accuracy nor a loss at chance level.
+  const { classifies = true } = data;
+  const curveTitle = classifies ? titles.curve : titles.loss;
   if (steps.length > 0)
     add(
-      'curve',
-      titles.curve,
+      classifies ? 'curve' : 'loss',
+      curveTitle,
       curveSvg({
-        title: titles.curve,
+        title: curveTitle,
         subtitle: data.name,
         loss: steps.map(({ step, loss }) => ({ step, value: loss })),
         gaps: data.gaps ?? [],
         accuracy: epochs.flatMap(({ step, testAccuracy }) =>
           testAccuracy === undefined ? [] : [{ step, value: testAccuracy }],
         ),
-        ...(config.model.classes.length > 1 ? { chance: Math.log(config.model.classes.length) } : {}),
+        ...(classifies && config.model.classes.length > 1
+          ? { chance: Math.log(config.model.classes.length) }
+          : {}),
         language,
       }),
     );

@@ -4,6 +4,7 @@ import { grouped } from '../errors/counted.js';
 const en = {
   architecture: 'Network architecture, from the actual model',
   curve: 'Training loss and test accuracy',
+  loss: 'Training loss',
   trainingError: 'Training error over epochs',
   losses: 'Training loss, smoothed',
   gradients: 'Norms of the weight gradients',
@@ -26,6 +27,7 @@ type Titles = Readonly<typeof en>;
 const zh: Titles = {
   architecture: '网络结构（按实际模型绘制）',
   curve: '训练损失与测试准确率',
+  loss: '训练损失',
   trainingError: '各轮训练错误率',
   losses: '训练损失（平滑后）',
   gradients: '权重梯度的范数',

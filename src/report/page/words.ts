@@ -48,6 +48,7 @@ const en = {
     architecture:
       'The height of a box shows the size of the feature maps (square-root scale), its depth their number; “/2” is a stride of 2; layers after a plus keep the shape.',
     curve: 'Pale: loss of each step. Strong: running mean. Dashed: loss at chance level.',
+    loss: 'Pale: loss of each step. Strong: running mean.',
     'training-error':
       'Share of training images whose class was not the most probable one, measured during the epoch with augmentation and dropout active.',
     losses: 'Running means, to make the runs easier to compare.',
@@ -104,6 +105,7 @@ const zh: PageWords = {
     architecture:
       '方块的高度对应特征图的边长（平方根刻度），深度对应特征图的数量；“/2” 表示步幅为 2，加号后是不改变形状的层。',
     curve: '浅色：每一步的损失。深色：滑动平均。虚线：随机猜测的损失。',
+    loss: '浅色：每一步的损失。深色：滑动平均。',
     'training-error':
       '该轮训练过程中（含数据增强与 dropout），概率最高的类别不是正确类别的训练图像所占比例。',
     losses: '滑动平均，便于区分各次训练。',
