@@ -65,16 +65,22 @@ test('a library that lacks another one is not taken for one that is not installe
   skip: process.platform !== 'win32' && 'other systems name what is missing themselves',
 }, async (t) => {
   const file = join(await temporaryFolder(t), 'dnnl.dll');
-  await writeFile(file, dll(['KERNEL32.dll', 'no-such-runtime.dll']));
   const before = process.env.PAPERWEIGHT_ONEDNN;
   process.env.PAPERWEIGHT_ONEDNN = file;
   t.after(() => {
     if (before === undefined) delete process.env.PAPERWEIGHT_ONEDNN;
     else process.env.PAPERWEIGHT_ONEDNN = before;
   });
-  assert.throws(loadOneDnn, {
-    name: 'DeviceError',
-    message:
-      /does not load\. .*dnnl\.dll: it needs no-such-runtime\.dll, which is not installed.*Next: run: winget/,
-  });
+  for (const [name, next] of [
+    ['vcomp999.dll', 'run: winget'],
+    ['no-such-runtime.dll', 'install what it needs'],
+  ] as const) {
+    await writeFile(file, dll(['KERNEL32.dll', name]));
+    assert.throws(loadOneDnn, {
+      name: 'DeviceError',
+      message: new RegExp(
+        `does not load\\. .*dnnl\\.dll: it needs ${name}, which is not installed.*Next: ${next}`,
+      ),
+    });
+  }
 });
