@@ -147,6 +147,11 @@ export class WebGpuBuilder extends PlanBuilder<Value, Work> {
     return { region, start, dtype, count: sizeOf(shape) };
   }
 
+  /** Number of bindings that a value needs. */
+  rangesOf({ dtype, count, half }: Value): number {
+    return Math.max(1, Math.ceil(roomFor(dtype, count, half) / this.limits.binding));
+  }
+
   roomOf(i: number): number {
     const { dtype, shape } = this.node(i);
     return roomFor(dtype, sizeOf(shape));

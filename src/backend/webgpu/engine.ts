@@ -37,6 +37,9 @@ const LONGEST_COMMAND = 8e9;
  */
 const REUSE = 64;
 
+/** Plans keep their own kernels as well. A driver takes about half a megabyte for each. */
+const KEPT_PIPELINES = 512;
+
 /** @throws DeviceError for float64, which WebGPU does not have */
 export function checkType(dtype: DType, what: string): void {
   if (dtype !== 'float64') return;
@@ -66,6 +69,8 @@ export interface EngineOptions {
   readonly choices?: ChoiceStore | undefined;
   /** Bytes of memory that there are for further buffers, if that is known before the driver refuses one. */
   readonly free?: (() => number) | undefined;
+  /** Most compiled kernels that are kept for later plans; the least recently used one is dropped first. */
+  readonly kept?: number;
 }
 
 /**
@@ -98,6 +103,7 @@ export class WebGpuEngine {
   readonly #pipelines = new Map<string, Promise<GpuPipeline>>();
   readonly #layouts = new Map<string, GpuLayout>();
   readonly #longest: number;
+  readonly #kept: number;
   /** Absent if kernels are chosen by rule. */
   readonly #trials: Trials | undefined;
 
@@ -110,6 +116,7 @@ export class WebGpuEngine {
     const { binding = limits.maxStorageBufferBindingSize, trials = !software, choices, free } = options;
     const { precision = 'float32', reuse = REUSE } = options;
     this.#longest = options.longest ?? LONGEST_COMMAND;
+    this.#kept = options.kept ?? KEPT_PIPELINES;
     this.#trials = trials ? new Trials(this, choices) : undefined;
     const subgroup = [...device.features].includes('subgroups') ? adapterInfo?.subgroupMinSize : undefined;
     this.memory = new Memory(device, binding, free);
@@ -132,7 +139,7 @@ export class WebGpuEngine {
     };
   }
 
-  /** Number of different kernels compiled so far. */
+  /** Number of compiled kernels that are kept for later plans. */
   get pipelines(): number {
     return this.#pipelines.size;
   }
@@ -181,12 +188,13 @@ export class WebGpuEngine {
   }
 
   #pipeline(code: string, slots: readonly Slot[], uniform: boolean): Promise<GpuPipeline> {
-    let made = this.#pipelines.get(code);
-    if (!made) {
-      made = this.gate.waited(this.#compiled(code, slots, uniform));
-      this.#pipelines.set(code, made);
-      made.catch(() => this.#pipelines.delete(code));
-    }
+    const known = this.#pipelines.get(code);
+    const made = known ?? this.gate.waited(this.#compiled(code, slots, uniform));
+    if (!known) made.catch(() => this.#pipelines.delete(code));
+    // The one that was used last is the last one.
+    this.#pipelines.delete(code);
+    this.#pipelines.set(code, made);
+    if (this.#pipelines.size > this.#kept) this.#pipelines.delete(this.#pipelines.keys().next().value!);
     return made;
   }
 

@@ -6,6 +6,7 @@ import type { Gpu } from '../../../src/backend/webgpu/api.js';
 import { WebGpuDevice } from '../../../src/backend/webgpu/device.js';
 import { GRU } from '../../../src/nn/index.js';
 import * as ops from '../../../src/ops/index.js';
+import { cat } from '../../../src/tensor/functions.js';
 import { Parameter } from '../../../src/tensor/parameter.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { evaluate, Tensor, tensor } from '../../../src/tensor/tensor.js';
@@ -48,6 +49,33 @@ const WIDE: Readonly<Record<string, (device: Device) => Promise<readonly Tensor[
 };
 
 describe('limits of webgpu', { skip: missing }, () => {
+  it('joins many values whose result is larger than a binding', async (t) => {
+    const device = await openWebGpu({ binding: 8192 });
+    t.after(() => device.close());
+    const joined = async (on: Device) => {
+      const parts: Tensor[] = [];
+      for (let k = 0; k < 40; k++) parts.push(await leaf(on, k, 3, 10 + k));
+      // Two of them are larger than a binding themselves.
+      for (const size of [500, 900]) parts.splice(7, 0, await leaf(on, size, 3, size));
+      return cat(parts, 1).data();
+    };
+    assert.deepEqual(await joined(device), await joined(referenceDevice()));
+  });
+
+  it('keeps only the latest kernels of many shapes', async (t) => {
+    const device = await openWebGpu({ kept: 6 });
+    t.after(() => device.close());
+    const x = await leaf(device, 1, 4, 30);
+    const first = async () => x.narrow(1, 0, 2).softmax(1).sum(0).data();
+    const wanted = await first();
+    for (let n = 3; n < 20; n++) {
+      const sum = await x.narrow(1, 0, n).softmax(1).sum().item();
+      assert.ok(Math.abs(sum - 4) < 1e-5, `${n}: ${sum}`);
+      assert.ok(device.engine.pipelines <= 6, `${device.engine.pipelines} kernels`);
+    }
+    assert.deepEqual(await first(), wanted);
+  });
+
   for (const [name, run] of Object.entries(WIDE))
     it(`${name}: more workgroups than one dimension has`, async (t) => {
       const device = await openWebGpu();

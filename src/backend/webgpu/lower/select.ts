@@ -59,12 +59,17 @@ export function lowerConcat(b: WebGpuBuilder, i: number): void {
     end += length;
     return length > 0 ? [{ value: b.value(input), length, start, end }] : [];
   });
-  const most = b.limits.bindings - 2;
   const output = b.newValue(i);
+  // The ranges of the result, and of what came before.
+  const most = b.limits.bindings - 2 * b.rangesOf(output);
   let before: Value[] = [];
-  for (let first = 0; first < parts.length; first += most) {
-    const some = parts.slice(first, first + most);
-    const target = first + most >= parts.length ? output : b.scratch(output.dtype, output.count);
+  for (let first = 0, next = 0; first < parts.length; first = next) {
+    for (let ranges = 0; next < parts.length; next++) {
+      ranges += b.rangesOf(parts[next]!.value);
+      if (next > first && ranges > most) break;
+    }
+    const some = parts.slice(first, next);
+    const target = next === parts.length ? output : b.scratch(output.dtype, output.count);
     const chosen = some.map(
       ({ length, start, end: to }, k) =>
         `if (place < ${to}u) { return in${k}(block * ${length}u + place - ${start}u); }`,
