@@ -10,6 +10,7 @@ import {
   Sums,
   started,
   type Tile,
+  withRuns,
 } from './product.js';
 import type { Program } from './program.js';
 
@@ -20,9 +21,10 @@ import type { Program } from './program.js';
  * @param size the smallest subgroup of the adapter; larger ones compute the same
  * @param unroll divides the number of steps of the innermost loop
  */
-export function broadcastProduct(product: Product, tile: Tile, size: number, unroll: number): Program {
+export function broadcastProduct(whole: Product, tile: Tile, size: number, unroll: number): Program {
+  const product = withRuns(whole);
   const { rows, left, right, close, from } = product;
-  const sums = new Sums(tile);
+  const sums = new Sums(tile, false, product.long);
   // No lane returns early, since all lanes of a subgroup must take part.
   const body = `
   let row = (group.y + ${from[1]}) * ${tile.rows}u;
@@ -39,6 +41,7 @@ export function broadcastProduct(product: Product, tile: Tile, size: number, unr
     ${each(tile.rows / size, (j) => `let a${j} = ${left(`row${j}`)};`)}
     ${each(tile.rows, (r) => sums.add(r, `subgroupBroadcast(a${Math.floor(r / size)}, ${r % size}u)`))}`,
   )}
+  ${sums.flushed}
   ${close}
   ${sums.stored(product, 'row + r', 'first + n')}`;
   return {

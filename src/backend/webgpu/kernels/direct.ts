@@ -9,6 +9,7 @@ import {
   Sums,
   started,
   type Tile,
+  withRuns,
 } from './product.js';
 import type { Program } from './program.js';
 
@@ -16,9 +17,10 @@ import type { Program } from './program.js';
 export const LANES = 32;
 
 /** A product in registers, a tile for each lane: the kernel that others are compared with. */
-export function directProduct(product: Product, tile: Tile): Program {
+export function directProduct(whole: Product, tile: Tile): Program {
+  const product = withRuns(whole);
   const { rows, columns, left, right, close, from } = product;
-  const sums = new Sums(tile);
+  const sums = new Sums(tile, false, product.long);
   const body = `
   let row = (group.y + ${from[1]}) * ${tile.rows}u;
   let first = ((group.x + ${from[0]}) * ${LANES}u + lane) * ${tile.columns}u;
@@ -34,6 +36,7 @@ export function directProduct(product: Product, tile: Tile): Program {
     `${sums.columns(right)}
     ${each(tile.rows, (r) => sums.add(r, left(`row${r}`)))}`,
   )}
+  ${sums.flushed}
   ${close}
   ${sums.stored(product, 'row + r', 'first + n')}`;
   return {

@@ -80,7 +80,7 @@ function power(a: string, b: Formula, exponent: string): string {
     const product = Array(Math.abs(value)).fill(a).join(' * ');
     return value > 0 ? product : `1f / (${product})`;
   }
-  if (value === -0.5) return `1f / rootOf(${a})`;
+  if (value === -0.5) return `inverseRootOf(${a})`;
   return `powerOf(${a}, ${exponent})`;
 }
 

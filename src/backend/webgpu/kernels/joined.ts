@@ -96,6 +96,33 @@ export const together = (
   var ${name} = ${shared}[0];
   for (var s = 1u; s < ${lanes}u; s++) { ${name} = ${fold(name, `${shared}[s]`)}; }`;
 
+/** Elements of a lane whose sum is added to the total at once. */
+const RUN = 128;
+
+/**
+ * A loop of the lanes of a workgroup over `length` elements that adds to variables. Long sums are added up in runs: each
+ * addition of a small number to a large total is rounded, and with many like numbers in the same direction.
+ *
+ * @param sums names of the variables
+ * @param loop WGSL of the loop from a first element to an end, for one lane
+ * @param lanes number of lanes, and WGSL for the number of the lane
+ */
+export function inRuns(
+  length: number,
+  sums: readonly string[],
+  loop: (first: string, end: string) => string,
+  lanes = WORKGROUP,
+  lane = 'lane',
+): string {
+  const step = RUN * lanes;
+  if (sums.length === 0 || length <= 2 * step) return loop(lane, `${length}u`);
+  return `for (var run = ${lane}; run < ${length}u; run += ${step}u) {
+    ${sums.map((sum) => `let before_${sum} = ${sum}; ${sum} = 0f;`).join(' ')}
+    ${loop('run', `min(${length}u, run + ${step}u)`)}
+    ${sums.map((sum) => `${sum} += before_${sum};`).join(' ')}
+  }`;
+}
+
 /**
  * Reduces the elements of each row of the table to one number.
  * @param buffers number of buffers in which a single input lies; each row then has the number of its buffer too

@@ -29,6 +29,8 @@ export interface Product {
   readonly close: string;
   /** The innermost loop: name of its variable, WGSL for the first value and the end. All lanes make the same steps. */
   readonly inner: { readonly name: string; readonly first: string; readonly end: string };
+  /** Whether the sums are so long that they are added up in runs, see `inRuns` of joined.ts. */
+  readonly long?: boolean;
   /** Expression of A for the row `row`, and of B for column `n`. */
   readonly left: (row: string) => string;
   readonly right: (n: number) => string;
@@ -76,15 +78,35 @@ export function innerLoop({ inner: { name, first, end } }: Product, unroll: numb
   }`;
 }
 
+/** Steps of a run, where the innermost loop is the only one; otherwise each pass of that loop is a run. */
+const RUN = 1024;
+
+/** A product whose innermost loop is a run if its sums are long. */
+export function withRuns(product: Product): Product {
+  const { long, open, inner } = product;
+  if (!long || open !== '') return product;
+  const { name, first, end } = inner;
+  return {
+    ...product,
+    open: `for (var run = ${first}; run < ${end}; run += ${RUN}u) {`,
+    inner: { name, first: 'run', end: `min(${end}, run + ${RUN}u)` },
+    close: '}',
+  };
+}
+
 /** The sums of a lane's tile, in vectors of four columns if there are enough. */
 export class Sums {
   readonly #wide: boolean;
   readonly #vectors: number;
 
-  /** @param half whether products are added in float16, of which few steps are added to the sums at a time */
+  /**
+   * @param half whether products are added in float16, of which few steps are added to the sums at a time
+   * @param long whether the sums of runs are added to totals
+   */
   constructor(
     readonly tile: Tile,
     readonly half = false,
+    readonly long = false,
   ) {
     this.#wide = tile.columns % 4 === 0;
     this.#vectors = this.#wide ? tile.columns / 4 : tile.columns;
@@ -100,7 +122,13 @@ export class Sums {
 
   /** Declares the sums. */
   get declared(): string {
-    return this.#all((name) => `var c${name} = ${this.#type('f32')}();`);
+    const zeros = `${this.#type('f32')}()`;
+    return this.#all((name) => `var c${name} = ${zeros};${this.long ? ` var t${name} = ${zeros};` : ''}`);
+  }
+
+  /** Ends a run. */
+  get flushed(): string {
+    return this.long ? this.#all((name) => `t${name} += c${name}; c${name} = ${this.#type('f32')}();`) : '';
   }
 
   /** Begins a few steps, and ends them. */
@@ -130,7 +158,7 @@ export class Sums {
   get all(): string {
     const { rows, columns } = this.tile;
     const value = (r: number, n: number): string =>
-      this.#wide ? `c${r}_${n >> 2}.${'xyzw'[n & 3]}` : `c${r}_${n}`;
+      `${this.long ? 't' : 'c'}${this.#wide ? `${r}_${n >> 2}.${'xyzw'[n & 3]}` : `${r}_${n}`}`;
     const count = rows * columns;
     const values = Array.from({ length: count }, (_, e) => value(Math.floor(e / columns), e % columns));
     return `array<f32, ${count}>(${values.join(', ')})`;

@@ -8,6 +8,7 @@ import {
   Sums,
   started,
   type Tile,
+  withRuns,
 } from './product.js';
 import type { Program } from './program.js';
 
@@ -34,13 +35,14 @@ export const sharedBytes = ({ rows, columns, depth, half }: SharedTile): number 
   (half ? 2 : 4) * depth * (rows + columns);
 
 /** A product whose elements of A and B are read once for each workgroup, through workgroup memory. */
-export function tiledProduct(product: Product, tile: SharedTile): Program {
+export function tiledProduct(whole: Product, tile: SharedTile): Program {
+  const product = withRuns(whole);
   const { rows, left, right, close, from, inner } = product;
   const { lane: own, depth, half = false } = tile;
   const [down, across] = lanesOf(tile);
   const lanes = down * across;
   const { name, first, end } = inner;
-  const sums = new Sums(own, half);
+  const sums = new Sums(own, half, product.long);
   const type = half ? 'f16' : 'f32';
   const stored = (value: string): string => (half ? `f16(${value})` : value);
   // Each lane reads one column of B; its rows of A lie one behind the other along the sum.
@@ -76,6 +78,7 @@ export function tiledProduct(product: Product, tile: SharedTile): Program {
     ${sums.ended}
     workgroupBarrier();
   }
+  ${sums.flushed}
   ${close}
   ${sums.stored(product, `top + down + r * ${down}u`, `side + across + n * ${across}u`)}`;
   return {

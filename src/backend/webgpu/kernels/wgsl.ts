@@ -51,6 +51,10 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   minOf: 'fn minOf(a: f32, b: f32) -> f32 { return select(select(min(a, b), b, isNaN(b)), a, isNaN(a)); }',
   signOf: 'fn signOf(x: f32) -> f32 { return select(sign(x), x, isNaN(x)); }',
   rootOf: 'fn rootOf(x: f32) -> f32 { return select(select(sqrt(x), notNumber(), x < 0), x, isNaN(x)); }',
+  // A power, so −0 and −∞ are as 0 and ∞.
+  inverseRootOf: `fn inverseRootOf(x: f32) -> f32 {
+  return select(select(1f / sqrt(abs(x)), notNumber(), x < 0f && isFinite(x)), x, isNaN(x));
+}`,
   expOf: `fn expOf(x: f32) -> f32 {
   let y = clamp(x, -104f, 89f);
   let n = round(y * ${literal(Math.LOG2E)});
@@ -72,6 +76,7 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
   let special = select(select(x, -infinity(), x == 0f), notNumber(), x < 0f);
   return select(select(special, x, isNaN(x)), usual, x > 0f && isFinite(x));
 }`,
+  // Not from the rounding error of 1 + x: compilers find that (1 + x) − 1 is x.
   log1pOf: `fn log1pOf(x: f32) -> f32 {
   let square = x * x;
   let near = (x * square * ${polynomial('x', LOG)} - 0.5f * square) + x;

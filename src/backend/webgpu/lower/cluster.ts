@@ -4,7 +4,7 @@ import { withFollowers } from '../../plan/followers.js';
 import type { Cluster } from '../../plan/fusion.js';
 import type { Joinable, Value, WebGpuBuilder } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
-import { together } from '../kernels/joined.js';
+import { inRuns, together } from '../kernels/joined.js';
 import { linearMap } from '../kernels/linear.js';
 import { entry, map, WORKGROUP } from '../kernels/map.js';
 import { finisher } from './emit.js';
@@ -193,9 +193,13 @@ ${entry(`
   let o = min(block, ${result - 1}u);
   ${placesOf(kept, inputs.length, 'o', 'x')}
   var total = ${start};
-  for (var r = lane; r < ${length}u; r += ${WORKGROUP}u) {
+  ${inRuns(
+    length,
+    op === 'sum' ? ['total'] : [],
+    (first, end) => `for (var r = ${first}; r < ${end}; r += ${WORKGROUP}u) {
     ${inner}
-  }
+  }`,
+  )}
   ${together('all', fold)}
   if (lane == 0u && block < ${result}u) { put0(o, finish(all)); }`)}`,
       }

@@ -2,7 +2,7 @@ import { sizeOf } from '../../../graph/types.js';
 import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import type { Value, WebGpuBuilder } from '../builder.js';
 import { ALIGNMENT } from '../builder.js';
-import { together } from '../kernels/joined.js';
+import { inRuns, together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows, emitScratch } from './emit.js';
@@ -25,14 +25,18 @@ ${entry(`
   var total = 0f;
   ${body}`)}`;
 
-/** A loop over the elements of a channel: `at` is the place of each. */
-function overChannel(shape: readonly number[], body: string): string {
+/** A loop over the elements of a channel that adds to variables: `at` is the place of each. */
+function overChannel(shape: readonly number[], sums: readonly string[], body: string): string {
   const [images, channels] = shape as [number, number];
   const area = sizeOf(shape.slice(2));
-  return `for (var e = lane; e < ${images * area}u; e += ${WORKGROUP}u) {
+  return inRuns(
+    images * area,
+    sums,
+    (first, end) => `for (var e = ${first}; e < ${end}; e += ${WORKGROUP}u) {
     let at = (e / ${area}u * ${channels}u + row) * ${area}u + e % ${area}u;
     ${body}
-  }`;
+  }`,
+  );
 }
 
 /** Mean and biased variance of each channel. */
@@ -44,9 +48,9 @@ export function lowerChannelStats(b: WebGpuBuilder, i: number): void {
   const code = rowKernel(
     channels,
     ['sum', 'squares'],
-    `${sumOver('sum', overChannel(shape, 'total += in0(at);'))}
+    `${sumOver('sum', overChannel(shape, ['total'], 'total += in0(at);'))}
   let mean = sum / ${count};
-  ${sumOver('squares', overChannel(shape, 'let d = in0(at) - mean; total += d * d;'))}
+  ${sumOver('squares', overChannel(shape, ['total'], 'let d = in0(at) - mean; total += d * d;'))}
   if (lane == 0u && inside) {
     put0(row, mean);
     put0(${rowStep(channels)}u + row, squares / ${count});
@@ -68,7 +72,7 @@ export function lowerChannelSums(b: WebGpuBuilder, i: number): void {
     `let mean = in2(row);
   let inverse = 1f / sqrt(in2(${step}u + row) + ${literal(attrs.eps as number)});
   var along = 0f;
-  ${sumOver('plain', overChannel(shape, 'let g = in0(at); total += g; along += g * ((in1(at) - mean) * inverse);'))}
+  ${sumOver('plain', overChannel(shape, ['total', 'along'], 'let g = in0(at); total += g; along += g * ((in1(at) - mean) * inverse);'))}
   ${sumOver('weighted', 'total = along;')}
   if (lane == 0u && inside) {
     put0(row, plain);
@@ -104,8 +108,14 @@ export function lowerChannelRows(b: WebGpuBuilder, i: number): void {
   b.define(i, output);
 }
 
-const rowLoop = (length: number, body: string): string =>
-  `for (var at = row * ${length}u + lane; at < (row + 1u) * ${length}u; at += ${WORKGROUP}u) { ${body} }`;
+/** A loop over the elements of a row: `at` is the place of each. @param sums variables to which it adds */
+const rowLoop = (length: number, body: string, sums: readonly string[] = ['total']): string =>
+  inRuns(
+    length,
+    sums,
+    (first, end) =>
+      `for (var j = ${first}; j < ${end}; j += ${WORKGROUP}u) { let at = row * ${length}u + j; ${body} }`,
+  );
 
 /** WGSL for `mean` and `inverse` of a row of input k. */
 const rowMoments = (k: number, length: number, eps: number): string => `
@@ -121,7 +131,7 @@ export function lowerNormalizeRows(b: WebGpuBuilder, i: number): void {
     rows,
     ['sum', 'squares'],
     `${rowMoments(0, length, attrs.eps as number)}
-  if (inside) { ${rowLoop(length, 'put0(at, (in0(at) - mean) * inverse);')} }`,
+  if (inside) { ${rowLoop(length, 'put0(at, (in0(at) - mean) * inverse);', [])} }`,
   );
   emitRows(b, i, rows, code);
 }
@@ -139,6 +149,7 @@ export function lowerNormalizeRowsGrad(b: WebGpuBuilder, i: number): void {
     ${rowLoop(
       length,
       `put0(at, inverse * (in0(at) - plain / ${literal(length)} - (in1(at) - mean) * inverse * (along / ${literal(length)})));`,
+      [],
     )}
   }`,
   );

@@ -41,6 +41,8 @@ export interface Task {
 /** Shortest part of a sum. */
 const SHORT = 256;
 const MOST_PARTS = 8;
+/** Longer sums of a lane are added up in runs. */
+const LONG = 4096;
 /** Tiles that keep a GPU busy. */
 const BUSY = 256;
 
@@ -75,6 +77,7 @@ export function emitProduct(b: WebGpuBuilder, i: number, values: readonly Value[
     parts: param(2),
     from: [param(3), param(4), param(5)] as const,
     declarations: finisher(parts === 1 ? activation : undefined),
+    long: task.length > LONG * parts,
   };
   const params = [rows, columns, parts, ...task.params.slice(3)];
   const evenly = (by: number): boolean => task.evenly(by, parts);

@@ -1,6 +1,6 @@
 import { around } from '../../../graph/types.js';
 import type { WebGpuBuilder } from '../builder.js';
-import { together } from '../kernels/joined.js';
+import { inRuns, together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
 import { emitElements, emitRows } from './emit.js';
@@ -14,7 +14,14 @@ fn logSumOf(begin: u32) -> vec2f {
   var largest = -infinity();
   for (var j = 0u; j < ${length}u; j++) { largest = maxOf(largest, in${input}(begin + j * ${step}u)); }
   var sum = 0f;
-  for (var j = 0u; j < ${length}u; j++) { sum += expOf(in${input}(begin + j * ${step}u) - largest); }
+  ${inRuns(
+    length,
+    ['sum'],
+    (first, end) =>
+      `for (var j = ${first}; j < ${end}; j++) { sum += expOf(in${input}(begin + j * ${step}u) - largest); }`,
+    1,
+    '0u',
+  )}
   return vec2f(largest, logOf(sum));
 }`;
 
@@ -38,7 +45,12 @@ ${entry(`
     emitRows(b, i, Math.ceil(rows / WORKGROUP), code);
     return;
   }
-  const each = (body: string): string => `for (var j = lane; j < ${length}u; j += ${WORKGROUP}u) { ${body} }`;
+  const each = (body: string, sums: readonly string[] = []): string =>
+    inRuns(
+      length,
+      sums,
+      (first, end) => `for (var j = ${first}; j < ${end}; j += ${WORKGROUP}u) { ${body} }`,
+    );
   const code = `var<workgroup> shared_: array<f32, ${WORKGROUP}>;
 var<workgroup> sums: array<f32, ${WORKGROUP}>;
 ${entry(`
@@ -48,7 +60,7 @@ ${entry(`
   ${each(`total = maxOf(total, ${item('j')});`)}
   ${together('largest', (a, b) => `maxOf(${a}, ${b})`)}
   total = 0f;
-  ${each(`total += expOf(${item('j')} - largest);`)}
+  ${each(`total += expOf(${item('j')} - largest);`, ['total'])}
   ${together('sum', (a, b) => `${a} + ${b}`, 'sums')}
   let s = vec2f(largest, logOf(sum));
   if (block < ${rows}u) { ${each(`put0(begin + j * ${inner}u, ${result(item('j'), 's')});`)} }`)}`;
