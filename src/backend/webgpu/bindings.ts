@@ -32,6 +32,10 @@ export const pieceOf = (limit: number): number => Math.floor(limit / ALIGNMENT) 
 
 const endOf = ({ offset, bytes }: Range): number => offset + bytes;
 
+/** Which inputs a program reads; others need no binding. */
+export const readsOf = ({ inputs, code }: Program): boolean[] =>
+  inputs.map((_, k) => code.includes(`in${k}(`) || code.includes(`word${k}(`));
+
 /**
  * The code of a program for operands in given buffers. An input that lies in the buffer of an output is read through the
  * output's binding, since a kernel cannot bind a buffer for reading and for writing; a value larger than a binding gets
@@ -53,9 +57,10 @@ export function bindingsOf(
 } {
   const distances: number[] = [];
   const piece = pieceOf(limit);
+  const reads = readsOf(program);
   const through = inputs.map(({ buffer }) => outputs.findIndex((output) => output.buffer === buffer));
   const spans = outputs.map((output, k) => {
-    const all = [output, ...inputs.filter((_, n) => through[n] === k)].map(rangeOf);
+    const all = [output, ...inputs.filter((_, n) => reads[n] && through[n] === k)].map(rangeOf);
     const offset = Math.min(...all.map((range) => range.offset));
     return { buffer: output.buffer, offset, bytes: Math.max(...all.map(endOf)) - offset };
   });
@@ -70,12 +75,17 @@ export function bindingsOf(
   };
   const puts = outputs.map((output, k) => access(output, spans[k]!));
   const gets = inputs.map((input, n) => {
+    if (!reads[n]) return undefined;
     const k = through[n]!;
     return k < 0 ? access(input, rangeOf(input)) : access(input, spans[k]!, k);
   });
   inputs.forEach(({ dtype, half = false }, n) => {
     const output = outputs[through[n]!];
-    if (output && ((output.half ?? false) !== half || (output.dtype === 'float32') !== (dtype === 'float32')))
+    if (
+      reads[n] &&
+      output &&
+      ((output.half ?? false) !== half || (output.dtype === 'float32') !== (dtype === 'float32'))
+    )
       throw new DeviceError({ what: `A kernel (${program.kernel}) reads its own result as another type` });
   });
   const { code, slots } = assembleCode(program, gets, puts);
@@ -87,7 +97,7 @@ export function bindingsOf(
     }));
   const ranges = [
     ...spans.flatMap(split),
-    ...inputs.flatMap((input, n) => (through[n]! < 0 ? split(rangeOf(input)) : [])),
+    ...inputs.flatMap((input, n) => (reads[n] && through[n]! < 0 ? split(rangeOf(input)) : [])),
   ];
   return { code, slots, ranges, distances };
 }

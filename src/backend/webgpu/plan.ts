@@ -15,8 +15,8 @@ import { checkType, type WebGpuEngine } from './engine.js';
 import { type FinalStep, joinSteps } from './join.js';
 import { addCheck, copyTo, verdictOf } from './lower/commit.js';
 import { lower } from './lower/index.js';
-import { noRoom } from './memory/fit.js';
-import { LARGE_BYTES, placeRegions } from './memory/places.js';
+import { checkRanges, noRoom } from './memory/fit.js';
+import { LARGE_BYTES, type PlannedBuffer, placeRegions, type SizeOf } from './memory/places.js';
 import { splitNorms } from './rewrite.js';
 
 /** A plan whose commands are bound to buffers. */
@@ -233,6 +233,7 @@ export class WebGpuPlan {
       region.slot === undefined ? inArena(region) : storages[region.slot]!;
     const constants: GpuBuffer[] = [];
     try {
+      checkRanges(this.#builder, this.#steps);
       await engine.memory.settle();
       const commands = await bindSteps(engine.binder(constants), this.#steps, placeOf);
       await engine.memory.settle();
@@ -252,11 +253,13 @@ export class WebGpuPlan {
     const regions = (values: readonly Value[]): Region[] => values.map(({ region }) => region);
     const feeds = regions(this.#graph.feeds.map((i) => b.value(i)));
     const outputs = regions([...this.#outputs, ...(this.#status ? [this.#status] : [])]);
-    const layOut = (bytesOf?: (region: Region) => number) =>
+    const layOut = (bytesOf?: SizeOf) =>
       placeRegions(b, this.#steps, { feeds, outputs }, memory.shared, bytesOf);
+    const fresh = (bytesOf: SizeOf): PlannedBuffer[] =>
+      layOut(bytesOf).planned.filter((one) => !memory.shared.includes(one));
     const { places, planned } = layOut();
     const { buffers, release } = await memory.take(planned, (shortage) =>
-      noRoom(b, (bytesOf) => layOut(bytesOf).planned.filter((one) => !memory.shared.includes(one)), shortage),
+      noRoom(b, this.#steps, fresh, shortage),
     );
     const placeOf = (region: Region): Place => {
       const { buffer, offset } = places.get(region)!;

@@ -80,6 +80,15 @@ describe('memory of webgpu', () => {
     await assert.rejects(async () => run(batch + 1), /no memory/);
   });
 
+  it('a value of more ranges than a kernel can bind', async () => {
+    const limits = { maxStorageBufferBindingSize: 2 ** 20, maxStorageBuffersPerShaderStage: 10 };
+    const { run } = await prepared(open(2 ** 40, limits), 'four layers', true);
+    const batch = await recommended(run(500), /needs \d+ ranges .*at most 10, of 1\.0 MiB each/);
+    assert.ok(batch > 20, `${batch}`);
+    await run(batch);
+    await assert.rejects(async () => run(Math.ceil(1.2 * batch) + 2), /ranges of GPU memory/);
+  });
+
   it('not even one example', async () => {
     const { run } = await prepared(open(2 ** 22 + 100_000), 'four layers', true);
     await assert.rejects(

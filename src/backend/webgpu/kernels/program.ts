@@ -48,10 +48,13 @@ export interface Access {
 const offsetOf = ({ distance }: Access): string =>
   distance === undefined ? 'let i = place;' : `let i = place + ${param(distance)};`;
 
-/** Complete WGSL for a program whose operands are bound in a given way, and its bindings in order. */
+/**
+ * Complete WGSL for a program whose operands are bound in a given way, and its bindings in order.
+ * @param inputs undefined for those that the code does not read
+ */
 export function assembleCode(
   { code, params, enable = [] }: Program,
-  inputs: readonly Access[],
+  inputs: readonly (Access | undefined)[],
   outputs: readonly Access[],
 ): { readonly code: string; readonly slots: readonly Slot[] } {
   const slots: Slot[] = [];
@@ -85,6 +88,7 @@ export function assembleCode(
     );
   });
   inputs.forEach((access, k) => {
+    if (!access) return;
     const type = typeOf(access.dtype);
     const { through } = access;
     if (through === undefined) declare(`I${k}`, access, false);
@@ -96,14 +100,15 @@ export function assembleCode(
     if (access.dtype === 'uint8')
       lines.push(`fn in${k}(i: u32) -> u32 { return (word${k}(i >> 2u) >> (8u * (i & 3u))) & 255u; }`);
   });
-  const distances = [...inputs, ...outputs].map(({ distance = -1 }) => distance + 1);
+  const all = [...inputs, ...outputs].flatMap((access) => access ?? []);
+  const distances = all.map(({ distance = -1 }) => distance + 1);
   const uniforms = Math.max(params, ...distances);
   if (uniforms > 0)
     lines.push(
       `@group(0) @binding(${slots.length}) var<uniform> P: array<vec4u, ${Math.ceil(uniforms / 4)}>;`,
     );
-  const needed = [...inputs, ...outputs].some(({ half }) => half) ? [...enable, 'f16'] : enable;
+  const needed = all.some(({ half }) => half) ? [...enable, 'f16'] : enable;
   const extensions = needed.map((name) => `enable ${name};\n`).join('');
-  const all = `${lines.join('\n')}\n${code}`;
-  return { code: `${extensions}${functionsFor(all)}\n${all}`, slots };
+  const text = `${lines.join('\n')}\n${code}`;
+  return { code: `${extensions}${functionsFor(text)}\n${text}`, slots };
 }

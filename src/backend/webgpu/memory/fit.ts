@@ -1,9 +1,10 @@
 import { DeviceError } from '../../../errors/errors.js';
 import type { Graph } from '../../../graph/graph.js';
 import { sizeOf } from '../../../graph/types.js';
-import type { Region } from '../../plan/region.js';
+import { pieceOf, readsOf } from '../bindings.js';
 import type { WebGpuBuilder } from '../builder.js';
-import { type PlannedBuffer, shown } from './places.js';
+import type { FinalStep } from '../join.js';
+import { type PlannedBuffer, type SizeOf, shown } from './places.js';
 
 /** Why the buffers of a plan do not fit, in bytes. */
 export interface Shortage {
@@ -23,10 +24,15 @@ export interface Shortage {
 const PART = 0.95;
 
 /** The new buffers of a plan whose regions have other sizes. */
-type Plan = (bytesOf: (region: Region) => number) => readonly PlannedBuffer[];
+type Plan = (bytesOf: SizeOf) => readonly PlannedBuffer[];
 
 /** The error for a plan that does not fit: it says what was needed, and which batch would fit. */
-export function noRoom(b: WebGpuBuilder, plan: Plan, shortage: Shortage): DeviceError {
+export function noRoom(
+  b: WebGpuBuilder,
+  steps: readonly FinalStep[],
+  plan: Plan,
+  shortage: Shortage,
+): DeviceError {
   const { wanted, largest, room, most, used, refusal } = shortage;
   const tooLarge = largest > most;
   return new DeviceError({
@@ -37,26 +43,58 @@ export function noRoom(b: WebGpuBuilder, plan: Plan, shortage: Shortage): Device
       : refusal === undefined
         ? `${shown(room)} of free memory`
         : `a refusal after ${shown(room)} (${refusal})`,
-    next: advice(b, plan, shortage),
+    next: advice(b, (bytesOf) => {
+      const sizes = plan(bytesOf).map(({ bytes }) => bytes);
+      const all = sizes.reduce((sum, bytes) => sum + bytes, 0);
+      return all <= PART * room && Math.max(0, ...sizes) <= most && !unbindable(b, steps, bytesOf);
+    }),
   });
 }
 
-function advice(b: WebGpuBuilder, plan: Plan, { room, most }: Shortage): string {
+/** A kernel that cannot bind its values, and the ranges that it needs; joined kernels are divided until they can. */
+function unbindable(b: WebGpuBuilder, steps: readonly FinalStep[], bytesOf: SizeOf) {
+  const piece = pieceOf(b.limits.binding);
+  for (const step of steps) {
+    if ('members' in step || 'host' in step) continue;
+    const { program, inputs, outputs } = step.dispatch;
+    const reads = readsOf(program);
+    const values = [...outputs, ...inputs.filter((_, k) => reads[k])];
+    const sizes = [...new Set(values.map(({ region }) => region))].map(bytesOf);
+    const ranges = sizes.reduce((sum, bytes) => sum + Math.ceil(bytes / piece), 0);
+    if (ranges > b.limits.bindings) return { step, ranges, sizes };
+  }
+  return undefined;
+}
+
+/** @throws DeviceError if a kernel cannot bind its values: it says which batch would fit */
+export function checkRanges(b: WebGpuBuilder, steps: readonly FinalStep[]): void {
+  const found = unbindable(b, steps, ({ bytes }) => bytes);
+  if (!found) return;
+  const { step, ranges, sizes } = found;
+  throw new DeviceError({
+    what: `${step.op}${step.scope ? ` in ${step.scope}` : ''} needs ${ranges} ranges of GPU memory in one kernel`,
+    expected: `at most ${b.limits.bindings}, of ${shown(b.limits.binding)} each, on this GPU`,
+    got: `values of ${sizes.map(shown).join(', ')}`,
+    next: advice(b, (bytesOf) => !unbindable(b, steps, bytesOf)),
+  });
+}
+
+/** @param fits whether values of given sizes fit */
+function advice(b: WebGpuBuilder, fits: (bytesOf: SizeOf) => boolean): string {
   const batch = batchOf(b.graph);
-  if (batch === undefined) return 'use smaller tensors, or close other programs that use the GPU';
+  if (batch === undefined)
+    return 'use smaller tensors, or --device onednn or wasm, which compute in the machine’s memory';
   const grows = growing(b.graph, batch);
-  const fits = (size: number): boolean => {
-    const buffers = plan((region) => {
+  const sizesFor =
+    (size: number): SizeOf =>
+    (region) => {
       const owner = b.owners.get(region);
       return owner !== undefined && grows[owner] ? Math.ceil((region.bytes * size) / batch) : region.bytes;
-    });
-    const sizes = buffers.map(({ bytes }) => bytes);
-    return sizes.reduce((sum, bytes) => sum + bytes, 0) <= PART * room && Math.max(0, ...sizes) <= most;
-  };
+    };
   let [least, high] = [0, batch - 1];
   while (least < high) {
     const middle = Math.ceil((least + high) / 2);
-    if (fits(middle)) least = middle;
+    if (fits(sizesFor(middle))) least = middle;
     else high = middle - 1;
   }
   return least > 0

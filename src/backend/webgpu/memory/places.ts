@@ -25,7 +25,8 @@ export interface Located {
   readonly offset: number;
 }
 
-type SizeOf = (region: Region) => number;
+/** Bytes of a region. */
+export type SizeOf = (region: Region) => number;
 
 /**
  * Regions of joined steps that may share buffers, each with the number of its buffer. A kernel cannot read and write the
