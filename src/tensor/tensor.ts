@@ -31,6 +31,7 @@ import { compared } from './comparison.js';
 import { addHook, hooked } from './hooks.js';
 import { realize, valuesOf } from './realize.js';
 import { DeviceStorage } from './storage.js';
+import { copyOf } from './truth.js';
 
 /** The tensors of leaves for which `backward` computes gradients. */
 export const leafOwners = new WeakMap<Node, Tensor>();
@@ -124,7 +125,8 @@ export class Tensor {
   /** A copy of the tensor in a device's memory. */
   async to(device: Device): Promise<Tensor> {
     checkDevice(device);
-    return new Tensor(storageLeaf(new DeviceStorage(device, this, await this.data())));
+    const { node } = this;
+    return new Tensor(copyOf(node, storageLeaf(new DeviceStorage(device, this, await this.data()))));
   }
 
   /** The same values as a constant: no gradient flows through. */

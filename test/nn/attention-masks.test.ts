@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { referenceDevice } from '../../src/backend/reference/index.js';
 import { UsageError } from '../../src/errors/errors.js';
 import * as nn from '../../src/nn/index.js';
 import { arange } from '../../src/tensor/create.js';
@@ -43,6 +44,8 @@ test('a comparison hides keys as integers do', async () => {
     joined: ids.eq(0).maximum(places.ge(lengths)).mul(ids.eq(0)),
     'another shape': ids.eq(0).reshape(3, 2).flatten().unflatten(0, [2, 3]),
     chosen: where(ids.gt(1), 0, 1),
+    'a copy on a device': await ids.eq(0).to(referenceDevice()),
+    'a part of a copy': (await ids.eq(0).to(referenceDevice())).reshape(2, 3).mul(1),
     rows: cat([ids.slice(0, 0, 1).eq(0), ids.slice(0, 1).eq(0)]),
   };
   for (const [name, mask] of Object.entries(masks)) assertNear(await result(mask), want, 1e-6, name);
