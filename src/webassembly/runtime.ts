@@ -46,9 +46,12 @@ export function makeMemory(options: {
   }
 }
 
+/** Compiles a module. @throws the system's error, such as that of a page whose policy forbids it */
+export const compile = (module: Uint8Array): object => new WebAssembly.Module(module);
+
 /** Compiles a module and returns what it exports. */
 export const exportsOf = (module: Uint8Array, imports: object = {}): Readonly<Record<string, unknown>> =>
-  new WebAssembly.Instance(new WebAssembly.Module(module), imports).exports;
+  new WebAssembly.Instance(compile(module), imports).exports;
 
 /** Makes a kernel from its module. */
 export type LoadKernel = (module: Uint8Array, memory: Memory) => Run;

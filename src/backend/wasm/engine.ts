@@ -2,7 +2,7 @@ import { DeviceError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { type Spec, sizeOf, type TypedArray } from '../../graph/types.js';
 import { f } from '../../ops/formula.js';
-import { accepts, MAX_PAGES } from '../../webassembly/runtime.js';
+import { accepts, compile, MAX_PAGES } from '../../webassembly/runtime.js';
 import type { Engine, EngineInfo, Kernels, Plan } from '../backend.js';
 import { checkFits } from '../check-values.js';
 import { checkOperations } from '../plan/describe.js';
@@ -144,15 +144,26 @@ export class WasmEngine implements Engine, Host {
   }
 }
 
-/** @throws DeviceError if the JavaScript engine has no WebAssembly SIMD */
+/** @throws DeviceError if the JavaScript engine has no WebAssembly SIMD, or must not use it */
 function checkSimd(): void {
   const module = encodeKernel(
     { formula: f.neg(f.input(0)), inputs: 1, dimensions: [{ size: 0, steps: [1] }] },
     0,
   );
-  if (accepts(module)) return;
+  const what = 'Device "wasm" does not work here';
+  try {
+    if (accepts(module)) return void compile(module);
+  } catch (cause) {
+    throw new DeviceError({
+      what,
+      expected: 'a program that may compile WebAssembly',
+      got: (cause as Error).message,
+      next: "in a page, add 'wasm-unsafe-eval' to script-src of its Content-Security-Policy",
+      cause,
+    });
+  }
   throw new DeviceError({
-    what: 'Device "wasm" does not work here',
+    what,
     expected: 'WebAssembly with SIMD (Node, or a browser of 2023 or later)',
     got: 'a JavaScript engine without it, or with WebAssembly switched off',
     next: 'use --device reference, which is slow',

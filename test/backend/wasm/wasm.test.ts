@@ -193,6 +193,20 @@ describe('where wasm cannot work, its error says', () => {
     during({ ...own(real!), validate: () => false }, () => assert.throws(() => new WasmEngine(), expected));
   });
 
+  it('that a page forbids it', () => {
+    class Module {
+      constructor() {
+        throw new Error('Refused to compile');
+      }
+    }
+    during({ ...own(real!), Module }, () =>
+      assert.throws(() => new WasmEngine(), {
+        name: 'DeviceError',
+        message: /does not work here.*got Refused to compile.*'wasm-unsafe-eval'/,
+      }),
+    );
+  });
+
   it('that the system gives no memory', () => {
     class Memory {
       constructor() {
