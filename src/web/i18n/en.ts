@@ -334,7 +334,7 @@ export const EN = {
   'try.inPage':
     'Computed in this page by {engine} in {ms} ms. The page has loaded the network; images stay on this computer.',
   'try.failed': 'The page could not compute the prediction.',
-  'try.otherDevice': 'Try again, or choose another entry in “Computed by”.',
+  'try.otherDevice': 'Try again, or let the server or WebAssembly compute it.',
   'try.noImage': 'The browser cannot read this file as an image.',
   'confusion.title': 'Confusion matrix',
   'confusion.why': 'On a class-balanced sample of up to 2,000 test images. Select a cell to see its images.',

@@ -326,7 +326,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'try.byGpu': '本页面（WebGPU）',
   'try.inPage': '由本页面用 {engine} 计算，耗时 {ms} 毫秒。网络已载入页面，图像不会离开这台电脑。',
   'try.failed': '本页面无法完成预测。',
-  'try.otherDevice': '请重试，或在“由谁计算”中选择另一项。',
+  'try.otherDevice': '请重试，或改由服务器或 WebAssembly 计算。',
   'try.noImage': '浏览器无法把这个文件读成图像。',
   'confusion.title': '混淆矩阵',
   'confusion.why': '在至多 2,000 张测试图像上统计（按类别均衡随机抽取）。点开格子可看图像。',
