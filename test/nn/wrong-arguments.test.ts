@@ -329,6 +329,8 @@ test('usage that is common in PyTorch works', async () => {
 test('a device that was closed says so', async () => {
   const { device: here } = await device.open('reference');
   const there = await ones([2]).to(here);
+  // Also twice at once, as two owners of a device may.
+  await Promise.all([here.close(), here.close()]);
   await here.close();
   await assert.rejects(there.add(1).data(), (error: unknown) => {
     assert.ok(error instanceof core.DeviceError);

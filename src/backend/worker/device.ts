@@ -22,6 +22,7 @@ export class WorkerDevice extends QueuedDevice {
   #nextId = 0;
   #ended: DeviceError | undefined;
   #closing = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(kind: EngineName, threads: number, precision: ProcessorPrecision) {
     super(kind);
@@ -121,7 +122,13 @@ export class WorkerDevice extends QueuedDevice {
     });
   }
 
-  async close(): Promise<void> {
+  /** Calls while it closes wait for the same end. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     if (this.#ended) return;
     await this.sent();
     // Before the request: the thread may end as soon as it has answered.
