@@ -127,7 +127,7 @@ export class WasmEngine implements Engine, Host {
       what: `The wasm device has not enough memory for ${what}`,
       expected: `at most ${gib(this.memory.maxBytes)} for all storages and values together, or less if the system has less`,
       got: `${gib(bytes)} more, beside ${gib(this.memory.used)} in use`,
-      next: 'use a smaller batch or a smaller model, or install oneDNN, whose device has no such limit',
+      next: 'use a smaller batch or a smaller model; outside of browsers, the device onednn has no such limit',
     });
   }
 
@@ -166,6 +166,6 @@ function checkSimd(): void {
     what,
     expected: 'WebAssembly with SIMD (Node, or a browser of 2023 or later)',
     got: 'a JavaScript engine without it, or with WebAssembly switched off',
-    next: 'use --device reference, which is slow',
+    next: 'use --device reference, or in a page referenceDevice(), which is slow',
   });
 }
