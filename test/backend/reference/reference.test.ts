@@ -8,6 +8,7 @@ import { type Kernel, kernelOf, kernels } from '../../../src/backend/reference/k
 import { buildGraph } from '../../../src/graph/graph.js';
 import { hostLeaf } from '../../../src/graph/node.js';
 import * as ops from '../../../src/ops/index.js';
+import { tensor } from '../../../src/tensor/tensor.js';
 import { cases, maskByDefinition, runCase } from '../../support/cases.js';
 import { conformance } from '../../support/conformance.js';
 
@@ -87,4 +88,10 @@ describe('the reference engine', () => {
     // Four standard deviations.
     assert.ok(Math.abs(dropped - 0.3) < 4 * Math.sqrt((0.3 * 0.7) / output.length), `${dropped}`);
   });
+});
+
+it('the shared device computes after somebody has closed it', async () => {
+  const before = await tensor([1, 2]).to(referenceDevice());
+  await referenceDevice().close();
+  assert.deepEqual([...(await before.add(1).data())], [2, 3]);
 });
