@@ -1,8 +1,7 @@
-import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { Generator } from '../random.js';
 import { checkDataset, isSampleSet } from './check-dataset.js';
 import { checkIndex, type Dataset, isFloatSet, openWorkerSpec, type WorkerSpec } from './dataset.js';
+import { randomIndices, subsetIndices } from './subset-indices.js';
 
 /**
  * A view of some images of a data set, in the order of the index list.
@@ -26,15 +25,8 @@ export class Subset implements Dataset {
   /** @throws UsageError for an index outside of the data set */
   constructor(base: Dataset, indices: ArrayLike<number>) {
     checkImages('Subset', base);
-    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
-      throw new UsageError({
-        what: 'Subset got no list of indices',
-        expected: 'an array of numbers',
-        got: shown(indices),
-      });
-    for (let i = 0; i < indices.length; i++) checkIndex(base, indices[i]!);
     this.#base = base;
-    this.#indices = Int32Array.from(indices);
+    this.#indices = subsetIndices('Subset', base, indices);
     this.length = indices.length;
     this.name = `${base.name}, ${indices.length} of ${base.length}`;
     this.classes = base.classes;
@@ -58,14 +50,7 @@ export class Subset implements Dataset {
   /** `count` distinct random images: a pure function of the data set's length, `count` and `seed`. */
   static random(base: Dataset, count: number, seed = 0): Subset {
     checkImages('Subset.random', base);
-    if (!Number.isInteger(count) || count < 0 || count > base.length) {
-      throw new UsageError({
-        what: `a random subset of ${base.name} cannot have this size`,
-        expected: `0 to ${base.length}`,
-        got: String(count),
-      });
-    }
-    return new Subset(base, new Generator(seed).permutation(base.length).subarray(0, count));
+    return new Subset(base, randomIndices(base, count, seed));
   }
 
   read(index: number, into: Uint8Array, offset: number): number {

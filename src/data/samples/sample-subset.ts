@@ -1,8 +1,7 @@
-import { shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { Generator } from '../../random.js';
 import { checkSource, isSampleSet } from '../check-dataset.js';
 import { checkIndex, openAnySpec, type WorkerSpec } from '../dataset.js';
+import { randomIndices, subsetIndices } from '../subset-indices.js';
 import type { SampleSet } from './sample.js';
 
 /**
@@ -23,15 +22,8 @@ export class SampleSubset<S> implements SampleSet<S> {
   /** @throws UsageError for an index outside of the data set */
   constructor(base: SampleSet<S>, indices: ArrayLike<number>) {
     checkSampleSet('SampleSubset', base);
-    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices))
-      throw new UsageError({
-        what: 'SampleSubset got no list of indices',
-        expected: 'an array of numbers',
-        got: shown(indices),
-      });
-    for (let i = 0; i < indices.length; i++) checkIndex(base, indices[i]!, 'sample');
     this.#base = base;
-    this.#indices = Int32Array.from(indices);
+    this.#indices = subsetIndices('SampleSubset', base, indices, 'sample');
     this.length = indices.length;
     this.name = `${base.name}, ${indices.length} of ${base.length}`;
     if (base.workerSpec) {
@@ -43,13 +35,7 @@ export class SampleSubset<S> implements SampleSet<S> {
   /** `count` distinct random samples: a pure function of the data set's length, `count` and `seed`. */
   static random<S>(base: SampleSet<S>, count: number, seed = 0): SampleSubset<S> {
     checkSampleSet('SampleSubset.random', base);
-    if (!Number.isInteger(count) || count < 0 || count > base.length)
-      throw new UsageError({
-        what: `a random subset of ${base.name} cannot have this size`,
-        expected: `0 to ${base.length}`,
-        got: String(count),
-      });
-    return new SampleSubset(base, new Generator(seed).permutation(base.length).subarray(0, count));
+    return new SampleSubset(base, randomIndices(base, count, seed));
   }
 
   get(index: number): S | Promise<S> {

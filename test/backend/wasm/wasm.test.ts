@@ -167,7 +167,7 @@ it('a closed device computes nothing, since another one may have its memory; clo
   for (const device of devices) await device.close();
 });
 
-it('wasmDevice refuses options that it does not have, and numbers of threads that are none', () => {
+it('wasmDevice refuses unknown options and thread counts that are not valid', () => {
   for (const threads of [0, -1, 1.5, Number.NaN, 1e9, '2'])
     assert.throws(() => wasmDevice({ threads: threads as number }), {
       name: 'UsageError',
