@@ -173,7 +173,7 @@ const select = (id: string, value: string): void => {
   byId<HTMLSelectElement>(id).value = value;
 };
 
-/** Axes for a training of so many steps. */
+/** Axes for a training of this number of steps. */
 function begin(count: number): void {
   steps = count;
   byId('charts').hidden = byId('progress').hidden = byId('first').hidden = false;

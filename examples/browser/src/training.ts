@@ -17,7 +17,7 @@ export interface Observer {
   measured?(step: number): Promise<void>;
 }
 
-/** At most so many steps are sent before the result of the first has arrived … */
+/** The limit of steps that are sent before the result of the first has arrived … */
 const MOST_AHEAD = 8;
 /** … if they take less than this together, in milliseconds. Some browsers report results only ten times a second. */
 const AHEAD_MS = 250;

@@ -1,4 +1,4 @@
-/** Results that have not arrived keep memory, so only so many may be on their way … */
+/** Results that have not arrived keep memory, so the number on their way is limited … */
 const MOST = 8;
 /** … and these always, so that the GPU does not wait for this thread. */
 const FEWEST = 2;

@@ -29,7 +29,7 @@ describe('WGSL text', () => {
     assert.equal(result, 't3');
   });
 
-  it('recognises NaN by its bits in comparisons, since a compiler may assume that there is none', () => {
+  it('recognises NaN by its bits in comparisons, since a compiler may assume that no value is NaN', () => {
     const [x, y] = [f.input(0), f.input(1)];
     for (const compare of [f.equal, f.less, f.lessEqual]) {
       assert.match(renderFormula(compare(x, y), ['a', 'b']).lines, /&& !isNaN\(t0\) && !isNaN\(t1\)\)/);
