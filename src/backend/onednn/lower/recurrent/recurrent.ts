@@ -177,6 +177,8 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
         if (lookup)
           checked(new Int32Array(pool.memory.buffer, rows!, length * count), b.node(lookup.table).shape[0]!);
         view.set(words);
+        // The calling thread computes pieces too: its calls must not wake the library's team beside the pool's threads.
+        b.threads.use(1);
         for (const [begin, end] of jobs)
           pool.share(kernel, [...head, begin, end, ...args], pieces, 1, elements);
       };
