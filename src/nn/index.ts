@@ -23,6 +23,7 @@ export * from './norm.js';
 export * from './norms/rms-norm.js';
 export * from './pooling.js';
 export type { AttentionOptions } from './sequence/attention.js';
+export * from './sequence/cells.js';
 export * from './sequence/decoder.js';
 export * from './sequence/embedding.js';
 export * from './sequence/multihead.js';

@@ -71,6 +71,26 @@ describe('layers of the reading list refuse bad arguments', () => {
       () => new nn.RNN(6, 3, { nonlinearity: 'sigmoid' as never }),
       /'tanh' or 'relu'/,
     ],
+    [
+      'LSTMCell of a sequence',
+      () => new nn.LSTMCell(6, 3).forward(tokens),
+      /\[N, 6\] or one of \[6\].*\[2, 3, 6\]/,
+    ],
+    [
+      'GRUCell with a state of another batch',
+      () => new nn.GRUCell(5, 3).forward(zeros([2, 5]), zeros([3, 3])),
+      /state that does not fit.*\[2, 3\].*\[3, 3\]/,
+    ],
+    [
+      'LSTMCell with one tensor as state',
+      () => new nn.LSTMCell(5, 3).forward(zeros([2, 5]), zeros([2, 3]) as never),
+      /a pair \[h, c\]/,
+    ],
+    [
+      'RNNCell with another function',
+      () => new nn.RNNCell(6, 3, { nonlinearity: 'sigmoid' as never }),
+      /'tanh' or 'relu'/,
+    ],
     ['LSTM with a chance of 1', () => new nn.LSTM(6, 3, { dropout: 1 }), /bad dropout/],
     ['attention with odd heads', () => new nn.MultiheadAttention(6, 4), /divides 6/],
     ['attention of another width', () => attention.forward(zeros([2, 3, 5]), tokens, tokens), /E = 6/],

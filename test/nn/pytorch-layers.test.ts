@@ -186,6 +186,24 @@ const BUILD: Readonly<Record<string, Build>> = {
       }),
     (m: nn.Transformer, { x, y }) => m.forward(x!, y!, { tgtIsCausal: true }),
   ],
+  RNNCell: [() => new nn.RNNCell(3, 4), (m: nn.RNNCell, { x, h }) => m.forward(x!, h)],
+  'RNNCell with a rectifier, without biases': [
+    () => new nn.RNNCell(3, 4, { bias: false, nonlinearity: 'relu' }),
+  ],
+  GRUCell: [() => new nn.GRUCell(3, 4), (m: nn.GRUCell, { x, y, h }) => m.forward(x!, m.forward(y!, h))],
+  'GRUCell without biases': [
+    () => new nn.GRUCell(3, 4, { bias: false }),
+    (m: nn.GRUCell, { x, y }) => m.forward(x!, m.forward(y!)),
+  ],
+  'GRUCell of one sample': [() => new nn.GRUCell(3, 4), (m: nn.GRUCell, { x, h }) => m.forward(x!, h)],
+  LSTMCell: [
+    () => new nn.LSTMCell(3, 4),
+    (m: nn.LSTMCell, { x, y, h, c }) => m.forward(x!, m.forward(y!, [h!, c!])),
+  ],
+  'LSTMCell of one sample, without biases': [
+    () => new nn.LSTMCell(3, 4, { bias: false }),
+    (m: nn.LSTMCell, { x, y }) => m.forward(x!, m.forward(y!)),
+  ],
 };
 
 const read = ({ shape, data }: Values, requiresGrad = false): Tensor =>

@@ -11,6 +11,7 @@ import { Module } from '../module.js';
 import { dropped } from './attention.js';
 import { Lengths } from './lengths.js';
 import { recurrence } from './recurrence.js';
+import { checkNonlinearity, checkPair, type Nonlinearity } from './recurrent-options.js';
 
 /** Options of {@link RNN}, {@link GRU} and {@link LSTM}. */
 export interface RecurrentOptions {
@@ -261,23 +262,16 @@ const OPTIONS = ['numLayers', 'bias', 'batchFirst', 'dropout', 'bidirectional'];
  * const [z] = new RNN(8, 16).forward(x, undefined, { lengths: [5, 3] }); // N = 2 sequences, the second one padded
  */
 export class RNN extends Recurrent<[Tensor, Tensor]> {
-  readonly nonlinearity: 'tanh' | 'relu';
+  readonly nonlinearity: Nonlinearity;
 
   constructor(
     inputSize: number,
     hiddenSize: number,
-    options: RecurrentOptions & { nonlinearity?: 'tanh' | 'relu' } = {},
+    options: RecurrentOptions & { nonlinearity?: Nonlinearity } = {},
   ) {
     checkOptionNames('RNN', options, [...OPTIONS, 'nonlinearity']);
     super(inputSize, hiddenSize, 1, options);
-    const { nonlinearity = 'tanh' } = options;
-    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu')
-      throw new UsageError({
-        what: 'RNN got a bad nonlinearity',
-        expected: "'tanh' or 'relu'",
-        got: shown(nonlinearity),
-      });
-    this.nonlinearity = nonlinearity;
+    this.nonlinearity = checkNonlinearity('RNN', options.nonlinearity);
   }
 
   forward(x: Tensor, state?: Tensor, options: RecurrentCall = {}): [Tensor, Tensor] {
@@ -329,9 +323,7 @@ export class LSTM extends Recurrent<[Tensor, LstmState]> {
   }
 
   forward(x: Tensor, state?: LstmState, options: RecurrentCall = {}): [Tensor, LstmState] {
-    if (state !== undefined && (!Array.isArray(state) || state.length !== 2))
-      throw new UsageError({ what: 'LSTM got a bad state', expected: 'a pair [h, c]', got: shown(state) });
-    const [y, [h, c]] = this.run(x, state, 2, options);
+    const [y, [h, c]] = this.run(x, checkPair('LSTM', state), 2, options);
     return [y, [h!, c!]];
   }
 

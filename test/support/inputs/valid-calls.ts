@@ -227,6 +227,8 @@ layer('PixelUnshuffle', [2], f(1, 1, 4, 4));
 layer('Upsample', [{ scaleFactor: 2, mode: 'nearest' }], f(1, 2, 2, 2));
 for (const name of ['RNN', 'GRU', 'LSTM'] as const)
   layer(name, [3, 4, { numLayers: 1, batchFirst: true, bidirectional: false }], f(2, 3, 3));
+for (const name of ['RNNCell', 'GRUCell'] as const) layer(name, [3, 4, { bias: true }], f(2, 3), f(2, 4));
+layer('LSTMCell', [3, 4, { bias: true }], f(2, 3), [f(2, 4), f(2, 4)]);
 layer('MultiheadAttention', [4, 2, { batchFirst: true }], f(1, 3, 4), f(1, 3, 4), f(1, 3, 4));
 layer('TransformerEncoderLayer', [4, 2, { dimFeedforward: 8, dropout: 0, batchFirst: true }], f(1, 3, 4));
 layer('TransformerDecoderLayer', [4, 2, { dimFeedforward: 8, batchFirst: true }], f(1, 3, 4), f(1, 2, 4));
