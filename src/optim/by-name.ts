@@ -6,6 +6,7 @@ import { Adamax } from './optimizers/adamax.js';
 import { LAMB } from './optimizers/lamb.js';
 import { LARS } from './optimizers/lars.js';
 import { NAdam } from './optimizers/nadam.js';
+import { RAdam } from './optimizers/radam.js';
 import { RMSprop } from './optimizers/rmsprop.js';
 import { SGD } from './optimizers/sgd.js';
 
@@ -25,6 +26,7 @@ export const OPTIMIZERS = {
   adamw: AdamW,
   adamax: Adamax,
   nadam: NAdam,
+  radam: RAdam,
   rmsprop: RMSprop,
   adagrad: Adagrad,
   adadelta: Adadelta,

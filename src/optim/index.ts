@@ -10,6 +10,7 @@ export * from './optimizers/adamax.js';
 export * from './optimizers/lamb.js';
 export * from './optimizers/lars.js';
 export * from './optimizers/nadam.js';
+export * from './optimizers/radam.js';
 export * from './optimizers/rmsprop.js';
 export type { CommonOptions, Memory, Rule, StepInputs, StepResult } from './optimizers/rule.js';
 export * from './optimizers/sgd.js';

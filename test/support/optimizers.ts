@@ -25,6 +25,7 @@ export const KINDS: Readonly<
   AdamW: optim.AdamW,
   Adamax: optim.Adamax,
   NAdam: optim.NAdam,
+  RAdam: optim.RAdam,
   RMSprop: optim.RMSprop,
   Adagrad: optim.Adagrad,
   Adadelta: optim.Adadelta,

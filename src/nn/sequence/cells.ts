@@ -137,7 +137,7 @@ export class RNNCell extends RecurrentCell<Tensor> {
   }
 
   forward(x: Tensor, state?: Tensor): Tensor {
-    return this.next(x, state && [state], 1)[0]!;
+    return this.next(x, state === undefined ? undefined : [state], 1)[0]!;
   }
 
   protected override get cell(): ops.Cell {
@@ -158,7 +158,7 @@ export class GRUCell extends RecurrentCell<Tensor> {
   }
 
   forward(x: Tensor, state?: Tensor): Tensor {
-    return this.next(x, state && [state], 1)[0]!;
+    return this.next(x, state === undefined ? undefined : [state], 1)[0]!;
   }
 
   protected override get cell(): ops.Cell {

@@ -275,7 +275,7 @@ export class RNN extends Recurrent<[Tensor, Tensor]> {
   }
 
   forward(x: Tensor, state?: Tensor, options: RecurrentCall = {}): [Tensor, Tensor] {
-    const [y, [end]] = this.run(x, state && [state], 1, options);
+    const [y, [end]] = this.run(x, state === undefined ? undefined : [state], 1, options);
     return [y, end!];
   }
 
@@ -295,7 +295,7 @@ export class GRU extends Recurrent<[Tensor, Tensor]> {
   }
 
   forward(x: Tensor, state?: Tensor, options: RecurrentCall = {}): [Tensor, Tensor] {
-    const [y, [end]] = this.run(x, state && [state], 1, options);
+    const [y, [end]] = this.run(x, state === undefined ? undefined : [state], 1, options);
     return [y, end!];
   }
 

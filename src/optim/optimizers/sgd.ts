@@ -5,10 +5,10 @@ import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js
 import type { OptimizerState } from '../state.js';
 import { COMMON, type CommonOptions, checkOptions, checkShares, type Rule, STARTED } from './rule.js';
 
-/** Options of {@link SGD}; all except `lr` have PyTorch's defaults. */
+/** Options of {@link SGD}, with PyTorch's defaults. */
 export interface SGDOptions extends Partial<CommonOptions> {
-  /** Learning rate. */
-  lr: number;
+  /** Learning rate; 1e-3 by default. */
+  lr?: number;
   /** In [0, 1). */
   momentum?: number;
   /** In [0, 1): the momentum buffer adds (1 − dampening) · gradient. */
@@ -28,7 +28,7 @@ type Numbers = 'step' | 'undamped' | 'weightDecay' | 'carried';
 
 const RULE: Rule<Options, 'momentum', Numbers> = {
   name: 'SGD',
-  defaults: { ...COMMON, momentum: 0, dampening: 0, nesterov: false, rateInVelocity: false },
+  defaults: { ...COMMON, lr: 1e-3, momentum: 0, dampening: 0, nesterov: false, rateInVelocity: false },
   check: ({ lr, momentum, dampening, nesterov, rateInVelocity }) => {
     checkShares('SGD', { momentum, dampening });
     checkBooleans('SGD', { nesterov, rateInVelocity });
@@ -96,7 +96,7 @@ export class SGD extends Optimizer<Options> {
     checkOptions(RULE, options);
   }
 
-  constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: SGDOptions) {
+  constructor(params: Parameters | Iterable<ParameterGroup<Options>>, options: SGDOptions = {}) {
     super(RULE, params, options);
   }
 }

@@ -7,7 +7,7 @@ import { updateGroups } from '../../../src/backend/plan/updates.js';
 import { ReferenceEngine } from '../../../src/backend/reference/engine.js';
 import { WasmEngine } from '../../../src/backend/wasm/engine.js';
 import { CrossEntropyLoss, Linear, ReLU, Sequential } from '../../../src/nn/index.js';
-import { Adam, AdamW, SGD } from '../../../src/optim/index.js';
+import { Adam, AdamW, type Optimizer, SGD } from '../../../src/optim/index.js';
 import { Parameter } from '../../../src/tensor/parameter.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { type Tensor, tensor } from '../../../src/tensor/tensor.js';
@@ -55,7 +55,7 @@ describe('updates of parameters', () => {
   /** Trains two layers, whose sizes fill no vectors; returns weights, and the names of the last step's kernels. */
   async function trained(
     device: Watched,
-    make: (p: Iterable<Parameter>) => SGD | Adam,
+    make: (p: Iterable<Parameter>) => Optimizer,
   ): Promise<{ weights: ArrayLike<number>[]; names: string[] }> {
     manualSeed(3);
     const model = new Sequential(new Linear(37, 53), new ReLU(), new Linear(53, 10));

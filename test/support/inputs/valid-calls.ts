@@ -275,10 +275,11 @@ function optimizer(name: keyof typeof optim, options: Readonly<Record<string, un
 }
 const shared = { lr: 0.1, weightDecay: 0.01 };
 optimizer('SGD', { ...shared, momentum: 0.9, dampening: 0, nesterov: true });
-optimizer('Adam', { ...shared, betas: [0.9, 0.99], eps: 1e-8 });
+optimizer('Adam', { ...shared, betas: [0.9, 0.99], eps: 1e-8, decoupledWeightDecay: true });
 optimizer('AdamW', { ...shared, betas: [0.9, 0.99], eps: 1e-8 });
 optimizer('Adamax', { ...shared, betas: [0.9, 0.99], eps: 1e-8 });
 optimizer('NAdam', { ...shared, betas: [0.9, 0.99], eps: 1e-8, momentumDecay: 0.004 });
+optimizer('RAdam', { ...shared, betas: [0.9, 0.99], eps: 1e-8, decoupledWeightDecay: true });
 optimizer('RMSprop', { ...shared, alpha: 0.9, eps: 1e-8, momentum: 0.1, centered: true });
 optimizer('Adagrad', { ...shared, lrDecay: 0.1, eps: 1e-8 });
 optimizer('Adadelta', { ...shared, rho: 0.9, eps: 1e-6 });
