@@ -3,13 +3,8 @@ import { sizeOf } from '../../graph/types.js';
 import { macsOf } from '../plan/describe.js';
 
 /** Largest node for which a second thread is no faster, in multiply-adds and in elements. */
-const PRODUCTS = 2 ** 24;
+const PRODUCTS = 2 ** 23;
 const ELEMENTS = 2 ** 18;
-/**
- * The same for fully connected layers. Between those of small networks the second thread falls asleep, or computes what
- * records the next step, and the product waits for it.
- */
-const LINEAR = { products: 2 ** 25, elements: 2 ** 19 };
 
 /**
  * Whether one thread computes a node. It depends only on shapes and the number of threads, so results do not depend on
@@ -18,11 +13,9 @@ const LINEAR = { products: 2 ** 25, elements: 2 ** 19 };
  * @param threads of the device, at least 2; more threads gain from smaller nodes
  */
 export function isForOneThread(graph: Graph, i: number, threads: number): boolean {
-  const { op, inputs, shape } = graph.nodes[i]!;
+  const { inputs, shape } = graph.nodes[i]!;
   const most = Math.max(sizeOf(shape), ...inputs.map((input) => sizeOf(graph.nodes[input]!.shape)));
-  const limits = op.startsWith('linear') ? LINEAR : { products: PRODUCTS, elements: ELEMENTS };
-  const share = 2 / threads;
-  return most < share * limits.elements && macsOf(graph, i) < share * limits.products;
+  return isSmall(most, threads) && macsOf(graph, i) < (2 / threads) * PRODUCTS;
 }
 
 /** Whether one thread moves this many elements. @param threads of the device, at least 2 */
