@@ -238,13 +238,21 @@ export function cellStart(module: KernelModule, cell: Cell): Routine {
 }
 
 /**
- * `(rows, size, product, …, x, h, stepH, c, stepC, out, inner, state, gap)`: a part of what follows from the activated
- * products, for one position. First, for a cell that has one, `inner` gets what the hyperbolic tangent is taken of; then,
- * from its hyperbolic tangents, `state` gets the new h, with `gap` bytes between rows. Both write the record, as `cellForward`.
+ * `(rows, size, product, …, x, h, stepH, c, stepC, out, inner, state, gap, copy, …, row, …)`: a part of what follows from the
+ * activated products, for one position. First, for a cell that has one, `inner` gets what the hyperbolic tangent is taken
+ * of; then, from its hyperbolic tangents, `state` gets the new h, with `gap` bytes between rows, and so does each of the
+ * `copies`, whose rows are `row` bytes apart. Both write the record, as `cellForward`.
  */
-export function cellFinish(module: KernelModule, cell: Cell, part: 'inner' | 'state'): Routine {
+export function cellFinish(
+  module: KernelModule,
+  cell: Cell,
+  part: 'inner' | 'state',
+  copies: number,
+): Routine {
   const { gates, record } = CELLS[cell];
-  return module.define(MOST_PRODUCTS + 11, (routine, count, size, ...rest) => {
+  return module.define(MOST_PRODUCTS + 11 + 2 * copies, (routine, count, size, ...rest) => {
+    const targets = rest.splice(MOST_PRODUCTS + 9);
+    const rowsOf = targets.splice(copies);
     const [x, h, stepH, c, stepC, out, inner, state, gap] = rest.splice(MOST_PRODUCTS) as [
       Variable,
       Variable,
@@ -269,7 +277,8 @@ export function cellFinish(module: KernelModule, cell: Cell, part: 'inner' | 'st
         if (part === 'inner') units.put(inner, 0, finish.inner!(units, gate, rows));
         else {
           const tanh = finish.inner ? units.get(inner, 0) : 0;
-          units.put(state, 0, finish.state(units, gate, rows, tanh));
+          const next = finish.state(units, gate, rows, tanh);
+          for (const target of [state, ...targets]) units.put(target, 0, next);
         }
       });
       routine.set(x, add(x, mul(size, 4 * gates)));
@@ -279,6 +288,7 @@ export function cellFinish(module: KernelModule, cell: Cell, part: 'inner' | 'st
       routine.set(c, add(c, stepC));
       routine.set(inner, add(inner, mul(size, 4)));
       routine.set(state, add(state, mul(size, 4), gap));
+      for (const [k, target] of targets.entries()) routine.set(target, add(target, rowsOf[k]!));
     });
   });
 }

@@ -50,6 +50,13 @@ const copyRows = (module: KernelModule): Routine =>
  */
 export type Prepared = 'inputs' | 'table' | 'joined';
 
+/** What a kernel of the forward pass does beside the record. */
+export interface ForwardShape {
+  readonly from: Prepared;
+  /** Copies of the states: each has those of all positions, or, for each position, the state before it. */
+  readonly copies: readonly { readonly before: boolean }[];
+}
+
 /**
  * `x` is the inputs of the gates, the table, whose rows `indices` names, or the layer's input with `features` numbers for
  * each example (otherwise 0). `xStep` leads from a position's inputs or indices to the next.
@@ -70,9 +77,9 @@ export const FORWARD_ARGS = [
   'xStep',
   'recordStep',
   'length',
-  't',
-  'mode',
 ] as const;
+/** For each copy of the states: its first position, and the bytes to the next position and to the next example. */
+const COPY_ARGS = ['copy', 'copyStep', 'copyRow'] as const;
 
 /**
  * Computes a position from its activated products. For a cell with a hyperbolic tangent of its own, mode `begin` writes to
@@ -80,16 +87,22 @@ export const FORWARD_ARGS = [
  * with h at `state`, and writes what the products of the next position are added to. Mode `prepare`, for position −1, copies
  * the first state instead. The products lie one after another at `product`, each for all examples.
  *
- * @param from what the products are added to; a GRU has no table, since it reads inputs again
+ * The arguments are {@link FORWARD_ARGS}, three for each copy, the position and the mode. A GRU has no table, since it reads
+ * inputs again.
  */
-export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number): Uint8Array<ArrayBuffer> {
+export function encodeForwardPosition(
+  cell: Cell,
+  { from, copies }: ForwardShape,
+  pages: number,
+): Uint8Array<ArrayBuffer> {
   const { gates, record } = CELLS[cell];
   const module = new KernelModule();
   const begin = cellStart(module, cell);
-  const inner = hasInner(cell) ? cellFinish(module, cell, 'inner') : undefined;
-  const finish = cellFinish(module, cell, 'state');
+  const inner = hasInner(cell) ? cellFinish(module, cell, 'inner', 0) : undefined;
+  const finish = cellFinish(module, cell, 'state', copies.length);
   const [copy, touch] = [copyRows(module), touchLines(module)];
-  module.run(FORWARD_ARGS, (routine, p) => {
+  const copyArgs = copies.flatMap((_, k) => COPY_ARGS.map((name) => `${name}${k}` as const));
+  module.run([...FORWARD_ARGS, ...copyArgs, 't', 'mode'], (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
     routine.for(p.from, p.to, 1, (piece) => {
       const row = routine.let(mul(piece, ROWS));
@@ -105,9 +118,18 @@ export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number)
       const before = routine.let(mul(p.features, 4));
       const joined = routine.let(add(p.state, start, mul(row, before)));
       const [own, state] = [add(p.inner, start), add(joined, before)];
-      routine.if(equal(p.mode, MODE.prepare), () =>
-        routine.call(copy, rows, p.size, add(p.h, start), bytes, state, before),
-      );
+      const targets = copies.map(({ before: isBefore }, k) => {
+        const step = routine.let(p[`copyRow${k}`]!);
+        const position = add(p.t, isBefore ? 1 : 0);
+        const to = routine.let(add(p[`copy${k}`]!, mul(position, p[`copyStep${k}`]!), mul(row, step)));
+        return { isBefore, to, step };
+      });
+      routine.if(equal(p.mode, MODE.prepare), () => {
+        const first = routine.let(add(p.h, start));
+        routine.call(copy, rows, p.size, first, bytes, state, before);
+        for (const { isBefore, to, step } of targets)
+          if (isBefore) routine.call(copy, rows, p.size, first, bytes, to, sub(step, bytes));
+      });
       routine.if(less(MODE.prepare, p.mode), () => {
         const last = routine.let(sub(out, p.recordStep));
         const h = routine.let(add(last, mul(bytes, record - 1)));
@@ -118,14 +140,38 @@ export function encodeForwardPosition(cell: Cell, from: Prepared, pages: number)
           routine.set(c, add(p.c, start));
           routine.set(step, bytes);
         });
-        const compute = (part: Routine): void =>
-          routine.call(part, rows, p.size, ...products, x, h, step, c, step, out, own, state, before);
+        const compute = (part: Routine, ...more: Int[]): void =>
+          routine.call(
+            part,
+            rows,
+            p.size,
+            ...products,
+            x,
+            h,
+            step,
+            c,
+            step,
+            out,
+            own,
+            state,
+            before,
+            ...more,
+          );
         if (inner)
           routine.if(equal(p.mode, MODE.begin), () => {
             routine.call(touch, out, mul(mul(rows, bytes), record), own);
             compute(inner);
           });
-        routine.if(equal(p.mode, MODE.finish), () => compute(finish));
+        routine.if(equal(p.mode, MODE.finish), () => {
+          // No position has the last state before it: such a copy writes it to a row that is no longer needed.
+          const isLast = equal(add(p.t, 1), p.length);
+          for (const target of targets.filter(({ isBefore }) => isBefore))
+            routine.if(isLast, () => {
+              routine.set(target.to, own);
+              routine.set(target.step, 0);
+            });
+          compute(finish, ...targets.map(({ to }) => to), ...targets.map((target) => target.step));
+        });
       });
       const isBeforeLast = less(add(p.t, 1), p.length);
       const next = (write: () => void): void =>
@@ -169,8 +215,6 @@ export const BACKWARD_ARGS = [
   'recordStep',
   'gradsStep',
   'length',
-  't',
-  'mode',
 ] as const;
 
 /**
@@ -183,7 +227,7 @@ export function encodeBackwardPosition(cell: Cell, copies: boolean, pages: numbe
   const module = new KernelModule();
   const compute = cellBackward(module, cell);
   const [copy, touch] = [copyRows(module), touchLines(module)];
-  module.run(BACKWARD_ARGS, (routine, p) => {
+  module.run([...BACKWARD_ARGS, 't', 'mode'], (routine, p) => {
     const bytes = routine.let(mul(p.size, 4));
     routine.for(p.from, p.to, 1, (piece) => {
       const row = routine.let(mul(piece, ROWS));

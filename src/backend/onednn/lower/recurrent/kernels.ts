@@ -6,15 +6,14 @@ import {
   encodeBackwardPosition,
   encodeForwardPosition,
   FORWARD_ARGS,
-  type Prepared,
+  type ForwardShape,
 } from '../../../simd/recurrent/position.js';
 import { along, type Sequence } from '../../../simd/recurrent/recurrent.js';
 import { nativeModule } from '../../native/load.js';
 
-/** @param from what the kernel adds the products of the next position to */
-export const forwardKernel = (pool: KernelPool, { cell }: Sequence, from: Prepared): number =>
-  pool.compile({ native: cell, forward: true, from }, (pages) =>
-    nativeModule('forward', encodeForwardPosition(cell, from, pages)),
+export const forwardKernel = (pool: KernelPool, { cell }: Sequence, shape: ForwardShape): number =>
+  pool.compile({ native: cell, forward: true, ...shape }, (pages) =>
+    nativeModule('forward', encodeForwardPosition(cell, shape, pages)),
   );
 
 /** @param copies whether the kernel copies the gradients that the products read */
@@ -23,13 +22,16 @@ export const backwardKernel = (pool: KernelPool, { cell }: Sequence, copies: boo
     nativeModule('backward', encodeBackwardPosition(cell, copies, pages)),
   );
 
-/** The kernel's arguments without position and mode. */
-const withoutPosition = <Name extends string>(
-  names: readonly Name[],
-  values: Readonly<Record<Exclude<Name, 't' | 'mode'>, number>>,
-): number[] => ordered(names.slice(0, -2) as Exclude<Name, 't' | 'mode'>[], values);
+/** A copy of the states, with its address and distances in bytes. */
+export interface PlacedCopy {
+  readonly at: number;
+  readonly step: number;
+  readonly row: number;
+}
 
 /**
+ * The kernel's arguments without position and mode.
+ *
  * @param operands addresses of the node's inputs and of its result; the first may be the layer's input, or a table
  * @param features numbers of the layer's input for each example, if the first operand is that, otherwise 0
  * @param indices address of the rows of the table, if the first operand is one
@@ -43,13 +45,21 @@ export function forwardArgs(
     state,
     features,
     indices,
-  }: { product: number; inner: number; state: number; features: number; indices: number | undefined },
+    copies,
+  }: {
+    product: number;
+    inner: number;
+    state: number;
+    features: number;
+    indices: number | undefined;
+    copies: readonly PlacedCopy[];
+  },
 ): number[] {
   const { cell, count, size, length } = layer;
   const { gates, record } = CELLS[cell];
   const x = along(layer, indices === undefined ? features || gates * size : 1);
   const kept = along(layer, record * size);
-  return withoutPosition(FORWARD_ARGS, {
+  const values = ordered(FORWARD_ARGS, {
     x: indices === undefined ? operands[0]! + x.first : operands[0]!,
     indices: indices === undefined ? 0 : indices + x.first,
     h: operands[2]!,
@@ -66,9 +76,14 @@ export function forwardArgs(
     recordStep: kept.step,
     length,
   });
+  return [...values, ...copies.flatMap(({ at, step, row }) => [at, step, row])];
 }
 
-/** @param operands addresses of the node's inputs and of its result */
+/**
+ * The kernel's arguments without position and mode.
+ *
+ * @param operands addresses of the node's inputs and of its result
+ */
 export function backwardArgs(
   layer: Sequence,
   operands: readonly number[],
@@ -77,7 +92,7 @@ export function backwardArgs(
   const { cell, count, size, length } = layer;
   const { record, grads } = CELLS[cell];
   const [dy, kept, made] = [along(layer, size), along(layer, record * size), along(layer, grads * size)];
-  return withoutPosition(BACKWARD_ARGS, {
+  return ordered(BACKWARD_ARGS, {
     dy: operands[0]! + dy.first,
     record: operands[1]! + kept.first,
     h: operands[3]!,

@@ -10,6 +10,7 @@ import { Arg } from '../../api/dnnl.js';
 import type { OneDnnBuilder } from '../../builder.js';
 import { emitVectors, reachable } from '../vectors.js';
 import { callsOf, type Operand, type Placed } from './calls.js';
+import { stateCopies } from './copies.js';
 import { backwardArgs, backwardKernel, forwardArgs, forwardKernel } from './kernels.js';
 import { joinColumns, joinedProducts, packWeights, primitivesOf, stateProducts, tanhOf } from './products.js';
 
@@ -148,15 +149,28 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
     });
   }
   const calls = callsOf(b, layer, [...placed, ...functions]);
+  const states = (forward ? stateCopies(b, i, layer) : []).map((copy) => ({
+    ...copy,
+    form: b.newPlainForm(copy.node),
+  }));
   const kernel = forward
-    ? forwardKernel(pool, layer, first ? 'joined' : lookup ? 'table' : 'inputs')
+    ? forwardKernel(pool, layer, {
+        from: first ? 'joined' : lookup ? 'table' : 'inputs',
+        copies: states.map(({ before }) => ({ before })),
+      })
     : backwardKernel(pool, layer, copies);
   b.emit({
     op,
     scope,
     kernel: 'brgemm, wasm',
     macs: macsOf(b.graph, i) + (first ? length * count * gates * size * features : 0),
-    touches: [...operands, ...own, ...calls.regions, ...(indices ? [indices] : [])],
+    touches: [
+      ...operands,
+      ...own,
+      ...calls.regions,
+      ...states.map(({ form }) => form.region),
+      ...(indices ? [indices] : []),
+    ],
     writes: false,
     script: (at) => {
       const offset = (region: Region): number => arena.offsetOf(at(region));
@@ -165,7 +179,18 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
       const [state, result, third] = own.map(offset) as [number, number, number];
       const rows = indices && offset(indices);
       const args = forward
-        ? forwardArgs(layer, places, { product: result, inner: third, state, features, indices: rows })
+        ? forwardArgs(layer, places, {
+            product: result,
+            inner: third,
+            state,
+            features,
+            indices: rows,
+            copies: states.map(({ form, first: begin, step: apart, row }) => ({
+              at: offset(form.region) + 4 * begin,
+              step: 4 * apart,
+              row: 4 * row,
+            })),
+          })
         : backwardArgs(layer, places, { product: state, dh: result, dc: third });
       const words = calls.bind(at);
       const view = new BigUint64Array(pool.memory.buffer, offset(calls.table), words.length);
@@ -185,5 +210,9 @@ function lowerNative(b: OneDnnBuilder, i: number, input?: InputLayer | InputTabl
     },
   });
   b.define(i, out);
+  for (const { node, form } of states) {
+    b.define(node, form);
+    b.done.add(node);
+  }
   return true;
 }
