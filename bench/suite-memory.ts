@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { openDevice } from '../src/backend/open.js';
 import { resultHead } from '../src/bench/machine.js';
 import { NETS } from '../src/bench/suite/nets/index.js';
-import { stepOf } from '../src/bench/suite/work.js';
+import { training } from '../src/bench/suite/work.js';
 import { setDefaultDevice } from '../src/core.js';
 
 /*
@@ -41,7 +41,7 @@ for (const name of values.nets.split(',')) {
   const { device } = await openDevice(values.device as 'auto', { threads: Number(values.threads) });
   setDefaultDevice(device);
   const batch = Number(values.batch ?? net.batch);
-  const step = await stepOf(net, batch, device);
+  const { step } = await training(net, batch, device);
   const samples: { step: number; rssMiB: number; heapMiB: number; plans: number }[] = [];
   for (let done = 1; done <= steps; done++) {
     await step();

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [BATCH [TYPE]]; src/bench/suite does the same."""
+"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [BATCH]; src/bench/suite does the same."""
 import importlib
 import json
 import math
 import resource
 import sys
 import time
+from pathlib import Path
 
 import torch
 
@@ -28,13 +29,13 @@ def batch_of(shape, below, phase):
     return ((torch.arange(count) * 7919 + phase) % below).view(shape)
 
 
-def main():
-    name, threads = sys.argv[1], int(sys.argv[2])
-    torch.set_num_threads(threads)
-    sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "suite"))
-    net = getattr(importlib.import_module(MODULES.get(name, name)), name)
-    batch = int(sys.argv[3]) if len(sys.argv) > 3 else net["batch"]
-    torch.set_default_dtype(getattr(torch, sys.argv[4] if len(sys.argv) > 4 else "float32"))
+def load(name):
+    sys.path.insert(0, str(Path(__file__).parent / "suite"))
+    return getattr(importlib.import_module(MODULES.get(name, name)), name)
+
+
+def training(net, batch, rate=1e-4):
+    """The network with its first weights, and its training step, which returns the loss."""
     model = net["build"]()
     with torch.no_grad():
         for k, p in enumerate(model.parameters()):
@@ -45,7 +46,7 @@ def main():
     inputs = [batch_of(shape, below, k) for k, (shape, below) in enumerate(net["inputs"](batch))]
     losses_of = net["loss"] if isinstance(net["loss"], dict) else {"": net["loss"]}
     stages = [
-        (torch.optim.SGD(model.get_submodule(part).parameters(), lr=1e-4, momentum=0.9), loss_of)
+        (torch.optim.SGD(model.get_submodule(part).parameters(), lr=rate, momentum=0.9), loss_of)
         for part, loss_of in losses_of.items()
     ]
 
@@ -58,6 +59,14 @@ def main():
             optimizer.step()
         return sum(loss.item() for loss in losses)
 
+    return model, step
+
+
+def main():
+    name, threads = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(threads)
+    net = load(name)
+    _, step = training(net, int(sys.argv[3]) if len(sys.argv) > 3 else net["batch"])
     losses = [step() for _ in range(5)]
     say(ready=True, name="pytorch", version=f"PyTorch {torch.__version__}", losses=losses)
     for line in sys.stdin:

@@ -3,7 +3,7 @@ import { openDevice } from '../../backend/open.js';
 import { setDefaultDevice } from '../../core.js';
 import { secondsPerStep } from '../step.js';
 import { NETS } from './nets/index.js';
-import { stepOf } from './work.js';
+import { training } from './work.js';
 
 /*
  * Paperweight's side: node ours.js NET THREADS [DEVICE]. Requests and answers as in src/bench/side.ts. The first line has
@@ -17,7 +17,7 @@ async function serve(): Promise<void> {
   if (!net) throw new Error(`no network ${name}; there are ${Object.keys(NETS).join(', ')}`);
   const { device } = await openDevice(deviceName as 'auto', { threads: Number(threads) });
   setDefaultDevice(device);
-  const step = await stepOf(net, net.batch, device);
+  const { step } = await training(net, net.batch, device);
   const losses: number[] = [];
   for (let i = 0; i < 5; i++) losses.push(await step());
   const { engine, version } = await device.info();

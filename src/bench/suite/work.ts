@@ -4,7 +4,7 @@ import type { Module } from '../../nn/index.js';
 import type { Input, Net } from './nets/net.js';
 
 /** The same numbers in [-1, 1) as bench/peers/pytorch_suite.py makes; they look random. */
-const noise = (count: number, stream: number): Float32Array =>
+export const noise = (count: number, stream: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => {
     const x = 43_758.5453 * Math.sin(12.9898 * i + 78.233 * (stream + 1));
     return 2 * (x - Math.floor(x)) - 1;
@@ -33,13 +33,22 @@ async function setWeights(model: Module<unknown>, type: Float): Promise<void> {
   }
 }
 
-/** A network on the default device, with weights and inputs that PyTorch's side makes too. Returns its training step. */
-export async function stepOf(
+/** A network, and its training step, which returns the loss. */
+export interface Training {
+  readonly model: Module<unknown>;
+  readonly step: () => Promise<number>;
+}
+
+/**
+ * A network on the default device, with weights and inputs that PyTorch's side makes too.
+ * @param rate learning rate of SGD
+ */
+export async function training(
   net: Net,
   batch: number,
   device: Device,
-  type: Float = 'float32',
-): Promise<() => Promise<number>> {
+  { type = 'float32', rate = 1e-4 }: { readonly type?: Float; readonly rate?: number } = {},
+): Promise<Training> {
   const model = net.build();
   await model.toFloat(type);
   await setWeights(model, type);
@@ -50,10 +59,10 @@ export async function stepOf(
       ? [{ trained: model, loss: net.loss }]
       : Object.entries(net.loss).map(([part, loss]) => ({ trained: model.getSubmodule(part), loss }));
   const stages = losses.map(({ trained, loss }) => ({
-    optimizer: new optim.SGD(trained.parameters(), { lr: 1e-4, momentum: 0.9 }),
+    optimizer: new optim.SGD(trained.parameters(), { lr: rate, momentum: 0.9 }),
     loss,
   }));
-  return async () => {
+  const step = async (): Promise<number> => {
     const values = stages.map(({ optimizer, loss: lossOf }) => {
       optimizer.zeroGrad();
       const loss = lossOf(model as never, ...inputs);
@@ -63,4 +72,5 @@ export async function stepOf(
     });
     return (await Promise.all(values)).reduce((a, b) => a + b);
   };
+  return { model, step };
 }
