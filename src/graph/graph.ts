@@ -1,48 +1,17 @@
 import { PaperweightError } from '../errors/errors.js';
-import { type Node, type Storage, storageLeaf } from './node.js';
+import { attrKey } from './key.js';
+import { feedOf, KnownGraph, storageOf } from './known.js';
+import { byId, type Node, type Storage, storageLeaf } from './node.js';
+import type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
 import { isSettled, isStale } from './settled.js';
-import type { Attrs, AttrValue, DType, Feed, Shape } from './types.js';
+import type { Feed } from './types.js';
 
-/** One node of a graph. `inputs` are indices into the graph's node list. */
-export interface GraphNode {
-  readonly op: string;
-  readonly inputs: readonly number[];
-  readonly attrs: Attrs;
-  readonly shape: Shape;
-  readonly dtype: DType;
-  readonly scope: string;
-}
+export type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
 
-/**
- * A computation as plain data, in topological order: the input of a backend's compiler. It contains structure only, no
- * values and no object identities, so equal computations have equal keys.
- */
-export interface Graph {
-  readonly nodes: readonly GraphNode[];
-  /** Leaves whose values are passed with each run, in the order of the run's `feeds`. */
-  readonly feeds: readonly number[];
-  /** Leaves bound to device storages, in the order of the run's `storages`; the slots below index this order. */
-  readonly storages: readonly number[];
-  /** Nodes whose values are returned. */
-  readonly outputs: readonly number[];
-  /** Values to write into storage slots, after all reads of the old values. */
-  readonly updates: readonly { readonly node: number; readonly slot: number }[];
-  /** A scalar output: if it is NaN or infinite, the run writes no updates. */
-  readonly guard?: number;
-}
-
-/** A graph with the feeds and storages of one run. */
-export interface BoundGraph {
-  readonly graph: Graph;
-  readonly key: string;
-  readonly feeds: Feed[];
-  readonly storages: Storage[];
-}
-
-export interface Update {
-  readonly node: Node;
-  readonly storage: Storage;
-}
+/** The graphs of the last steps, the latest first. */
+const latest: KnownGraph[] = [];
+/** Number of graphs that are kept: an epoch has a few, such as those of its last batch and of its evaluation. */
+const MAX_LATEST = 8;
 
 /**
  * Builds the graph that computes `outputs` and `updates`. Equal subexpressions become one node, unused nodes are left
@@ -51,6 +20,15 @@ export interface Update {
  * @param guard one of the outputs: see {@link Graph.guard}
  */
 export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): BoundGraph {
+  const roots = [...outputs, ...updates.map((u) => u.node)];
+  const { computed } = dependencies(roots);
+  for (const [i, known] of latest.entries()) {
+    const bound = known.bind(computed, outputs, updates, guard);
+    if (!bound) continue;
+    latest.splice(i, 1);
+    latest.unshift(known);
+    return bound;
+  }
   const slots = new Map<Storage, number>();
   const position = new Map<Node, number>();
   const bySignature = new Map<string, number>();
@@ -60,7 +38,6 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   const feeds: Feed[] = [];
   const storages: Storage[] = [];
   const lines: string[] = [];
-  const roots = [...outputs, ...updates.map((u) => u.node)];
 
   const lineOf = ({ attrs, dtype, shape }: Node, inputs: readonly number[], op: string): string =>
     `${op}(${inputs.join()})${attrKey(attrs)}:${dtype}[${shape.join()}]`;
@@ -80,15 +57,14 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   };
 
   const bindLeaf = (node: Node): number => {
-    const source = node.source;
-    const known = node.value ?? node.arriving;
-    if (source?.kind === 'storage' && !(known && isStale(node))) {
+    const storage = storageOf(node);
+    if (storage) {
       if (isStale(node)) throw staleError(roots.find((root) => reachable([root]).includes(node)) ?? node);
-      return bindStorage(node, source.storage);
+      return bindStorage(node, storage);
     }
     const at = push(node, [], 'feed');
     feedAt.push(at);
-    feeds.push(source?.kind === 'host' ? source.data : known!);
+    feeds.push(feedOf(node));
     return at;
   };
   // Leaves are placed at their first use, not in creation order, so that equal structures get equal keys.
@@ -98,14 +74,14 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     return at;
   };
 
-  for (const node of reachable(roots)) {
-    if (node.source || node.value || isSettled(node)) continue;
+  const places = computed.map((node) => {
     const inputs = node.inputs.map(place);
     const signature = lineOf(node, inputs, node.op);
     const at = bySignature.get(signature) ?? push(node, inputs, node.op, signature);
     bySignature.set(signature, at);
     position.set(node, at);
-  }
+    return at;
+  });
   const wanted = outputs.map(place);
   const bound = updates.map(({ node, storage }) => {
     const at = place(node);
@@ -121,35 +97,33 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     ...(guard ? { guard: place(guard) } : {}),
   };
   const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}${guard ? `|${graph.guard}` : ''}`;
+  latest.unshift(new KnownGraph(graph, key, places));
+  if (latest.length > MAX_LATEST) latest.pop();
   return { graph, key, feeds, storages };
 }
 
 /** All nodes that the roots depend on, inputs first, stopping at leaves and at nodes with known or settled values. */
 export function reachable(roots: readonly Node[]): Node[] {
-  const seen = new Set<Node>();
-  const stack = [...roots];
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (!node.value && !isSettled(node)) stack.push(...node.inputs);
-  }
-  return [...seen].sort((a, b) => a.id - b.id);
+  const { computed, leaves } = dependencies(roots);
+  return byId([...computed, ...leaves]);
 }
 
-const attrKey = (attrs: Attrs): string => {
-  const names = Object.keys(attrs);
-  if (names.length === 0) return '';
-  return `{${names
-    .sort()
-    .map((name) => `${name}=${valueKey(attrs[name]!)}`)
-    .join()}}`;
-};
-
-function valueKey(value: AttrValue): string {
-  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'boolean' ? String(value) : `[${value.map(valueKey).join()}]`;
+/** The nodes that the roots depend on: those to compute, in the order of their creation, and leaves in any order. */
+function dependencies(roots: readonly Node[]): { computed: Node[]; leaves: Node[] } {
+  const seen = new Set<Node>();
+  const stack = [...roots];
+  const computed: Node[] = [];
+  const leaves: Node[] = [];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (node.source || node.value || isSettled(node)) leaves.push(node);
+    else {
+      computed.push(node);
+      for (const input of node.inputs) stack.push(input);
+    }
+  }
+  return { computed: byId(computed), leaves };
 }
 
 /** The error for a value that depends on weights from before an update. */

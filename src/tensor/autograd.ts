@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { isConstant } from '../graph/grad-mode.js';
-import type { Node } from '../graph/node.js';
+import { byId, type Node } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
 import { sameShape, showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
@@ -33,7 +33,7 @@ export function gradients(
   const result = new Map<Node, Node>();
   const pass: Pass = { needed, pending: grads };
   // Ids increase from inputs to results, so in descending order every user of a value comes before the value.
-  for (const node of [...needed].sort((a, b) => b.id - a.id)) {
+  for (const node of [...needed].reverse()) {
     const found = grads.get(node);
     if (!found) continue;
     grads.delete(node);
@@ -69,20 +69,23 @@ export const dependsOn = (values: readonly Node[], isTarget: (node: Node) => boo
   values.some((value) => nodesTowards(value, isTarget).size > 0);
 
 /**
- * Nodes on a path from the root to a target. Values computed in `noGrad`, or from weights before an update, are constants.
+ * Nodes on a path from the root to a target, in the order of their creation. Values computed in `noGrad`, or from weights
+ * before an update, are constants.
  */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
-  const all = new Set<Node>();
+  const seen = new Set<Node>();
+  const found: Node[] = [];
   const stack = [root];
-  while (stack.length > 0) {
-    const node = stack.pop()!;
-    if (all.has(node) || isConstant(node) || (node !== root && isSettled(node))) continue;
-    all.add(node);
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node)) continue;
+    seen.add(node);
+    if (isConstant(node) || (node !== root && isSettled(node))) continue;
+    found.push(node);
     // No gradient flows through it, though it may be a target itself.
-    if (node.op !== 'detach') stack.push(...node.inputs);
+    if (node.op !== 'detach') for (const input of node.inputs) stack.push(input);
   }
   const needed = new Set<Node>();
-  for (const node of [...all].sort((a, b) => a.id - b.id))
+  for (const node of byId(found))
     if (isTarget(node) || node.inputs.some((input) => needed.has(input))) needed.add(node);
   return needed;
 }

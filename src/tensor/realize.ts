@@ -85,9 +85,11 @@ async function computed(node: Node): Promise<TypedArray> {
     if (isStale(node)) throw staleError(node);
     return (node.source.storage as DeviceStorage).read();
   }
-  // Wait for values that queued runs compute, instead of computing them again.
-  await Promise.all(arriving(node));
-  realize([node], []);
+  if (!node.arriving) {
+    // Wait for values that queued runs compute, instead of computing them again.
+    await Promise.all(arriving(node));
+    realize([node], []);
+  }
   return (await node.arriving!).slice();
 }
 

@@ -1,0 +1,100 @@
+import { sameAttrs } from './key.js';
+import type { Node, Storage } from './node.js';
+import type { BoundGraph, Graph, Update } from './plain.js';
+import { isSettled, isStale } from './settled.js';
+import { type Feed, type Spec, sameShape } from './types.js';
+
+/** The storage that a leaf is bound to; undefined for a leaf whose values are passed with the run. */
+export function storageOf(leaf: Node): Storage | undefined {
+  const { source } = leaf;
+  return source?.kind === 'storage' && !isSettled(leaf) ? source.storage : undefined;
+}
+
+/** The values of a leaf that has no storage. */
+export const feedOf = ({ source, value, arriving }: Node): Feed =>
+  source?.kind === 'host' ? source.data : (value ?? arriving)!;
+
+/**
+ * A graph that was built before. A training step describes the same computation each time: comparing it with the last one
+ * takes a fraction of the time of building a graph and its key.
+ */
+export class KnownGraph {
+  /** @param at the place in `graph.nodes` of each computed node, in the order of their creation */
+  constructor(
+    private readonly graph: Graph,
+    private readonly key: string,
+    private readonly at: readonly number[],
+  ) {}
+
+  /**
+   * The feeds and storages with which this graph computes `outputs` and `updates`; undefined if it is not their graph.
+   *
+   * @param computed the nodes to compute, in the order of their creation
+   */
+  bind(
+    computed: readonly Node[],
+    outputs: readonly Node[],
+    updates: readonly Update[],
+    guard: Node | undefined,
+  ): BoundGraph | undefined {
+    const { graph, key, at } = this;
+    if (computed.length !== at.length) return undefined;
+    if (outputs.length !== graph.outputs.length || updates.length !== graph.updates.length) return undefined;
+    const binding = new Binding(graph);
+    for (let i = 0; i < computed.length; i++) if (!binding.computes(computed[i]!, at[i]!)) return undefined;
+    for (let i = 0; i < outputs.length; i++)
+      if (!binding.has(outputs[i]!, graph.outputs[i]!)) return undefined;
+    for (let i = 0; i < updates.length; i++) {
+      const { node, slot } = graph.updates[i]!;
+      if (!binding.has(updates[i]!.node, node)) return undefined;
+      if (!binding.stores(updates[i]!.storage, graph.storages[slot]!)) return undefined;
+    }
+    if (guard ? graph.guard === undefined || !binding.has(guard, graph.guard) : graph.guard !== undefined)
+      return undefined;
+    return { graph, key, feeds: binding.feeds, storages: binding.storages };
+  }
+}
+
+/** Follows a graph node by node, and collects what its leaves are bound to. */
+class Binding {
+  readonly feeds: Feed[] = [];
+  readonly storages: Storage[] = [];
+  readonly #places = new Map<Node, number>();
+  readonly #slots = new Map<Storage, number>();
+
+  constructor(readonly graph: Graph) {}
+
+  /** Whether a computed node is the one at a place of the graph. */
+  computes(node: Node, place: number): boolean {
+    const known = this.graph.nodes[place]!;
+    const { inputs } = node;
+    if (node.op !== known.op || inputs.length !== known.inputs.length) return false;
+    for (let i = 0; i < inputs.length; i++) if (!this.has(inputs[i]!, known.inputs[i]!)) return false;
+    this.#places.set(node, place);
+    return sameSpec(node, known) && sameAttrs(node.attrs, known.attrs);
+  }
+
+  /** Whether a node is the one at a place of the graph: a node from before, or else a leaf. */
+  has(node: Node, place: number): boolean {
+    const before = this.#places.get(node);
+    if (before !== undefined) return before === place;
+    this.#places.set(node, place);
+    const storage = storageOf(node);
+    if (storage) return !isStale(node) && this.stores(storage, place);
+    const known = this.graph.nodes[place]!;
+    if (this.graph.feeds[this.feeds.length] !== place) return false;
+    this.feeds.push(feedOf(node));
+    return sameSpec(node, known) && sameAttrs(node.attrs, known.attrs);
+  }
+
+  /** Whether a storage is the one at a place of the graph. */
+  stores(storage: Storage, place: number): boolean {
+    const { nodes, storages } = this.graph;
+    const slot = this.#slots.get(storage);
+    if (slot !== undefined) return storages[slot] === place;
+    this.#slots.set(storage, this.storages.length);
+    return storages[this.storages.push(storage) - 1] === place && sameSpec(storage, nodes[place]!);
+  }
+}
+
+const sameSpec = (a: Spec, b: Spec): boolean => a.dtype === b.dtype && sameShape(a.shape, b.shape);
