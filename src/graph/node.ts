@@ -17,6 +17,9 @@ export type Source =
   | { readonly kind: 'host'; readonly data: TypedArray }
   | { readonly kind: 'storage'; readonly storage: Storage; readonly version: number };
 
+/** Gradients of a node's inputs, given the gradient with respect to its value; null for an input without one. */
+export type GradientRule = (node: Node, grad: Node) => readonly (Node | null)[];
+
 let nextId = 0;
 
 /**
@@ -30,6 +33,8 @@ export class Node implements Spec {
   value: TypedArray | undefined;
   /** Resolves to the values, once a run that computes them has been queued. */
   arriving: Promise<TypedArray> | undefined;
+  /** The gradients of its inputs, if its operation has no rule of its own: see `custom`. */
+  rule: GradientRule | undefined;
 
   constructor(
     readonly op: string,

@@ -23,7 +23,7 @@ function activation<A extends Attrs = Record<never, never>>(
   const backward: NodeMaker<A> = define<A>({
     name: `${name}Grad`,
     infer: ([grad, y]) => {
-      need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape.join());
+      need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape);
       return { shape: y!.shape, dtype: floatOf(grad, y) };
     },
     formula: ([grad, y], attrs) => gradFormula(grad!, y!, attrs),

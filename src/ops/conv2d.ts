@@ -29,8 +29,8 @@ export const windows = (
 export function checkPair(name: string, values: readonly number[], least: number): void {
   need(
     values.length === 2 && values.every((v) => Number.isInteger(v) && v >= least),
-    `${name} of two integers of at least ${least}`,
-    showShape(values),
+    () => `${name} of two integers of at least ${least}`,
+    values,
   );
 }
 
@@ -38,21 +38,25 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
   checkPair('stride', stride, 1);
   checkPair('padding', padding, 0);
   checkPair('dilation', dilation, 1);
-  need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', String(groups));
+  need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', () => String(groups));
   const [n, c, h, width] = x as [number, number, number, number];
   const [out, inPerGroup, kh, kw] = w as [number, number, number, number];
   need(
     c === inPerGroup * groups,
-    `${inPerGroup * groups} input channels${groups > 1 ? ` (${groups} groups)` : ''}`,
-    String(c),
+    () => `${inPerGroup * groups} input channels${groups > 1 ? ` (${groups} groups)` : ''}`,
+    () => String(c),
   );
-  need(out % groups === 0, `a number of output channels divisible by groups (${groups})`, String(out));
+  need(
+    out % groups === 0,
+    () => `a number of output channels divisible by groups (${groups})`,
+    () => String(out),
+  );
   const oh = windows(h, kh, stride[0], padding[0], dilation[0]);
   const ow = windows(width, kw, stride[1], padding[1], dilation[1]);
   need(
     oh >= 1 && ow >= 1,
-    `an image at least as large as the kernel, ${kh}×${kw}`,
-    `${h}×${width}`,
+    () => `an image at least as large as the kernel, ${kh}×${kw}`,
+    () => `${h}×${width}`,
     'use a larger image or more padding',
   );
   return [n, out, oh, ow];
@@ -60,7 +64,7 @@ function convolvedShape(x: Shape, w: Shape, { stride, padding, dilation, groups 
 
 /** A gradient has the shape of the convolution's result, otherwise the gradients of its own gradient would not fit. */
 const needWindows = (grad: Shape, result: Shape): void =>
-  need(sameShape(grad, result), `a gradient ${showShape(result)}`, showShape(grad));
+  need(sameShape(grad, result), () => `a gradient ${showShape(result)}`, grad);
 
 const convMacs = (w: Shape, out: Shape): number => (sizeOf(out) * sizeOf(w)) / w[0]!;
 
@@ -104,7 +108,7 @@ const forward: NodeMaker<Conv2dAttrs> = define<Conv2dAttrs>({
   infer: ([x, w, b], attrs) => {
     needRank(x!, 4, 'images [N, C, H, W]');
     needRank(w!, 4, 'weights [out, in / groups, kH, kW]');
-    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b?.shape ?? '');
+    need(!b || sameShape(b.shape, [w!.shape[0]!]), () => `a bias [${w!.shape[0]}]`, b?.shape ?? '');
     return { shape: convolvedShape(x!.shape, w!.shape, attrs), dtype: floatOf(x, w, b) };
   },
   gradient: (node, grad) => {
@@ -150,17 +154,25 @@ export function convTranspose2d(
     checkPair('padding', padding, 0);
     checkPair('dilation', dilation, 1);
     checkPair('outputPadding', outputPadding, 0);
-    need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', String(groups));
+    need(Number.isInteger(groups) && groups >= 1, 'groups of at least 1', () => String(groups));
     const [n, c, ...size] = x.shape as [number, number, number, number];
-    need(c === w.shape[0], `${w.shape[0]} input channels`, String(c));
-    need(c % groups === 0, `a number of input channels divisible by groups (${groups})`, String(c));
+    need(
+      c === w.shape[0],
+      () => `${w.shape[0]} input channels`,
+      () => String(c),
+    );
+    need(
+      c % groups === 0,
+      () => `a number of input channels divisible by groups (${groups})`,
+      () => String(c),
+    );
     need(
       outputPadding.every((p, i) => p < Math.max(stride[i]!, dilation[i]!)),
       'an outputPadding smaller than the stride or the dilation',
-      showShape(outputPadding),
+      outputPadding,
     );
     const out = w.shape[1]! * groups;
-    need(!b || sameShape(b.shape, [out]), `a bias [${out}]`, b?.shape ?? '');
+    need(!b || sameShape(b.shape, [out]), () => `a bias [${out}]`, b?.shape ?? '');
     const large = size.map(
       (d, i) =>
         (d - 1) * stride[i]! - 2 * padding[i]! + dilation[i]! * (w.shape[i + 2]! - 1) + outputPadding[i]! + 1,
@@ -168,7 +180,7 @@ export function convTranspose2d(
     need(
       large.every((d) => d >= 1),
       'a result of at least one pixel',
-      showShape(large),
+      large,
       'use less padding',
     );
     return [n, out, ...large];

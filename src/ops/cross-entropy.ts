@@ -1,5 +1,5 @@
 import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, type Spec, showShape } from '../graph/types.js';
+import { makeArray, type Spec } from '../graph/types.js';
 import { mul, sub } from './binary.js';
 import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
 import { sum } from './reduce.js';
@@ -13,8 +13,8 @@ function check(logits: Spec, labels: Spec): void {
   need(labels.dtype === 'int32', 'labels of type int32', labels.dtype);
   need(
     labels.shape.length === 1 && labels.shape[0] === logits.shape[0],
-    `labels [${logits.shape[0]}], one per row of logits`,
-    showShape(labels.shape),
+    () => `labels [${logits.shape[0]}], one per row of logits`,
+    labels.shape,
   );
 }
 
@@ -43,7 +43,9 @@ const forward: NodeMaker<Smoothing> = define<Smoothing>({
   name: 'crossEntropy',
   infer: ([logits, labels], { labelSmoothing }) => {
     check(logits!, labels!);
-    need(labelSmoothing >= 0 && labelSmoothing <= 1, 'labelSmoothing in [0, 1]', String(labelSmoothing));
+    need(labelSmoothing >= 0 && labelSmoothing <= 1, 'labelSmoothing in [0, 1]', () =>
+      String(labelSmoothing),
+    );
     return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
   },
   gradient: (node, grad) => [backward([grad, ...node.inputs], node.attrs as Smoothing), null],
@@ -77,7 +79,7 @@ const topKOp: NodeMaker<{ k: number }> = define<{ k: number }>({
   name: 'topKCorrect',
   infer: ([logits, labels], { k }) => {
     check(logits!, labels!);
-    need(Number.isInteger(k) && k >= 1, 'k of at least 1', String(k));
+    need(Number.isInteger(k) && k >= 1, 'k of at least 1', () => String(k));
     return { shape: [logits!.shape[0]!], dtype: floatOf(logits) };
   },
 });

@@ -12,9 +12,9 @@ const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> 
     need(
       key!.dtype === 'int32' && key!.shape.length === 1 && (key!.shape[0] === 4 || key!.shape[0] === 6),
       'a key of four int32, or of six',
-      `${key!.dtype} [${key!.shape.join(', ')}]`,
+      () => `${key!.dtype} [${key!.shape.join(', ')}]`,
     );
-    need(p >= 0 && p < 1, 'a probability in [0, 1)', String(p));
+    need(p >= 0 && p < 1, 'a probability in [0, 1)', () => String(p));
     return { shape, dtype: dtype === 'float64' ? 'float64' : 'float32' };
   },
 });

@@ -1,5 +1,5 @@
 import { hostLeaf, type Node } from '../graph/node.js';
-import { makeArray, showShape, sizeOf } from '../graph/types.js';
+import { makeArray, sameShape, showShape, sizeOf } from '../graph/types.js';
 import type { Pair } from './conv2d.js';
 import { matmul } from './matmul.js';
 import { define, type NodeMaker, need, needRank } from './operation.js';
@@ -80,7 +80,7 @@ function resizeRows(x: Node, matrix: Node, settle: (y: Node) => Node): Node {
 const leftMatmul: NodeMaker = define({
   name: 'leftMatmul',
   infer: ([m, x]) => {
-    need(m!.shape[1] === x!.shape[1], `${m!.shape[1]} rows`, x!.shape);
+    need(m!.shape[1] === x!.shape[1], () => `${m!.shape[1]} rows`, x!.shape);
     return { shape: [x!.shape[0]!, m!.shape[0]!, x!.shape[2]!], dtype: x!.dtype };
   },
   gradient: (node, grad) => {
@@ -99,9 +99,9 @@ const cropOp: NodeMaker<CropAttrs> = define<CropAttrs>({
   infer: ([x, offsets], { height, width }) => {
     needRank(x!, 4, 'images [N, C, H, W]');
     need(
-      offsets!.dtype === 'int32' && offsets!.shape.join() === `${x!.shape[0]},2`,
-      `int32 offsets [${x!.shape[0]}, 2]`,
-      `${offsets!.dtype} ${showShape(offsets!.shape)}`,
+      offsets!.dtype === 'int32' && sameShape(offsets!.shape, [x!.shape[0]!, 2]),
+      () => `int32 offsets [${x!.shape[0]}, 2]`,
+      () => `${offsets!.dtype} ${showShape(offsets!.shape)}`,
     );
     return { shape: [x!.shape[0]!, x!.shape[1]!, height, width], dtype: x!.dtype };
   },
@@ -126,9 +126,9 @@ const flipOp: NodeMaker = define({
   infer: ([x, flags]) => {
     needRank(x!, 4, 'images [N, C, H, W]');
     need(
-      flags!.dtype === 'int32' && flags!.shape.join() === `${x!.shape[0]}`,
-      `int32 flags [${x!.shape[0]}]`,
-      `${flags!.dtype} ${showShape(flags!.shape)}`,
+      flags!.dtype === 'int32' && sameShape(flags!.shape, [x!.shape[0]!]),
+      () => `int32 flags [${x!.shape[0]}]`,
+      () => `${flags!.dtype} ${showShape(flags!.shape)}`,
     );
     return { shape: x!.shape, dtype: x!.dtype };
   },

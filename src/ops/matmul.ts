@@ -14,11 +14,15 @@ const apply: NodeMaker<MatmulAttrs> = define<MatmulAttrs>({
     needRank(b!, rank, 'a second factor');
     const [m, k] = lastTwo(a!, transposeA);
     const [k2, n] = lastTwo(b!, transposeB);
-    need(k === k2, `a second factor with ${k} rows`, `${k2}`);
+    need(
+      k === k2,
+      () => `a second factor with ${k} rows`,
+      () => `${k2}`,
+    );
     need(
       rank === 2 || a!.shape[0] === b!.shape[0],
       'batches of one size',
-      `${a!.shape[0]} and ${b!.shape[0]}`,
+      () => `${a!.shape[0]} and ${b!.shape[0]}`,
     );
     return { shape: [...a!.shape.slice(0, -2), m, n], dtype: floatOf(a, b) };
   },
@@ -83,7 +87,11 @@ function batched(a: Node, b: Node, { transposeA, transposeB }: MatmulAttrs): Nod
   const [m, k] = lastTwo(x, transposeA);
   const [k2, n] = lastTwo(y, transposeB);
   const batch = naming('matmul', [a, b], () => {
-    need(k === k2, `a second factor with ${k} rows`, `${k2}`);
+    need(
+      k === k2,
+      () => `a second factor with ${k} rows`,
+      () => `${k2}`,
+    );
     return broadcast(x.shape.slice(0, -2), y.shape.slice(0, -2));
   });
   const shape = [...batch, ...(row ? [] : [m]), ...(column ? [] : [n])];
@@ -125,8 +133,8 @@ function checkFeatures(x: Spec, w: Spec): void {
   needRank(w, 2, 'weights [out, in]');
   need(
     x.shape.at(-1) === w.shape[1],
-    `${w.shape[1]} input features`,
-    `${x.shape.at(-1)}`,
+    () => `${w.shape[1]} input features`,
+    () => `${x.shape.at(-1)}`,
     'check the size of the layer before, or flatten(1)',
   );
 }
@@ -135,7 +143,7 @@ const forward: NodeMaker = define({
   infer: ([x, w, b]) => {
     needRank(x!, 2, 'an input [N, in]');
     checkFeatures(x!, w!);
-    need(!b || sameShape(b.shape, [w!.shape[0]!]), `a bias [${w!.shape[0]}]`, b?.shape ?? '');
+    need(!b || sameShape(b.shape, [w!.shape[0]!]), () => `a bias [${w!.shape[0]}]`, b?.shape ?? '');
     return { shape: [x!.shape[0]!, w!.shape[0]!], dtype: floatOf(x, w, b) };
   },
   gradient: (node, grad) => {

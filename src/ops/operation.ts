@@ -1,7 +1,16 @@
 import { ShapeError } from '../errors/errors.js';
 import { mark } from '../graph/grad-mode.js';
 import { Node } from '../graph/node.js';
-import { type Attrs, type DType, isFloat, type Shape, type Spec, showShape, sizeOf } from '../graph/types.js';
+import {
+  type Attrs,
+  type DType,
+  isFloat,
+  type Shape,
+  type Spec,
+  sameShape,
+  showShape,
+  sizeOf,
+} from '../graph/types.js';
 import type { Formula } from './formula.js';
 import { currentScope } from './scope.js';
 
@@ -33,11 +42,15 @@ export type NodeMaker<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs
 export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMaker<A> {
   if (registry.has(operation.name)) throw new Error(`operation ${operation.name} is defined twice`);
   registry.set(operation.name, operation as unknown as Operation);
-  return (inputs, attrs) =>
-    naming(operation.name, inputs, () => {
-      const { shape, dtype } = operation.infer(inputs, attrs);
-      return mark(new Node(operation.name, inputs, attrs, shape, dtype, currentScope()));
-    });
+  return (inputs, attrs) => {
+    let result: Spec;
+    try {
+      result = operation.infer(inputs, attrs);
+    } catch (error) {
+      throw named(operation.name, inputs, error);
+    }
+    return mark(new Node(operation.name, inputs, attrs, result.shape, result.dtype, currentScope()));
+  };
 }
 
 /** Runs argument checks; turns a refusal into a ShapeError that names the operation and its inputs. */
@@ -45,8 +58,7 @@ export function naming<T>(op: string, inputs: readonly Node[], body: () => T): T
   try {
     return body();
   } catch (error) {
-    if (error instanceof Refusal) throw shapeError(op, inputs, error);
-    throw error;
+    throw named(op, inputs, error);
   }
 }
 
@@ -75,18 +87,23 @@ export function refuse(expected: string, got: string, next?: string): never {
   throw new Refusal(expected, got, next);
 }
 
-/** Rejects inputs unless a condition holds. @param got the actual value; a shape is turned into text only then */
+/** A text of an error; a function if it has to be made, since most checks pass. */
+type Text = string | (() => string);
+const textOf = (text: Text): string => (typeof text === 'string' ? text : text());
+
+/** Rejects inputs unless a condition holds. @param got the actual value */
 export function need(
   condition: boolean,
-  expected: string,
-  got: string | Shape,
+  expected: Text,
+  got: Text | Shape,
   next?: string,
 ): asserts condition {
-  if (!condition) refuse(expected, typeof got === 'string' ? got : showShape(got), next);
+  if (condition) return;
+  refuse(textOf(expected), typeof got === 'object' ? showShape(got) : textOf(got), next);
 }
 
 export function needRank(spec: Spec, rank: number, what: string): void {
-  need(spec.shape.length === rank, `${what} of ${rank} dimensions`, spec.shape);
+  need(spec.shape.length === rank, () => `${what} of ${rank} dimensions`, spec.shape);
 }
 
 /** Checks that all inputs have the same floating-point type, and returns it. */
@@ -94,13 +111,15 @@ export function floatOf(...inputs: readonly (Spec | undefined)[]): DType {
   const dtype = inputs[0]!.dtype;
   for (const input of inputs) {
     if (!input) continue;
-    need(isFloat(input.dtype), 'floating-point inputs', input.dtype, 'convert with toFloat()');
-    need(input.dtype === dtype, `inputs of one type (${dtype})`, input.dtype);
+    if (!isFloat(input.dtype)) refuse('floating-point inputs', input.dtype, 'convert with toFloat()');
+    if (input.dtype !== dtype) refuse(`inputs of one type (${dtype})`, input.dtype);
   }
   return dtype;
 }
 
-function shapeError(op: string, inputs: readonly Node[], refusal: Refusal): ShapeError {
+/** The error that names an operation and its inputs, for a refusal; any other error as it is. */
+function named(op: string, inputs: readonly Node[], refusal: unknown): unknown {
+  if (!(refusal instanceof Refusal)) return refusal;
   const scope = currentScope();
   const shapes = inputs.map((input) => showShape(input.shape)).join(', ');
   return new ShapeError({
@@ -113,6 +132,7 @@ function shapeError(op: string, inputs: readonly Node[], refusal: Refusal): Shap
 
 /** The shape to which two shapes broadcast, by NumPy's rules. */
 export function broadcast(a: Shape, b: Shape): Shape {
+  if (sameShape(a, b)) return a;
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[i - rank + a.length] ?? 1;
@@ -126,27 +146,26 @@ export function broadcast(a: Shape, b: Shape): Shape {
 /** Checks that an axis is in range, and converts a negative one to its positive equivalent. */
 export function normalizeAxis(op: string, x: Node, axis: number, rank: number = x.shape.length): number {
   const a = axis < 0 ? axis + rank : axis;
-  naming(op, [x], () =>
-    need(Number.isInteger(a) && a >= 0 && a < rank, `an axis in [${-rank}, ${rank - 1}]`, String(axis)),
-  );
-  return a;
+  if (Number.isInteger(a) && a >= 0 && a < rank) return a;
+  return naming(op, [x], () => refuse(`an axis in [${-rank}, ${rank - 1}]`, String(axis)));
 }
 
 /** Normalizes the axes of a list, in which each may occur once; -1 and the last axis are the same. */
 export function normalizeAxes(op: string, x: Node, axes: readonly number[]): number[] {
   const all = axes.map((axis) => normalizeAxis(op, x, axis));
-  naming(op, [x], () => need(new Set(all).size === all.length, 'each axis at most once', showShape(axes)));
+  if (new Set(all).size < all.length)
+    naming(op, [x], () => refuse('each axis at most once', showShape(axes)));
   return all;
 }
 
 /** Replaces the one size that may be -1 by what remains of `total` elements. */
 export function inferSize(op: string, x: Node, sizes: readonly number[], total: number): number[] {
+  if (!sizes.includes(-1)) return [...sizes];
   const open = sizes.filter((size) => size === -1).length;
-  if (open === 0) return [...sizes];
   const known = sizeOf(sizes.filter((size) => size !== -1));
   naming(op, [x], () => {
     need(open === 1, 'at most one size of -1', sizes);
-    need(known > 0 && total % known === 0, `sizes that make ${total} elements together`, sizes);
+    need(known > 0 && total % known === 0, () => `sizes that make ${total} elements together`, sizes);
   });
   return sizes.map((size) => (size === -1 ? total / known : size));
 }

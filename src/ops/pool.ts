@@ -43,8 +43,8 @@ function pooledShape(x: Shape, { kernel, stride, padding, dilation = [1, 1], cei
   });
   need(
     out[0]! >= 1 && out[1]! >= 1,
-    `an image at least as large as the window, ${kernel.join('×')}`,
-    `${x[2]}×${x[3]}`,
+    () => `an image at least as large as the window, ${kernel.join('×')}`,
+    () => `${x[2]}×${x[3]}`,
   );
   return [x[0]!, x[1]!, ...out];
 }

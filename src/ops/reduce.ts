@@ -1,5 +1,5 @@
 import type { Node } from '../graph/node.js';
-import { type Shape, showShape, sizeOf } from '../graph/types.js';
+import { type Shape, sameShape, sizeOf } from '../graph/types.js';
 import { div, equal, mul } from './binary.js';
 import { define, floatOf, type NodeMaker, naming, need, normalizeAxes, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
@@ -25,8 +25,8 @@ function reduction(name: string, least: number, gradient: ReduceGradient): Reduc
     infer: ([x], { axes, keepDims }) => {
       need(
         axes.every((axis) => x!.shape[axis]! >= least),
-        `at least ${least} element for each result`,
-        showShape(x!.shape),
+        () => `at least ${least} element for each result`,
+        x!.shape,
       );
       return { shape: reducedShape(x!.shape, axes, keepDims), dtype: floatOf(x) };
     },
@@ -57,7 +57,7 @@ export const max: Reduce = reduction('max', 1, (x, y, grad, axes) => {
 export function mean(x: Node, axes?: readonly number[], keepDims = false): Node {
   const over = axes ? normalizeAxes('mean', x, axes) : x.shape.map((_, i) => i);
   const count = sizeOf(over.map((axis) => x.shape[axis]!));
-  naming('mean', [x], () => need(count > 0, 'at least one element for each result', showShape(x.shape)));
+  naming('mean', [x], () => need(count > 0, 'at least one element for each result', x.shape));
   return scaleBy(sum(x, over, keepDims), 1 / count);
 }
 
@@ -71,6 +71,7 @@ export const sumOfSquares = (x: Node): Node => sumOfSquaresOp([x], {});
 
 /** Sums a broadcast value back to its shape before broadcasting. */
 export function sumTo(x: Node, shape: Shape): Node {
+  if (sameShape(x.shape, shape)) return x;
   const extra = x.shape.length - shape.length;
   const axes = x.shape
     .map((_, i) => i)

@@ -1,14 +1,15 @@
-const stack: string[] = [];
+let scope = '';
 
 /** Path of the module whose forward pass is running, such as `features.3`; empty outside of modules. */
-export const currentScope = (): string => stack.at(-1) ?? '';
+export const currentScope = (): string => scope;
 
-/** Runs `body` with `scope` as the module path that errors and profiles name. */
-export function withScope<T>(scope: string, body: () => T): T {
-  stack.push(scope);
+/** Runs `body` with `path` as the module path that errors and profiles name. */
+export function withScope<T>(path: string, body: () => T): T {
+  const before = scope;
+  scope = path;
   try {
     return body();
   } finally {
-    stack.pop();
+    scope = before;
   }
 }

@@ -13,9 +13,9 @@ const whereOp: NodeMaker = define({
     need(
       sameShape(condition!.shape, a!.shape) && sameShape(a!.shape, b!.shape),
       'three inputs of one shape',
-      `${showShape(condition!.shape)}, ${showShape(a!.shape)} and ${showShape(b!.shape)}`,
+      () => `${showShape(condition!.shape)}, ${showShape(a!.shape)} and ${showShape(b!.shape)}`,
     );
-    need(a!.dtype === b!.dtype, `values of one type (${a!.dtype})`, b!.dtype);
+    need(a!.dtype === b!.dtype, () => `values of one type (${a!.dtype})`, b!.dtype);
     return { shape: a!.shape, dtype: a!.dtype };
   },
   formula: ([condition, a, b]) => f.select(condition!, a!, b!),
@@ -46,14 +46,13 @@ const concatOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
   infer: (inputs, { axis }) => {
     const [first] = inputs;
     need(first !== undefined, 'at least one tensor', 'none');
-    const others = (shape: readonly number[]) => shape.filter((_, i) => i !== axis);
     for (const { shape, dtype } of inputs) {
       need(
-        shape.length === first.shape.length && sameShape(others(shape), others(first.shape)),
-        `shapes that are equal except along axis ${axis}`,
+        shape.length === first.shape.length && shape.every((d, i) => i === axis || d === first.shape[i]),
+        () => `shapes that are equal except along axis ${axis}`,
         inputs.map((x) => showShape(x.shape)).join(', '),
       );
-      need(dtype === first.dtype, `inputs of one type (${first.dtype})`, dtype);
+      need(dtype === first.dtype, () => `inputs of one type (${first.dtype})`, dtype);
     }
     const total = inputs.reduce((sum, { shape }) => sum + shape[axis]!, 0);
     return { shape: first.shape.map((size, i) => (i === axis ? total : size)), dtype: first.dtype };
@@ -91,7 +90,7 @@ const selectOp: NodeMaker<Along> = define<Along>({
     need(
       indices!.dtype === 'int32' && indices!.shape.length === 1,
       'a list of int32 indices',
-      `${indices!.dtype} ${showShape(indices!.shape)}`,
+      () => `${indices!.dtype} ${showShape(indices!.shape)}`,
     );
     return { shape: x!.shape.map((d, i) => (i === axis ? indices!.shape[0]! : d)), dtype: x!.dtype };
   },

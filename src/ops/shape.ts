@@ -8,7 +8,7 @@ const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: reado
   infer: ([x], { shape }) => {
     need(
       sizeOf(shape) === sizeOf(x!.shape) && shape.every((d) => Number.isInteger(d) && d >= 0),
-      `a shape of ${sizeOf(x!.shape)} elements`,
+      () => `a shape of ${sizeOf(x!.shape)} elements`,
       shape,
     );
     return { shape, dtype: x!.dtype };
@@ -30,7 +30,13 @@ export function flatten(x: Node, startDim = 0, endDim = -1): Node {
   const rank = Math.max(1, x.shape.length);
   const start = normalizeAxis('flatten', x, startDim, rank);
   const end = normalizeAxis('flatten', x, endDim, rank) + 1;
-  naming('flatten', [x], () => need(start < end, `an end from ${start} on`, String(endDim)));
+  naming('flatten', [x], () =>
+    need(
+      start < end,
+      () => `an end from ${start} on`,
+      () => String(endDim),
+    ),
+  );
   return reshape(x, [...x.shape.slice(0, start), sizeOf(x.shape.slice(start, end)), ...x.shape.slice(end)]);
 }
 
@@ -40,8 +46,8 @@ const permuteOp: NodeMaker<{ axes: readonly number[] }> = define<{ axes: readonl
     const sorted = [...axes].sort((a, b) => a - b);
     need(
       sorted.length === x!.shape.length && sorted.every((a, i) => a === i),
-      `each of the ${x!.shape.length} axes once`,
-      showShape(axes),
+      () => `each of the ${x!.shape.length} axes once`,
+      axes,
     );
     return { shape: axes.map((a) => x!.shape[a]!), dtype: x!.dtype };
   },
@@ -64,8 +70,8 @@ const broadcastOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: rea
   infer: ([x], { shape }) => {
     need(
       sameShape(broadcast(x!.shape, shape), shape),
-      `a shape that broadcasts to ${showShape(shape)}`,
-      showShape(x!.shape),
+      () => `a shape that broadcasts to ${showShape(shape)}`,
+      x!.shape,
     );
     return { shape, dtype: x!.dtype };
   },

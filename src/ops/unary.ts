@@ -1,5 +1,5 @@
 import { type Node, scalarLeaf } from '../graph/node.js';
-import { type Attrs, type DType, isFloat } from '../graph/types.js';
+import { type Attrs, type DType, isFloat, sameShape, showShape } from '../graph/types.js';
 import { sigmoid, sigmoidFormula } from './activations.js';
 import { add, div, less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
@@ -117,8 +117,8 @@ const channelAffineOp: NodeMaker<{ scale: readonly number[]; shift: readonly num
     const channels = x!.shape[1] ?? 0;
     need(
       scale.length === channels && shift.length === channels,
-      `lists of ${channels} values, one per channel`,
-      `${scale.length} scales and ${shift.length} shifts`,
+      () => `lists of ${channels} values, one per channel`,
+      () => `${scale.length} scales and ${shift.length} shifts`,
       'give one mean and one standard deviation for each channel of the images',
     );
     return { shape: x!.shape, dtype: floatOf(x) };
@@ -142,11 +142,11 @@ const addScaledOp: NodeMaker<Record<never, never>> = define<Record<never, never>
   name: 'addScaled',
   infer: ([a, b, s]) => {
     need(
-      a!.shape.join() === b!.shape.join(),
+      sameShape(a!.shape, b!.shape),
       'two tensors of one shape',
-      `[${a!.shape.join(', ')}] and [${b!.shape.join(', ')}]`,
+      () => `${showShape(a!.shape)} and ${showShape(b!.shape)}`,
     );
-    need(s!.shape.length === 0, 'a scalar factor', `shape [${s!.shape.join(', ')}]`);
+    need(s!.shape.length === 0, 'a scalar factor', () => `shape ${showShape(s!.shape)}`);
     return { shape: a!.shape, dtype: floatOf(a, b, s) };
   },
   formula: ([a, b, s]) => f.add(a!, f.mul(b!, s!)),

@@ -110,7 +110,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     for (const [parameter, slot] of slots) this.#slots.set(parameter, slot);
     this.#groups.push({ ...options, parameters: [...slots.keys()] });
     // Allocated now, so that the first step has the same graph as later steps.
-    for (const slot of slots.values()) if (slot.parameter.storage) this.#allocate(slot, options);
+    const tensors = this.#slotsOf(options);
+    for (const slot of slots.values()) if (slot.parameter.storage) this.#allocate(slot, tensors);
   }
 
   #slotFor(member: unknown, others: ReadonlyMap<Parameter, Slot>): Slot {
@@ -175,6 +176,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
       // A schedule, or a program, may have set a value that is not valid.
       checkComplete(this.#rule, group);
       const numbers = this.#numbersOf(group);
+      const slots = this.#slotsOf(group);
       for (const parameter of group.parameters) {
         if (!parameter.grad) continue;
         const slot = this.#slots.get(parameter)!;
@@ -183,7 +185,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
         grads.push(parameter.grad.node);
         devices.add(this.#deviceOf(slot));
         const now = numbers(slot.memory);
-        changes.push(...this.#changes(slot, group, now));
+        this.#allocate(slot, slots);
+        this.#change(slot, group, now, changes);
         stepped.push({ slot, memory: now.memory });
       }
     }
@@ -224,23 +227,23 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     };
   }
 
-  #changes(slot: Slot, group: Group<O>, { leaves }: Numbers): Change[] {
-    const { parameter } = slot;
-    const tensors = this.#allocate(slot, group);
+  /** Adds the changes of a parameter and its state tensors. */
+  #change(slot: Slot, group: Group<O>, { leaves }: Numbers, changes: Change[]): void {
+    const { parameter, tensors } = slot;
+    const state: Record<string, Node> = {};
+    for (const [name, tensor] of tensors) state[name] = tensor.node;
     const grad = parameter.grad!.node;
     const result = this.#rule.update({
       parameter: parameter.node,
       gradient: group.maximize ? ops.neg(grad) : grad,
-      state: Object.fromEntries([...tensors].map(([name, tensor]) => [name, tensor.node])),
+      state,
       n: leaves(parameter.dtype),
       options: group,
       first: slot.memory === undefined,
     });
-    const states = Object.entries(result.state ?? {}) as [string, Node][];
-    return [
-      ...states.map(([name, value]) => ({ parameter: tensors.get(name)!, value })),
-      { parameter, value: result.parameter },
-    ];
+    for (const [name, value] of Object.entries(result.state ?? {}))
+      changes.push({ parameter: tensors.get(name)!, value: value! });
+    changes.push({ parameter, value: result.parameter });
   }
 
   /** Reverts the optimizer's bookkeeping of the last step, if its guard kept the step from changing anything. */
@@ -264,7 +267,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
   /** A gradient that was used before, alone or in a sum, means that zeroGrad() was not called. */
   #checkFresh(slot: Slot): void {
     const { node } = slot.parameter.grad!;
-    const old = [node, ...(node.op === 'add' ? node.inputs : [])].find((n) => this.#consumed.has(n));
+    const used = (of: Node): boolean => this.#consumed.has(of);
+    const old = used(node) ? node : node.op === 'add' ? node.inputs.find(used) : undefined;
     if (!old || old.value) return;
     throw new UsageError({
       what: `The gradient of ${label(slot)} is still that of the last step`,
@@ -274,11 +278,16 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     });
   }
 
-  /** A parameter's state tensors, on its device. */
-  #allocate(slot: Slot, options: O): ReadonlyMap<string, Parameter> {
+  /** The names of a parameter's state tensors with the values that fill them at first. */
+  #slotsOf(options: O): readonly [string, number][] {
+    return Object.entries(this.#rule.slots(options)) as [string, number][];
+  }
+
+  /** Makes a parameter's state tensors, on its device, unless it has them. */
+  #allocate(slot: Slot, slots: readonly [string, number][]): void {
     const { parameter, tensors } = slot;
     const device = this.#deviceOf(slot);
-    for (const [name, value] of Object.entries(this.#rule.slots(options)) as [string, number][]) {
+    for (const [name, value] of slots) {
       let tensor = tensors.get(name);
       if (!tensor) {
         const initial = makeArray(parameter.dtype, parameter.size).fill(value);
@@ -295,7 +304,6 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
           next: 'move the model first, then create its optimizer',
         });
     }
-    return tensors;
   }
 
   /**
@@ -345,7 +353,7 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     for (const group of this.#groups)
       for (const parameter of group.parameters) {
         const slot = this.#slots.get(parameter)!;
-        if (load.fills(slot)) this.#allocate(slot, group);
+        if (load.fills(slot)) this.#allocate(slot, this.#slotsOf(group));
         load.apply(slot, this.#rule.slots(group));
       }
     this.#steps = saved.state.steps;

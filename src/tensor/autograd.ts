@@ -48,18 +48,17 @@ export function gradients(
         got: `an operation without a gradient, with a result of shape ${showShape(node.shape)}`,
         next: 'detach() its input or its result if no gradient should flow through it',
       });
-    withScope(node.scope, () => {
-      rule(node, grad).forEach((g, i) => {
-        const input = node.inputs[i]!;
-        if (!g || !needed.has(input)) return;
-        if (!sameShape(g.shape, input.shape))
-          throw new Error(
-            `the gradient of ${node.op}${node.scope ? ` in ${node.scope}` : ''} for its input ${i} has the shape ${showShape(g.shape)}, not ${showShape(input.shape)}`,
-          );
-        const before = grads.get(input);
-        grads.set(input, before ? add(before, g) : g);
-      });
-    });
+    const parts = withScope(node.scope, () => rule(node, grad));
+    for (let i = 0; i < parts.length; i++) {
+      const [part, input] = [parts[i], node.inputs[i]!];
+      if (!part || !needed.has(input)) continue;
+      if (!sameShape(part.shape, input.shape))
+        throw new Error(
+          `the gradient of ${node.op}${node.scope ? ` in ${node.scope}` : ''} for its input ${i} has the shape ${showShape(part.shape)}, not ${showShape(input.shape)}`,
+        );
+      const before = grads.get(input);
+      grads.set(input, before ? withScope(node.scope, () => add(before, part)) : part);
+    }
   }
   return result;
 }

@@ -25,9 +25,10 @@ interface Progress {
 
 /** Prepares a call of a module; does nothing for a module without backward hooks. */
 export function backwardCall(module: { readonly typeName: string }): Call {
-  const before = [...(hooksOf(module, 'backwardBefore') ?? [])];
-  const after = [...(hooksOf(module, 'backward') ?? [])];
-  return before.length + after.length > 0 && isGradEnabled() ? new HookedCall(module, before, after) : PLAIN;
+  const before = hooksOf(module, 'backwardBefore');
+  const after = hooksOf(module, 'backward');
+  if (!before || !after || before.size + after.size === 0 || !isGradEnabled()) return PLAIN;
+  return new HookedCall(module, [...before], [...after]);
 }
 
 /*

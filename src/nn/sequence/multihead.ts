@@ -1,7 +1,7 @@
 import { checkBooleans, checkNumber, checkOptionNames } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
+import { sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -165,7 +165,7 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
       const keys = batched ? mask : ops.unsqueeze(mask, 0);
       masks.push((scores) => {
         const [, , , s] = scores.shape as [number, number, number, number];
-        if (keys.shape.join() !== `${n},${s}`)
+        if (!sameShape(keys.shape, [n, s]))
           throw new ShapeError({
             what: `${this.typeName} got a keyPaddingMask that does not fit`,
             expected: showShape(batched ? [n, s] : [s]),

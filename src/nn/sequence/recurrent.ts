@@ -1,7 +1,7 @@
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { type Node, scalarLeaf } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
+import { sameShape, showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -218,7 +218,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     return given.map((tensor) => {
       const node = nodeOf(this.typeName, tensor);
       const full = batched || node.shape.length !== 2 ? node : ops.unsqueeze(node, 1);
-      if (full.shape.join() === shape.join()) return full;
+      if (sameShape(full.shape, shape)) return full;
       throw new ShapeError({
         what: `${this.typeName} got a state that does not fit`,
         expected: showShape(batched ? shape : [shape[0]!, shape[2]!]),

@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/node.js';
-import { type Spec, showShape } from '../../graph/types.js';
+import { type Spec, sameShape, showShape } from '../../graph/types.js';
 import { add } from '../binary.js';
 import { define, floatOf, type NodeMaker, naming, need, normalizeAxis } from '../operation.js';
 
@@ -10,8 +10,8 @@ function checkIndex(x: Spec, index: Spec, axis: number): void {
   need(index.dtype === 'int32', 'an index of type int32', index.dtype);
   need(
     index.shape.length === x.shape.length && index.shape.every((d, i) => i === axis || d <= x.shape[i]!),
-    `an index of ${x.shape.length} axes, none but axis ${axis} larger than ${showShape(x.shape)}`,
-    showShape(index.shape),
+    () => `an index of ${x.shape.length} axes, none but axis ${axis} larger than ${showShape(x.shape)}`,
+    index.shape,
   );
 }
 
@@ -34,8 +34,8 @@ const scatterOp: NodeMaker<Scattered> = define<Scattered>({
     checkIndex({ shape, dtype }, index!, axis);
     need(
       source!.shape.length === index!.shape.length && index!.shape.every((d, i) => d <= source!.shape[i]!),
-      `a source of at least ${showShape(index!.shape)}`,
-      showShape(source!.shape),
+      () => `a source of at least ${showShape(index!.shape)}`,
+      source!.shape,
     );
     return { shape, dtype };
   },
@@ -43,9 +43,9 @@ const scatterOp: NodeMaker<Scattered> = define<Scattered>({
     const picked = gatherOp([grad, index!], { axis: attrs.axis as number });
     naming('scatterAdd', [source!, index!], () =>
       need(
-        picked.shape.join() === source!.shape.join(),
-        `a source of ${showShape(picked.shape)}, to be differentiated`,
-        showShape(source!.shape),
+        sameShape(picked.shape, source!.shape),
+        () => `a source of ${showShape(picked.shape)}, to be differentiated`,
+        source!.shape,
       ),
     );
     return [picked, null];
@@ -70,7 +70,7 @@ const oneHotOp: NodeMaker<{ classes: number; dtype: string }> = define<{ classes
   name: 'oneHot',
   infer: ([index], { classes, dtype }) => {
     need(index!.dtype === 'int32', 'class numbers of type int32', index!.dtype);
-    need(Number.isInteger(classes) && classes >= 1, 'at least 1 class', String(classes));
+    need(Number.isInteger(classes) && classes >= 1, 'at least 1 class', () => String(classes));
     return { shape: [...index!.shape, classes], dtype: dtype === 'float64' ? 'float64' : 'float32' };
   },
 });

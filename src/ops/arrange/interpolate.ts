@@ -1,5 +1,5 @@
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape, sizeOf } from '../../graph/types.js';
+import { makeArray, sizeOf } from '../../graph/types.js';
 import { leftProduct } from '../image.js';
 import { matmul } from '../matmul.js';
 import { floatOf, naming, need } from '../operation.js';
@@ -52,12 +52,12 @@ export function interpolate(
     const most = mode === 'linear' ? 2 : sizes.length;
     need(
       sizes.length >= 1 && sizes.length <= most && x.shape.length === sizes.length + 2,
-      `an input [N, C, …] with ${Math.min(sizes.length, most)} axes to resample`,
-      showShape(x.shape),
+      () => `an input [N, C, …] with ${Math.min(sizes.length, most)} axes to resample`,
+      x.shape,
     );
     need(!x.shape.includes(0), 'at least one element', x.shape);
     for (const { size } of sizes)
-      need(Number.isInteger(size) && size >= 1, 'sizes of at least 1', String(size));
+      need(Number.isInteger(size) && size >= 1, 'sizes of at least 1', () => String(size));
     if (mode === 'linear') floatOf(x);
   });
   return sizes.reduce((y, to, i) => {
@@ -89,8 +89,12 @@ export function pixelShuffle(x: Node, factor: number): Node {
   const [c, h, w] = x.shape.slice(-3) as [number, number, number];
   naming('pixelShuffle', [x], () => {
     need(x.shape.length >= 3, 'an input […, C, H, W]', x.shape);
-    need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', String(factor));
-    need(c % factor ** 2 === 0, `a number of channels that ${factor ** 2} divides`, String(c));
+    need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', () => String(factor));
+    need(
+      c % factor ** 2 === 0,
+      () => `a number of channels that ${factor ** 2} divides`,
+      () => String(c),
+    );
   });
   const n = sizeOf(lead);
   const cells = reshape(x, [n, c / factor ** 2, factor, factor, h, w]);
@@ -102,9 +106,13 @@ export function pixelUnshuffle(x: Node, factor: number): Node {
   const lead = x.shape.slice(0, -3);
   const [c, h, w] = x.shape.slice(-3) as [number, number, number];
   naming('pixelUnshuffle', [x], () => {
-    need(x.shape.length >= 3, 'an input […, C, H, W]', showShape(x.shape));
-    need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', String(factor));
-    need(h % factor === 0 && w % factor === 0, `a height and width that ${factor} divides`, `${h} and ${w}`);
+    need(x.shape.length >= 3, 'an input […, C, H, W]', x.shape);
+    need(Number.isInteger(factor) && factor >= 1, 'a factor of at least 1', () => String(factor));
+    need(
+      h % factor === 0 && w % factor === 0,
+      () => `a height and width that ${factor} divides`,
+      () => `${h} and ${w}`,
+    );
   });
   const [rows, columns] = [h / factor, w / factor];
   const cells = reshape(x, [sizeOf(lead), c, rows, factor, columns, factor]);

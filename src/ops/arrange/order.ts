@@ -39,8 +39,8 @@ export function topk(x: Node, k: number, axis = -1, largest = true): Ordered {
   naming('topk', [x], () =>
     need(
       Number.isInteger(k) && k >= 0 && k <= x.shape[at]!,
-      `k from 0 to ${x.shape[at]}, the size of axis ${at}`,
-      String(k),
+      () => `k from 0 to ${x.shape[at]}, the size of axis ${at}`,
+      () => String(k),
     ),
   );
   const indices = narrow(argsort(x, at, largest), at, 0, k);

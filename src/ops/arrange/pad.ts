@@ -1,5 +1,4 @@
 import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
 import { naming, need } from '../operation.js';
 import { concat, indexSelect } from '../select.js';
 import { broadcastTo } from '../shape.js';
@@ -30,10 +29,10 @@ export function pad(x: Node, pads: readonly number[], mode: PadMode = 'constant'
   naming('pad', [x], () => {
     need(
       pads.length % 2 === 0 && pads.length <= 2 * x.shape.length && pads.every(Number.isInteger),
-      `pairs of numbers for at most ${x.shape.length} axes, the last axis first`,
-      showShape(pads),
+      () => `pairs of numbers for at most ${x.shape.length} axes, the last axis first`,
+      pads,
     );
-    need(Object.hasOwn(MOST, mode), Object.keys(MOST).join(', '), String(mode));
+    need(Object.hasOwn(MOST, mode), Object.keys(MOST).join(', '), () => String(mode));
   });
   let y = x;
   for (let i = 0; i < pads.length; i += 2)
@@ -51,11 +50,15 @@ function along(
   const size = x.shape[axis]!;
   const length = size + before + after;
   naming('pad', [x], () => {
-    need(length >= 0, `to cut off at most ${size} positions of axis ${axis}`, String(size - length));
+    need(
+      length >= 0,
+      () => `to cut off at most ${size} positions of axis ${axis}`,
+      () => String(size - length),
+    );
     need(
       Math.max(before, after) <= MOST[mode](size),
-      `at most ${MOST[mode](size)} positions at an end of axis ${axis} (${mode})`,
-      `${Math.max(before, after)}`,
+      () => `at most ${MOST[mode](size)} positions at an end of axis ${axis} (${mode})`,
+      () => `${Math.max(before, after)}`,
     );
   });
   if (before === 0 && after === 0) return x;

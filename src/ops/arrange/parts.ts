@@ -1,5 +1,5 @@
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
+import { sameShape, showShape } from '../../graph/types.js';
 import { naming, need, normalizeAxis } from '../operation.js';
 import { concat, indexSelect } from '../select.js';
 import { reshape } from '../shape.js';
@@ -14,11 +14,7 @@ export function stack(inputs: readonly Node[], axis = 0): Node {
   return naming('stack', inputs, () => {
     need(first !== undefined, 'at least one tensor', 'none');
     for (const { shape } of inputs)
-      need(
-        shape.join() === first.shape.join(),
-        `tensors of one shape (${showShape(first.shape)})`,
-        showShape(shape),
-      );
+      need(sameShape(shape, first.shape), () => `tensors of one shape (${showShape(first.shape)})`, shape);
     const at = normalizeAxis('stack', first, axis, first.shape.length + 1);
     return concat(
       inputs.map((x) => unsqueeze(x, at)),
@@ -32,7 +28,7 @@ export function split(x: Node, size: number | readonly number[], axis = 0): Node
   const at = normalizeAxis('split', x, axis);
   const whole = x.shape[at]!;
   naming('split', [x], () =>
-    need(typeof size === 'number' || Array.isArray(size), 'a size, or a list of sizes', String(size)),
+    need(typeof size === 'number' || Array.isArray(size), 'a size, or a list of sizes', () => String(size)),
   );
   const sizes = typeof size === 'number' ? partsOf(x, whole, size) : checkedParts(x, whole, size);
   let start = 0;
@@ -45,7 +41,7 @@ export function split(x: Node, size: number | readonly number[], axis = 0): Node
 
 function partsOf(x: Node, whole: number, size: number): number[] {
   naming('split', [x], () =>
-    need(Number.isInteger(size) && size >= 1, 'parts of at least 1 position', String(size)),
+    need(Number.isInteger(size) && size >= 1, 'parts of at least 1 position', () => String(size)),
   );
   const count = Math.max(1, Math.ceil(whole / size));
   return Array.from({ length: count }, (_, i) => Math.min(size, whole - i * size));
@@ -55,8 +51,8 @@ function checkedParts(x: Node, whole: number, sizes: readonly number[]): readonl
   naming('split', [x], () =>
     need(
       sizes.every((d) => Number.isInteger(d) && d >= 0) && sizes.reduce((a, b) => a + b, 0) === whole,
-      `sizes that make ${whole} together`,
-      showShape(sizes),
+      () => `sizes that make ${whole} together`,
+      sizes,
     ),
   );
   return sizes;
@@ -66,7 +62,7 @@ function checkedParts(x: Node, whole: number, sizes: readonly number[]): readonl
 export function chunk(x: Node, chunks: number, axis = 0): Node[] {
   const at = normalizeAxis('chunk', x, axis);
   naming('chunk', [x], () =>
-    need(Number.isInteger(chunks) && chunks >= 1, 'at least 1 chunk', String(chunks)),
+    need(Number.isInteger(chunks) && chunks >= 1, 'at least 1 chunk', () => String(chunks)),
   );
   return split(x, Math.max(1, Math.ceil(x.shape[at]! / chunks)), at);
 }
@@ -79,8 +75,8 @@ export function select(x: Node, axis: number, index: number): Node {
   naming('select', [x], () =>
     need(
       Number.isInteger(index) && position >= 0 && position < size,
-      `a position in [${-size}, ${size - 1}]`,
-      String(index),
+      () => `a position in [${-size}, ${size - 1}]`,
+      () => String(index),
     ),
   );
   return reshape(
@@ -103,9 +99,11 @@ export function sliced(x: Node, axis: number, start = 0, end = Number.POSITIVE_I
   const at = normalizeAxis('slice', x, axis);
   const size = x.shape[at]!;
   naming('slice', [x], () => {
-    need(Number.isInteger(step) && step >= 1, 'a step of at least 1', String(step));
+    need(Number.isInteger(step) && step >= 1, 'a step of at least 1', () => String(step));
     for (const bound of [start, end])
-      need(Number.isInteger(bound) || bound === Number.POSITIVE_INFINITY, 'whole numbers', String(bound));
+      need(Number.isInteger(bound) || bound === Number.POSITIVE_INFINITY, 'whole numbers', () =>
+        String(bound),
+      );
   });
   const place = (bound: number): number => Math.min(size, Math.max(0, bound < 0 ? bound + size : bound));
   const [from, to] = [place(start), place(end)];

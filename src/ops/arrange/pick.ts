@@ -21,10 +21,14 @@ const isRange = (part: Part<Node>): part is Range => Array.isArray(part);
 export function pick(x: Node, parts: readonly Part<Node>[]): Node {
   const real = parts.filter((part) => part !== null && part !== '...').length;
   naming('index', [x], () => {
-    need(real <= x.shape.length, `parts for at most ${x.shape.length} axes`, String(real));
+    need(
+      real <= x.shape.length,
+      () => `parts for at most ${x.shape.length} axes`,
+      () => String(real),
+    );
     need(parts.filter((part) => part === '...').length <= 1, 'one “...”', 'several');
     const values = parts.filter((part) => typeof part === 'object' && part !== null && !isRange(part));
-    need(values.length <= 1, 'positions of one value', `${values.length} values`, 'use gather');
+    need(values.length <= 1, 'positions of one value', () => `${values.length} values`, 'use gather');
   });
   let [y, axis] = [x, 0];
   for (const part of parts) {

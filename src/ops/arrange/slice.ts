@@ -13,9 +13,13 @@ const sliceOp: NodeMaker<SliceAttrs> = define<SliceAttrs>({
     need(
       Number.isInteger(start) && Number.isInteger(length) && start >= 0 && length >= 0,
       'positions of at least 0',
-      `${length} from ${start}`,
+      () => `${length} from ${start}`,
     );
-    need(start + length <= x!.shape[axis]!, `at most ${x!.shape[axis]} positions`, `${start + length}`);
+    need(
+      start + length <= x!.shape[axis]!,
+      () => `at most ${x!.shape[axis]} positions`,
+      () => `${start + length}`,
+    );
     return { shape: resized(x!.shape, axis, length), dtype: x!.dtype };
   },
   gradient: ({ inputs: [x], attrs }, grad) => {
@@ -29,8 +33,8 @@ const placeOp: NodeMaker<PlaceAttrs> = define<PlaceAttrs>({
   infer: ([x], { axis, start, size }) => {
     need(
       Number.isInteger(size) && start >= 0 && start + x!.shape[axis]! <= size,
-      `room for ${x!.shape[axis]} positions from ${start}`,
-      `${size} positions`,
+      () => `room for ${x!.shape[axis]} positions from ${start}`,
+      () => `${size} positions`,
     );
     return { shape: resized(x!.shape, axis, size), dtype: x!.dtype };
   },

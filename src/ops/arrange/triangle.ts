@@ -1,11 +1,10 @@
 import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
 import { naming, need } from '../operation.js';
 import { where } from '../select.js';
 
 /** The elements of matrices for which `keeps(column − row)` is true, else 0. */
 function banded(name: string, x: Node, keeps: (across: number) => boolean): Node {
-  naming(name, [x], () => need(x.shape.length >= 2, 'matrices', showShape(x.shape)));
+  naming(name, [x], () => need(x.shape.length >= 2, 'matrices', x.shape));
   const [rows, columns] = x.shape.slice(-2) as [number, number];
   const mask = new Int32Array(rows * columns);
   for (let i = 0; i < rows; i++)

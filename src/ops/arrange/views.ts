@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/node.js';
-import { type Shape, showShape, sizeOf } from '../../graph/types.js';
+import { type Shape, sizeOf } from '../../graph/types.js';
 import { inferSize, naming, need, normalizeAxes, normalizeAxis } from '../operation.js';
 import { broadcastTo, permute, reshape } from '../shape.js';
 
@@ -36,8 +36,8 @@ export function expand(x: Node, shape: Shape): Node {
   return naming('expand', [x], () => {
     need(
       lead >= 0 && shape.every((d, i) => Number.isInteger(d) && (d >= 0 || (d === -1 && i >= lead))),
-      `at least ${x.shape.length} sizes, −1 for one that stays`,
-      showShape(shape),
+      () => `at least ${x.shape.length} sizes, −1 for one that stays`,
+      shape,
     );
     return broadcastTo(
       x,
@@ -52,8 +52,8 @@ export function repeat(x: Node, times: readonly number[]): Node {
   naming('repeat', [x], () =>
     need(
       lead >= 0 && times.every((n) => Number.isInteger(n) && n >= 0),
-      `at least ${x.shape.length} numbers of copies`,
-      showShape(times),
+      () => `at least ${x.shape.length} numbers of copies`,
+      times,
     ),
   );
   const shape = [...times.slice(0, Math.max(0, lead)).map(() => 1), ...x.shape];
@@ -79,8 +79,8 @@ export function unflatten(x: Node, axis: number, sizes: readonly number[]): Node
   naming('unflatten', [x], () =>
     need(
       full.length > 0 && full.every((d) => Number.isInteger(d) && d >= 0) && sizeOf(full) === x.shape[at],
-      `sizes that make ${x.shape[at]} together`,
-      showShape(sizes),
+      () => `sizes that make ${x.shape[at]} together`,
+      sizes,
     ),
   );
   return reshape(x, [...x.shape.slice(0, at), ...full, ...x.shape.slice(at + 1)]);

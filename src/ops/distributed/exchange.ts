@@ -12,7 +12,8 @@ import { where } from '../select.js';
 
 type Ranks = { readonly ranks: number };
 
-const checkRanks = ({ ranks }: Ranks): void => need(isInteger(ranks, 1), 'at least one rank', String(ranks));
+const checkRanks = ({ ranks }: Ranks): void =>
+  need(isInteger(ranks, 1), 'at least one rank', () => String(ranks));
 
 const allReduceOp: NodeMaker<Ranks> = define<Ranks>({
   name: 'allReduce',
@@ -36,8 +37,8 @@ const broadcastFromOp: NodeMaker<Rooted> = define<Rooted>({
     for (const one of [attrs.rank, attrs.root])
       need(
         Number.isInteger(one) && one >= 0 && one < attrs.ranks,
-        `a rank below ${attrs.ranks}`,
-        String(one),
+        () => `a rank below ${attrs.ranks}`,
+        () => String(one),
       );
     return { shape: x!.shape, dtype: floatOf(x) };
   },
@@ -73,8 +74,8 @@ const reduceScatterOp: NodeMaker<Ranks> = define<Ranks>({
     checkRanks(attrs);
     need(
       x!.shape.length > 0 && x!.shape[0]! % attrs.ranks === 0,
-      `a first dimension that ${attrs.ranks} ranks divide`,
-      `[${x!.shape.join(', ')}]`,
+      () => `a first dimension that ${attrs.ranks} ranks divide`,
+      () => `[${x!.shape.join(', ')}]`,
     );
     return { shape: [x!.shape[0]! / attrs.ranks, ...x!.shape.slice(1)], dtype: floatOf(x) };
   },

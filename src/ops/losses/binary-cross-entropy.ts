@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/node.js';
-import type { Spec } from '../../graph/types.js';
+import { type Spec, sameShape } from '../../graph/types.js';
 import { sigmoid } from '../activations.js';
 import { div, equal, mul, sub } from '../binary.js';
 import { f } from '../formula.js';
@@ -27,7 +27,7 @@ const backward: NodeMaker = define({
 });
 
 const infer = ([x, y]: readonly Spec[]): Spec => {
-  need(x!.shape.join() === y!.shape.join(), 'predictions and targets of one shape', y!.shape.join());
+  need(sameShape(x!.shape, y!.shape), 'predictions and targets of one shape', y!.shape);
   return { shape: x!.shape, dtype: floatOf(x, y) };
 };
 

@@ -1,5 +1,5 @@
 import { hostLeaf, type Node } from '../../graph/node.js';
-import { makeArray, showShape } from '../../graph/types.js';
+import { makeArray } from '../../graph/types.js';
 import { mul } from '../binary.js';
 import { matmul } from '../matmul.js';
 import { naming, need, refuse } from '../operation.js';
@@ -51,8 +51,8 @@ function parse(equation: string, operands: readonly Node[]): { inputs: Named[]; 
   );
   need(
     terms.length === operands.length && operands.length > 0,
-    `${terms.length} tensors for ${JSON.stringify(equation)}`,
-    String(operands.length),
+    () => `${terms.length} tensors for ${JSON.stringify(equation)}`,
+    () => String(operands.length),
   );
   const inputs = terms.map((term, i) => {
     const node = operands[i]!;
@@ -60,8 +60,8 @@ function parse(equation: string, operands: readonly Node[]): { inputs: Named[]; 
     const hidden = node.shape.length - letters;
     need(
       term.includes('...') ? hidden >= 0 : hidden === 0,
-      `a tensor of ${letters} axes for ${JSON.stringify(term)}`,
-      showShape(node.shape),
+      () => `a tensor of ${letters} axes for ${JSON.stringify(term)}`,
+      node.shape,
     );
     return diagonal({ node, axes: axesOf(term, hidden) });
   });
@@ -96,7 +96,7 @@ function diagonal({ node, axes }: Named): Named {
   if (second < 0) return { node, axes };
   const first = axes.indexOf(axes[second]!);
   const size = node.shape[first]!;
-  need(node.shape[second] === size, `equal sizes of ${show(axes[second]!)}`, node.shape);
+  need(node.shape[second] === size, () => `equal sizes of ${show(axes[second]!)}`, node.shape);
   const eye = makeArray(node.dtype, size * size);
   for (let i = 0; i < size; i++) eye[i * (size + 1)] = 1;
   const mask = hostLeaf(
@@ -115,8 +115,8 @@ function sizesOf(inputs: readonly Named[]): Map<string, number> {
       const known = sizes.get(axis);
       need(
         known === undefined || known === size || known === 1 || size === 1,
-        `one size for ${show(axis)}`,
-        `${known} and ${size}`,
+        () => `one size for ${show(axis)}`,
+        () => `${known} and ${size}`,
       );
       if (known === undefined || known === 1) sizes.set(axis, size);
     });

@@ -27,8 +27,8 @@ export function variance(x: Node, axes?: readonly number[], correction = 1, keep
   naming('variance', [x], () =>
     need(
       count > correction,
-      `more than ${correction} elements for each variance`,
-      String(count),
+      () => `more than ${correction} elements for each variance`,
+      () => String(count),
       'pass a smaller correction, or more values',
     ),
   );
@@ -51,7 +51,7 @@ export const std = (x: Node, axes?: readonly number[], correction = 1, keepDims 
  * the largest and smallest |x|.
  */
 export function norm(x: Node, p = 2, axes?: readonly number[], keepDims = false): Node {
-  naming('norm', [x], () => need(!Number.isNaN(p), 'a number p', String(p)));
+  naming('norm', [x], () => need(!Number.isNaN(p), 'a number p', () => String(p)));
   if (p === 2) return root(sum(square(x), axes, keepDims));
   const size = abs(x);
   if (p === 1) return sum(size, axes, keepDims);

@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/node.js';
-import { type Spec, showShape, sizeOf } from '../../graph/types.js';
+import { type Spec, sizeOf } from '../../graph/types.js';
 import { add, mul, sub } from '../binary.js';
 import { define, floatOf, type NodeMaker, need } from '../operation.js';
 import { mean, sum } from '../reduce.js';
@@ -13,8 +13,8 @@ function check(x: Spec, ...perChannel: (Spec | undefined)[]): void {
   for (const v of perChannel)
     need(
       v!.shape.length === 1 && v!.shape[0] === x.shape[1],
-      `one value for each of ${x.shape[1]} channels`,
-      showShape(v!.shape),
+      () => `one value for each of ${x.shape[1]} channels`,
+      v!.shape,
     );
 }
 const axesOf = (x: Spec): number[] => x.shape.map((_, i) => i).filter((i) => i !== 1);

@@ -96,8 +96,8 @@ export function groupNorm(
     need(x.shape.length >= 2, 'an input [N, C, …]', x.shape);
     need(
       Number.isInteger(groups) && groups >= 1 && c % groups === 0,
-      `groups that divide ${c} channels`,
-      String(groups),
+      () => `groups that divide ${c} channels`,
+      () => String(groups),
     );
     need(sizeOf(x.shape) > 0, 'at least one element to normalise', x.shape);
   });

@@ -54,7 +54,7 @@ const forward: NodeMaker<LrnAttrs> = define<LrnAttrs>({
   name: 'localResponseNorm',
   infer: ([x], { size }) => {
     needRank(x!, 4, 'images [N, C, H, W]');
-    need(Number.isInteger(size) && size >= 1, 'a window of at least 1 channel', String(size));
+    need(Number.isInteger(size) && size >= 1, 'a window of at least 1 channel', () => String(size));
     return { shape: x!.shape, dtype: floatOf(x) };
   },
   gradient: (node, grad) => [backward([grad, node.inputs[0]!], node.attrs as LrnAttrs)],

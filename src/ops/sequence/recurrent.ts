@@ -1,5 +1,5 @@
 import type { Node } from '../../graph/node.js';
-import { type Spec, sameShape, showShape } from '../../graph/types.js';
+import { type Spec, sameShape } from '../../graph/types.js';
 import { define, floatOf, type NodeMaker, need } from '../operation.js';
 
 /** What computes a state from the state before: an LSTM, a GRU, or one layer with tanh or ReLU. */
@@ -36,7 +36,7 @@ export type RecurrentStartAttrs = RecurrentAttrs & {
 };
 
 const needState = (spec: Spec, n: number, size: number): void =>
-  need(sameShape(spec.shape, [n, size]), `a state [${n}, ${size}]`, spec.shape);
+  need(sameShape(spec.shape, [n, size]), () => `a state [${n}, ${size}]`, spec.shape);
 
 const forward: NodeMaker<RecurrentAttrs> = define<RecurrentAttrs>({
   name: 'recurrent',
@@ -46,15 +46,19 @@ const forward: NodeMaker<RecurrentAttrs> = define<RecurrentAttrs>({
     need(x.shape.length === 3 && x.shape[0]! > 0, 'inputs of gates [T, N, …]', x.shape);
     need(
       w.shape.length === 2 && w.shape[0] === gates * w.shape[1]!,
-      `weights [${gates} · H, H]`,
-      showShape(w.shape),
+      () => `weights [${gates} · H, H]`,
+      w.shape,
     );
     const [length, n, rows] = x.shape as [number, number, number];
     const size = w.shape[1]!;
-    need(rows === gates * size, `${gates * size} inputs of gates`, `${rows}`);
+    need(
+      rows === gates * size,
+      () => `${gates * size} inputs of gates`,
+      () => `${rows}`,
+    );
     needState(h, n, size);
     if (cell === 'lstm') needState(second!, n, size);
-    if (cell === 'gru') need(sameShape(second!.shape, [rows]), `a bias [${rows}]`, second!.shape);
+    if (cell === 'gru') need(sameShape(second!.shape, [rows]), () => `a bias [${rows}]`, second!.shape);
     return { shape: [length, n, record * size], dtype: floatOf(...inputs) };
   },
   macs: ([x, w]) => x!.shape[0]! * x!.shape[1]! * w!.shape[0]! * w!.shape[1]!,
