@@ -1,5 +1,7 @@
 import { DeviceError } from '../errors/errors.js';
+import type { GraphNode } from '../graph/graph.js';
 import { dtypeOf, type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
+import { isNumber } from './plan/numbers.js';
 
 /** Checks the number of feeds or storages of a run. */
 export function checkNumberOf(what: string, expected: number, got: number): void {
@@ -19,6 +21,11 @@ export function checkFits(what: string, { shape, dtype }: Spec, data: TypedArray
     expected: `${sizeOf(shape)} values of ${dtype}, for ${showShape(shape)}`,
     got: `${data.length} of ${dtypeOf(data)}`,
   });
+}
+
+/** Checks the values for a leaf: those of its type, and a float64 for a number. */
+export function checkFeed(what: string, leaf: GraphNode, data: TypedArray): void {
+  checkFits(what, isNumber(leaf) ? { shape: leaf.shape, dtype: 'float64' } : leaf, data);
 }
 
 /** Checks that a storage has the type and shape of the leaf that it is bound to. */

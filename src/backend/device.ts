@@ -3,15 +3,12 @@ import type { Graph } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
 import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from './backend.js';
 import { Executor, type Reply, type Request } from './executor.js';
+import { PlanCache } from './plan-cache.js';
 import { RequestQueue } from './request-queue.js';
 
-/** Plans kept per device; the least recently used one is dropped first. Training needs two or three. */
-const MAX_PLANS = 64;
-
-/** Base class of devices: plan ids, the plan cache and the promises of queued calls. */
+/** Base class of devices: the plan cache and the promises of queued calls. */
 export abstract class QueuedDevice implements Device {
-  readonly #plans = new Map<string, number>();
-  #nextPlan = 0;
+  readonly #plans = new PlanCache((plan) => this.#post({ kind: 'forget', plan }));
   readonly #queue = new RequestQueue((request) => this.send(request));
   /** The error of a call that is not awaited, such as a write; the next awaited call reports it. */
   #failure: unknown;
@@ -28,7 +25,8 @@ export abstract class QueuedDevice implements Device {
   abstract close(): Promise<void>;
 
   run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]> {
-    return this.#call({ kind: 'run', ...this.#plan(key, graph), feeds: [], storages }, feeds);
+    const found = this.#plans.find(key, graph, feeds);
+    return this.#call({ ...found, kind: 'run', feeds: [], storages }, found.feeds);
   }
 
   profile(
@@ -37,7 +35,8 @@ export abstract class QueuedDevice implements Device {
     feeds: readonly Feed[],
     storages: readonly number[],
   ): Promise<ProfileRow[]> {
-    return this.#call({ kind: 'profile', ...this.#plan(key, graph), feeds: [], storages }, feeds);
+    const found = this.#plans.find(key, graph, feeds);
+    return this.#call({ ...found, kind: 'profile', feeds: [], storages }, found.feeds);
   }
 
   write(id: number, spec: Spec, data: TypedArray): void {
@@ -70,21 +69,6 @@ export abstract class QueuedDevice implements Device {
 
   kernels(keep: Kernels = {}): Promise<Kernels> {
     return this.#call({ kind: 'kernels', keep });
-  }
-
-  /** The graph is sent only the first time its key is seen. */
-  #plan(key: string, graph: Graph): { plan: number; graph?: Graph } {
-    const known = this.#plans.get(key);
-    this.#plans.delete(key);
-    const plan = known ?? this.#nextPlan++;
-    this.#plans.set(key, plan);
-    if (known !== undefined) return { plan };
-    if (this.#plans.size > MAX_PLANS) {
-      const [oldestKey, oldest] = this.#plans.entries().next().value!;
-      this.#plans.delete(oldestKey);
-      this.#post({ kind: 'forget', plan: oldest });
-    }
-    return { plan, graph };
   }
 
   async #call<T>(request: Request, feeds?: readonly Feed[]): Promise<T> {

@@ -18,7 +18,10 @@ export interface Spec {
 }
 
 export type AttrValue = number | boolean | string | readonly number[];
-/** Static attributes of an operation. They are part of a plan's key: a value that changes every step would recompile. */
+/**
+ * Static attributes of an operation, and a part of a plan's key: a new value means another plan, except for numbers that
+ * an operation lists as such.
+ */
 export type Attrs = Readonly<Record<string, AttrValue>>;
 
 const ARRAY = {

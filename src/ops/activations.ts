@@ -19,9 +19,11 @@ function activation<A extends Attrs = Record<never, never>>(
   formula: (x: Formula, attrs: A) => Formula,
   gradFormula: (grad: Formula, y: Formula, attrs: A) => Formula,
   slope?: (grad: Node, y: Node) => Node,
+  numbers: readonly (keyof A & string)[] = [],
 ): Unary<A> {
   const backward: NodeMaker<A> = define<A>({
     name: `${name}Grad`,
+    numbers,
     infer: ([grad, y]) => {
       need(sameShape(grad!.shape, y!.shape), 'a gradient of the result’s shape', grad!.shape);
       return { shape: y!.shape, dtype: floatOf(grad, y) };
@@ -34,6 +36,7 @@ function activation<A extends Attrs = Record<never, never>>(
   });
   const forward = define<A>({
     name,
+    numbers,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
     formula: ([x], attrs) => formula(x!, attrs),
     gradient: (node, grad) => [backward([grad, node], node.attrs as A)],
@@ -54,6 +57,8 @@ const rising: Unary<{ alpha: number }> = activation<{ alpha: number }>(
   'leakyRelu',
   (x, { alpha }) => f.select(f.less(0, x), x, f.mul(x, alpha)),
   (grad, y, { alpha }) => f.select(f.less(0, y), grad, f.mul(grad, alpha)),
+  undefined,
+  ['alpha'],
 );
 /** y = x for x > 0, else alpha · x: non-saturating on both sides. */
 export function leakyRelu(x: Node, alpha = 0): Node {

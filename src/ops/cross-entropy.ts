@@ -20,6 +20,7 @@ function check(logits: Spec, labels: Spec): void {
 
 const backward: NodeMaker<Smoothing> = define<Smoothing>({
   name: 'crossEntropyGrad',
+  numbers: ['labelSmoothing'],
   infer: ([grad, logits, labels]) => {
     check(logits!, labels!);
     return { shape: logits!.shape, dtype: floatOf(grad, logits) };
@@ -41,6 +42,7 @@ const backward: NodeMaker<Smoothing> = define<Smoothing>({
 
 const forward: NodeMaker<Smoothing> = define<Smoothing>({
   name: 'crossEntropy',
+  numbers: ['labelSmoothing'],
   infer: ([logits, labels], { labelSmoothing }) => {
     check(logits!, labels!);
     need(labelSmoothing >= 0 && labelSmoothing <= 1, 'labelSmoothing in [0, 1]', () =>

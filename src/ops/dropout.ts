@@ -1,27 +1,33 @@
 import type { Node } from '../graph/node.js';
 import { mul } from './binary.js';
-import { define, type NodeMaker, need } from './operation.js';
+import { define, type NodeMaker, naming, need } from './operation.js';
 
-const maskOp: NodeMaker<{ shape: readonly number[]; p: number; dtype: string }> = define<{
-  shape: readonly number[];
-  p: number;
-  dtype: string;
-}>({
+/** Zero for 16-bit numbers below `threshold`, else `kept`. */
+type MaskAttrs = {
+  readonly shape: readonly number[];
+  readonly threshold: number;
+  readonly kept: number;
+  readonly dtype: string;
+};
+
+const maskOp: NodeMaker<MaskAttrs> = define<MaskAttrs>({
   name: 'dropoutMask',
-  infer: ([key], { shape, p, dtype }) => {
+  numbers: ['threshold', 'kept'],
+  infer: ([key], { shape, dtype }) => {
     need(
       key!.dtype === 'int32' && key!.shape.length === 1 && (key!.shape[0] === 4 || key!.shape[0] === 6),
       'a key of four int32, or of six',
       () => `${key!.dtype} [${key!.shape.join(', ')}]`,
     );
-    need(p >= 0 && p < 1, 'a probability in [0, 1)', () => String(p));
     return { shape, dtype: dtype === 'float64' ? 'float64' : 'float32' };
   },
 });
 
 /** The factors of {@link dropout} for a tensor of a shape: 0, or 1 / (1 − p). */
-export const dropoutMask = (key: Node, shape: readonly number[], p: number, dtype = 'float32'): Node =>
-  maskOp([key], { shape, p, dtype });
+export function dropoutMask(key: Node, shape: readonly number[], p: number, dtype = 'float32'): Node {
+  naming('dropoutMask', [key], () => need(p >= 0 && p < 1, 'a probability in [0, 1)', String(p)));
+  return maskOp([key], { shape, threshold: Math.round(p * 65536), kept: 1 / (1 - p), dtype });
+}
 
 /**
  * Zeroes each element with probability p and scales the others by 1 / (1 − p), so that evaluation needs no scaling

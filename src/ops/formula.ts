@@ -128,7 +128,7 @@ export function listed(formula: Formula): readonly (readonly (string | number)[]
   });
 }
 
-/** The formula with its inputs replaced by other formulas; shared subexpressions stay shared. */
+/** The formula with its inputs replaced by other formulas, as far as there are; shared subexpressions stay shared. */
 export function substitute(formula: Formula, inputs: readonly Formula[]): Formula {
   const made = new Map<Formula, Formula>();
   const replace = (part: Formula): Formula => {
@@ -137,7 +137,7 @@ export function substitute(formula: Formula, inputs: readonly Formula[]): Formul
     return result;
   };
   const rebuilt = (part: Formula): Formula => {
-    if (part.kind === 'input') return inputs[part.index]!;
+    if (part.kind === 'input') return inputs[part.index] ?? part;
     if (part.kind === 'constant') return part;
     if (part.kind === 'select')
       return { ...part, condition: replace(part.condition), a: replace(part.a), b: replace(part.b) };

@@ -29,6 +29,11 @@ export interface Operation<A extends Attrs = Attrs> {
    * Engines generate kernels from it.
    */
   formula?(inputs: readonly Formula[], attrs: A): Formula;
+  /**
+   * Attributes that are numbers and affect neither shapes nor types. Where one changes from run to run, a plan takes it as
+   * an input. A formula may only pass them on to `f`, since they are formulas then.
+   */
+  readonly numbers?: readonly (keyof A & string)[];
   /** Multiply-adds of one evaluation; left out for operations whose cost is not dominated by them. */
   macs?(inputs: readonly Spec[], output: Spec, attrs: A): number;
 }

@@ -16,9 +16,11 @@ function unary<A extends Attrs = Record<never, never>>(
   name: string,
   formula: (x: Formula, attrs: A) => Formula,
   gradient: UnaryGradient<A>,
+  numbers: readonly (keyof A & string)[] = [],
 ): Unary<A> {
   const apply = define<A>({
     name,
+    numbers,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
     formula: ([x], attrs) => formula(x!, attrs),
     gradient: (node, grad) => [gradient(node.inputs[0]!, node, grad, node.attrs as A)],
@@ -31,6 +33,7 @@ export const affine: Unary<{ scale: number; shift: number }> = unary<{ scale: nu
   'affine',
   (x, { scale, shift }) => f.add(f.mul(x, scale), shift),
   (_x, _y, grad, { scale }) => affine(grad, { scale, shift: 0 }),
+  ['scale', 'shift'],
 );
 export const scaleBy = (x: Node, scale: number): Node => affine(x, { scale, shift: 0 });
 export const neg: Unary<Record<never, never>> = unary('neg', f.neg, (_x, _y, grad) => neg(grad));
@@ -84,6 +87,7 @@ export const clamp: Unary<{ min: number; max: number }> = unary<{ min: number; m
     const limit = (value: number): Node => scalarLeaf(value, x.dtype);
     return mul(grad, mul(less(limit(min), x), less(x, limit(max))));
   },
+  ['min', 'max'],
 );
 /** Rounds half to even and clamps to 0…255, as when a float image is stored as bytes. No gradient. */
 export const roundToByte: Unary<Record<never, never>> = unary(

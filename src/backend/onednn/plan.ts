@@ -52,9 +52,9 @@ export class BuiltPlan {
     this.#dnnl = dnnl;
     this.#threads = threads;
     this.#graph = graph;
-    this.#execution = new Execution(graph);
     const b = new OneDnnBuilder(dnnl, graph, layouts, choice, threads, arena);
     this.#builder = b;
+    this.#execution = new Execution(graph, b.numbers);
     for (const i of graph.feeds) b.define(i, b.newPlainForm(i));
     for (const [slot, i] of graph.storages.entries()) b.define(i, b.slots[slot]!.form);
     const regionOf = (i: number): Region => b.value(i).forms[0]!.region;

@@ -1,6 +1,8 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
+import type { TypedArray } from '../../graph/types.js';
 import { isAlias, macsOf } from './describe.js';
 import { type Cluster, clusters, type Fusion } from './fusion.js';
+import { isNumber } from './numbers.js';
 import type { Region } from './region.js';
 import type { NewStep, PlanStep } from './step.js';
 import { usersOf, wantedOf } from './users.js';
@@ -22,6 +24,8 @@ export class PlanBuilder<V, W extends object> {
   readonly users: readonly (readonly number[])[];
   /** Nodes whose values must exist: outputs, updates, the guard, and what groups of updates read. */
   readonly wanted: Set<number>;
+  /** The graph's numbers in the last run, by their leaves. */
+  readonly numbers: ReadonlyMap<number, TypedArray>;
   /** The node being lowered, for error messages. */
   current = 0;
   readonly #group: number[];
@@ -41,6 +45,8 @@ export class PlanBuilder<V, W extends object> {
     fusion: Fusion = {},
   ) {
     this.values = graph.nodes.map(() => undefined);
+    const leaves = graph.feeds.filter((i) => isNumber(graph.nodes[i]!));
+    this.numbers = new Map(leaves.map((i) => [i, new Float64Array(1)]));
     const users = usersOf(graph);
     this.users = users;
     this.wanted = wantedOf(graph);

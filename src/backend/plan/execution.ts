@@ -28,7 +28,11 @@ export class Execution {
   /** Version of each storage from which its packed copies were made. */
   #packedFrom: readonly number[] = [];
 
-  constructor(readonly graph: Graph) {}
+  /** @param numbers where to put the graph's numbers, by their leaves */
+  constructor(
+    readonly graph: Graph,
+    private readonly numbers: ReadonlyMap<number, TypedArray>,
+  ) {}
 
   get bound(): BoundPlan | undefined {
     return this.#bound;
@@ -95,7 +99,8 @@ export class Execution {
     this.graph.feeds.forEach((i, n) => {
       const data = feeds[n]!;
       const target = this.#bound!.feeds[n]!;
-      if (data?.length !== target.length || data.constructor !== target.constructor) {
+      const number = this.numbers.get(i);
+      if (data?.length !== target.length || data.constructor !== (number ?? target).constructor) {
         const { shape, dtype } = this.graph.nodes[i]!;
         throw new DeviceError({
           what: 'A value passed to a plan does not fit',
@@ -104,6 +109,7 @@ export class Execution {
         });
       }
       target.set(data as never);
+      number?.set(data as never);
     });
   }
 }

@@ -1,7 +1,8 @@
 import type { Graph, GraphNode } from '../../graph/graph.js';
 import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
-import { isOperation, type Operation, operationOf } from '../../ops/operation.js';
+import type { Operation } from '../../ops/operation.js';
+import { isNumber, operationFormula } from './numbers.js';
 import { usersOf, wantedOf } from './users.js';
 
 /** Elementwise nodes that one kernel computes, without storing intermediate values. */
@@ -26,14 +27,14 @@ type FormulaOf = NonNullable<Operation['formula']>;
 export interface Fusion {
   /** Formulas of operations that exist only in the engine's plans. */
   readonly formulas?: Readonly<Record<string, FormulaOf>>;
-  /** The largest number of inputs of a cluster. */
+  /** The largest number of inputs of a cluster; without it, of those that are no numbers of the graph. */
   readonly inputs?: number;
 }
 
 /** The formula of an operation, if it is elementwise. */
 export const formulaOf = (op: string, { formulas = {} }: Fusion = {}): FormulaOf | undefined => {
   if (Object.hasOwn(formulas, op)) return formulas[op];
-  return isOperation(op) ? operationOf(op).formula : undefined;
+  return operationFormula(op);
 };
 
 /** Whether a node is an elementwise operation on float32 values that has a formula. */
@@ -61,8 +62,12 @@ export function clusters(
   pair: (node: number) => number | undefined = () => undefined,
   fusion: Fusion = {},
 ): Map<number, Cluster> {
-  const most = fusion.inputs ?? MAX_INPUTS;
   const { nodes } = graph;
+  // Numbers take as many registers as constants, so that a plan has the same clusters with both.
+  const isFull = ({ inputs }: Cluster): boolean =>
+    fusion.inputs === undefined
+      ? inputs.filter((input) => !isNumber(nodes[input]!)).length > MAX_INPUTS
+      : inputs.length > fusion.inputs;
   const users = usersOf(graph);
   const wanted = wantedOf(graph);
   const made = new Map<number, Cluster>();
@@ -79,7 +84,7 @@ export function clusters(
       return other && !other.reduce && alone && sameShape(nodes[input]!.shape, shape) ? other : undefined;
     };
     let cluster = joined(i, node, joins, reduce, fusion);
-    if (cluster.inputs.length > most || partsOf(cluster.formula).length > MAX_PARTS)
+    if (isFull(cluster) || partsOf(cluster.formula).length > MAX_PARTS)
       cluster = joined(i, node, () => undefined, reduce, fusion);
     for (const inner of cluster.nodes) made.delete(inner);
     made.set(i, cluster);

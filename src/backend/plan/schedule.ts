@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { isOperation, operationOf } from '../../ops/operation.js';
+import { operationFormula } from './numbers.js';
 import { usersOf } from './users.js';
 
 /**
@@ -68,4 +68,4 @@ export function schedule(graph: Graph): number[] {
  * are in cache.
  */
 const isUpdate = (op: string): boolean =>
-  op === 'addScaled' || op === 'reshape' || (isOperation(op) && operationOf(op).formula !== undefined);
+  op === 'addScaled' || op === 'reshape' || operationFormula(op) !== undefined;

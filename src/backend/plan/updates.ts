@@ -2,6 +2,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sameShape, sizeOf } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import { formulaOf, isElementwise } from './fusion.js';
+import { isNumber } from './numbers.js';
 import { usersOf } from './users.js';
 
 /** A new value of a storage. */
@@ -61,7 +62,8 @@ export function updateGroups(graph: Graph): UpdateGroup[] {
     const isKept = [...own].some(
       (leaf) => apart.has(leaf) || !sameShape(nodes[leaf]!.shape, nodes[members[0]!]!.shape),
     );
-    const values = group.inputs.length + group.results.length;
+    // As in clusters, numbers count as little as constants.
+    const values = group.inputs.filter((i) => !isNumber(nodes[i]!)).length + group.results.length;
     const parts = new Set(group.results.flatMap(({ formula }) => partsOf(formula))).size;
     return mixes || isKept || values > MOST_VALUES || parts > MOST_PARTS || group.size === 0 ? [] : [group];
   });

@@ -9,9 +9,9 @@ import {
   type TypedArray,
   withMemory,
 } from '../../graph/types.js';
-import { operationOf } from '../../ops/index.js';
 import type { Engine, EngineInfo, Plan, PlanStats, ProfileRow } from '../backend.js';
-import { checkFits, checkNumberOf } from '../check-values.js';
+import { checkFeed, checkFits, checkNumberOf } from '../check-values.js';
+import { macsOf } from '../plan/describe.js';
 import { type Kernel, kernelOf } from './kernels.js';
 
 interface Held {
@@ -102,7 +102,7 @@ export class ReferenceEngine implements Engine {
     checkNumberOf('storages', graph.storages.length, storages.length);
     const values: (TypedArray | undefined)[] = new Array(graph.nodes.length);
     graph.feeds.forEach((at, i) => {
-      checkFits(`Feed ${i}`, graph.nodes[at]!, feeds[i]!);
+      checkFeed(`Feed ${i}`, graph.nodes[at]!, feeds[i]!);
       values[at] = feeds[i]!;
     });
     graph.storages.forEach((at, i) => {
@@ -112,7 +112,7 @@ export class ReferenceEngine implements Engine {
     for (const step of steps) {
       const began = rows ? performance.now() : 0;
       values[step.at] = compute(step, values);
-      if (rows) rows.push(profileRow(step, performance.now() - began));
+      if (rows) rows.push(profileRow(graph, step, performance.now() - began));
       for (const at of step.done) values[at] = undefined;
     }
     // All copies are made before any storage is written: results must not share memory with a storage or a feed,
@@ -194,10 +194,10 @@ function peakBytes(steps: readonly Step[]): number {
   return peak;
 }
 
-const profileRow = ({ node, specs }: Step, milliseconds: number): ProfileRow => ({
+const profileRow = (graph: Graph, { at, node }: Step, milliseconds: number): ProfileRow => ({
   op: node.op,
   scope: node.scope,
   kernel: 'reference',
   milliseconds,
-  macs: operationOf(node.op).macs?.(specs, node, node.attrs) ?? 0,
+  macs: macsOf(graph, at),
 });

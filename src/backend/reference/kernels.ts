@@ -1,3 +1,4 @@
+import { operationNameOf, splitNumbers } from '../plan/numbers.js';
 import { communicate } from './kernels/communicate.js';
 import { conv } from './kernels/conv.js';
 import { elementwise } from './kernels/elementwise.js';
@@ -48,6 +49,18 @@ const made = new Map<string, Kernel | undefined>();
  */
 export function kernelOf(op: string): Kernel | undefined {
   for (const known of [kernels, ofPlans]) if (Object.hasOwn(known, op)) return known[op];
-  if (!made.has(op)) made.set(op, kernelFromFormula(op));
+  if (!made.has(op)) made.set(op, kernelWithNumbers(op) ?? kernelFromFormula(op));
   return made.get(op);
+}
+
+/** The kernel of an operation that takes numbers as inputs; undefined for others. */
+function kernelWithNumbers(op: string): Kernel | undefined {
+  const name = operationNameOf(op);
+  const kernel = name === op ? undefined : kernelOf(name);
+  if (!kernel) return undefined;
+  return ({ inputs, specs, attrs, ...call }) => {
+    const { inputs: own, numbers, rest } = splitNumbers(inputs, attrs);
+    const values = Object.fromEntries(Object.entries(numbers).map(([key, [value]]) => [key, value!]));
+    kernel({ ...call, inputs: own, specs: specs.slice(0, own.length), attrs: { ...rest, ...values } });
+  };
 }

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { bytesOf, type Shape, sizeOf, stridesOf } from '../../graph/types.js';
+import { bytesOf, type Shape, sizeOf, stridesOf, type TypedArray } from '../../graph/types.js';
 import { copyPartsOf } from '../plan/copies.js';
 import { labelOf } from '../reference/kernels/loss.js';
 import { checked } from '../reference/kernels/select.js';
@@ -15,7 +15,12 @@ import type { KernelPool } from './pool.js';
  */
 
 /** Makes the operation of a node; undefined if the vector code does not apply. */
-type Make = (pool: KernelPool, graph: Graph, i: number) => VectorOperation | undefined;
+type Make = (
+  pool: KernelPool,
+  graph: Graph,
+  i: number,
+  numbers: ReadonlyMap<number, TypedArray>,
+) => VectorOperation | undefined;
 
 const shapeOf = ({ nodes }: Graph, i: number): Shape => nodes[i]!.shape;
 const countFrom = (shape: Shape, axis: number): number => sizeOf(shape.slice(axis));
@@ -155,11 +160,17 @@ const selecting =
 /** An operation of cross-entropy. @param logits index of the input that holds them; the labels follow */
 const classifying =
   (make: (pool: KernelPool, shape: Classes) => VectorOperation, logits: number): Make =>
-  (pool, graph, i) => {
+  (pool, graph, i, numbers) => {
     const { inputs, attrs } = graph.nodes[i]!;
     const [rows, classes] = shapeOf(graph, inputs[logits]!) as [number, number];
-    const made = make(pool, { rows, classes, labelSmoothing: attrs.labelSmoothing as number });
-    return new VectorOperation(pool, made.scratchBytes, made.jobs, made.tables, (operands) => {
+    const number = numbers.get(inputs.at(-1)!);
+    const labelSmoothing = number ? () => number[0]! : (attrs.labelSmoothing as number);
+    const made = make(pool, { rows, classes, labelSmoothing });
+    const all = inTurn(pool, [
+      // Without the number, whose value is an argument.
+      { of: made, operands: (given) => [...given.slice(0, logits + 2), given.at(-1)!] },
+    ]);
+    return new VectorOperation(pool, 0, all.jobs, [], (operands) => {
       const labels = integers(pool, operands[logits + 1]!, rows);
       for (let row = 0; row < rows; row++) labelOf(labels, row, classes);
     });
@@ -176,14 +187,25 @@ const OPERATIONS: Readonly<Record<string, Make>> = {
   indexSelectGrad: selecting(addRows, 'output'),
   crossEntropy: classifying(crossEntropy, 0),
   crossEntropyGrad: classifying(crossEntropyGrad, 1),
+  'crossEntropy*': classifying(crossEntropy, 0),
+  'crossEntropyGrad*': classifying(crossEntropyGrad, 1),
 };
 
 /** Names of the operations that have one. */
 export const VECTOR_OPERATIONS: readonly string[] = Object.keys(OPERATIONS);
 
-/** The vector code of a node; undefined if it has none. Values must have 32 bits. */
-export function vectorOperation(pool: KernelPool, graph: Graph, i: number): VectorOperation | undefined {
+/**
+ * The vector code of a node; undefined if it has none. Values must have 32 bits.
+ *
+ * @param numbers the graph's numbers in each run, by their leaves
+ */
+export function vectorOperation(
+  pool: KernelPool,
+  graph: Graph,
+  i: number,
+  numbers: ReadonlyMap<number, TypedArray>,
+): VectorOperation | undefined {
   const { op, inputs } = graph.nodes[i]!;
   const narrow = [...inputs, i].every((n) => bytesOf(graph.nodes[n]!.dtype) === 4);
-  return narrow ? OPERATIONS[op]?.(pool, graph, i) : undefined;
+  return narrow ? OPERATIONS[op]?.(pool, graph, i, numbers) : undefined;
 }

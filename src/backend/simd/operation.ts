@@ -9,6 +9,8 @@ export interface Job extends Work {
   readonly along?: Spans;
   /** The kernel's arguments, for operands, scratch memory and prepared values at these offsets. */
   readonly args: (operands: readonly number[], scratch: number, prepared: number) => readonly number[];
+  /** Whether the arguments change from run to run. */
+  readonly varies?: boolean;
 }
 
 /** How a job can run in a chain: see `VectorKernel`. */
@@ -76,7 +78,8 @@ export class VectorOperation {
   bind(operands: readonly number[], scratch: number, prepared?: number): () => void {
     const { preparation } = this;
     const all = preparation && prepared === undefined ? [preparation.job, ...this.jobs] : this.jobs;
-    const jobs = all.map((job) => this.#bound(job, operands, scratch, prepared ?? scratch + this.ownBytes));
+    const bound = (job: Job) => this.#bound(job, operands, scratch, prepared ?? scratch + this.ownBytes);
+    const jobs = all.map((job) => (job.varies ? () => bound(job)() : bound(job)));
     const tables = this.tables.map(({ at, values }) => ({
       values,
       place: new Int32Array(this.pool.memory.buffer, scratch + at, values.length),

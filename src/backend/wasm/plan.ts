@@ -62,7 +62,7 @@ export class WasmPlan implements Plan {
     const b = new WasmBuilder(graph, host.memory, host.pool, host.algorithms);
     this.#graph = graph;
     this.#builder = b;
-    this.#execution = new Execution(graph);
+    this.#execution = new Execution(graph, b.numbers);
     this.#written = [...new Set(graph.updates.map(({ slot }) => slot))];
     for (const i of graph.feeds) b.define(i, b.newRegion(i));
     graph.storages.forEach((i, slot) => {

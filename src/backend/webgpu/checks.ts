@@ -2,6 +2,7 @@ import type { PaperweightError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { sizeOf, type TypedArray } from '../../graph/types.js';
 import { isAlias } from '../plan/describe.js';
+import { operationNameOf } from '../plan/numbers.js';
 import { labelError } from '../reference/kernels/loss.js';
 import { indexError } from '../reference/kernels/select.js';
 
@@ -38,7 +39,8 @@ export function indexChecks(graph: Graph): IndexCheck[] {
   const { nodes } = graph;
   const known = new Set<string>();
   return nodes.flatMap(({ op, inputs, attrs }): IndexCheck[] => {
-    const rule = Object.hasOwn(INDEXED, op) ? INDEXED[op]! : undefined;
+    const named = operationNameOf(op);
+    const rule = Object.hasOwn(INDEXED, named) ? INDEXED[named]! : undefined;
     if (!rule) return [];
     const { name, of } = rule;
     const axis = attrs.axis as number;

@@ -1,8 +1,9 @@
 import type { Graph } from '../../graph/graph.js';
 import type { TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
-import { checkFits, checkNumberOf, checkStorage } from '../check-values.js';
+import { checkFeed, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
+import { isNumber } from '../plan/numbers.js';
 import type { Region } from '../plan/region.js';
 import { poolFirst } from '../plan/rewrite.js';
 import { scriptOf } from '../plan/scripted.js';
@@ -151,7 +152,7 @@ export class WebGpuPlan {
     );
     const arrays = await read();
     const result = arrays.pop()!;
-    scriptOf(this.#graph, node)(arrays, result);
+    scriptOf(this.#graph, node, this.#builder.numbers)(arrays, result);
     await engine.gate.scoped('values', () => engine.upload(at(output, placeOf), result)).accepted;
   }
 
@@ -196,7 +197,7 @@ export class WebGpuPlan {
     checkNumberOf('feeds', graph.feeds.length, feeds.length);
     checkNumberOf('storages', graph.storages.length, storages.length);
     graph.feeds.forEach((i, n) => {
-      checkFits(`Feed ${n}`, graph.nodes[i]!, feeds[n]!);
+      checkFeed(`Feed ${n}`, graph.nodes[i]!, feeds[n]!);
     });
     const places = storages.map((id, slot) => {
       const { spec, place } = this.#engine.stored(id);
@@ -207,7 +208,8 @@ export class WebGpuPlan {
     const bound = await this.#bind(places);
     const { accepted: fed } = this.#engine.gate.scoped('values', () => {
       this.#graph.feeds.forEach((i, n) => {
-        this.#engine.upload(at(this.#builder.value(i), bound.placeOf), feeds[n]!);
+        const values = isNumber(this.#graph.nodes[i]!) ? Float32Array.from(feeds[n]!) : feeds[n]!;
+        this.#engine.upload(at(this.#builder.value(i), bound.placeOf), values);
       });
     });
     // A driver may have no memory to pass many values: nothing may be computed from others.

@@ -14,9 +14,11 @@ type Ordered = Numbers & { readonly order: number };
 function activation<A extends Numbers>(
   name: string,
   formula: (x: Formula, attrs: A) => Formula,
+  numbers: readonly (keyof A & string)[] = [],
 ): (x: Node, attrs: A) => Node {
   const apply: NodeMaker<Ordered> = define<Ordered>({
     name,
+    numbers,
     infer: ([x]) => ({ shape: x!.shape, dtype: floatOf(x) }),
     formula: ([x], attrs) => {
       let made = formula(f.input(0), attrs as unknown as A);
@@ -44,14 +46,18 @@ const geluOp = activation<{ tanh: number }>('gelu', (x, { tanh }) =>
 export const gelu = (x: Node, approximate: 'none' | 'tanh' = 'none'): Node =>
   geluOp(x, { tanh: approximate === 'tanh' ? 1 : 0 });
 
-const eluOp = activation<{ alpha: number }>('elu', (x, { alpha }) =>
-  f.select(f.less(0, x), x, f.mul(f.sub(f.exp(x), 1), alpha)),
+const eluOp = activation<{ alpha: number }>(
+  'elu',
+  (x, { alpha }) => f.select(f.less(0, x), x, f.mul(f.sub(f.exp(x), 1), alpha)),
+  ['alpha'],
 );
 /** y = x for x > 0, else alpha · (e^x − 1) (arXiv:1511.07289). */
 export const elu = (x: Node, alpha = 1): Node => eluOp(x, { alpha });
 
-const hardtanhOp = activation<{ min: number; max: number }>('hardtanh', (x, { min, max }) =>
-  f.min(f.max(x, min), max),
+const hardtanhOp = activation<{ min: number; max: number }>(
+  'hardtanh',
+  (x, { min, max }) => f.min(f.max(x, min), max),
+  ['min', 'max'],
 );
 /** y = x limited to [min, max]. The gradient at the limits is 0, as in PyTorch. */
 export const hardtanh = (x: Node, min = -1, max = 1): Node => hardtanhOp(x, { min, max });

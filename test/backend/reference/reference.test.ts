@@ -18,6 +18,9 @@ const open = async () => new InlineDevice(new ReferenceEngine());
 conformance('reference', open, { dtype: 'float32', rtol: 2e-6, atol: 5e-7 });
 conformance('reference', open, { dtype: 'float64', rtol: 2e-8, atol: 2e-9 });
 
+/** Attributes of a mask. */
+const shares = (p: number) => ({ threshold: Math.round(p * 65536), kept: 1 / (1 - p) });
+
 describe('the reference engine', () => {
   it('has a kernel for every operation, and no other', () => {
     const names = ops.operationNames();
@@ -69,7 +72,7 @@ describe('the reference engine', () => {
       for (const length of [1, 7, 8, 9, 4099]) {
         const output = new Float64Array(length).fill(Number.NaN);
         const outputSpec = { shape: [length], dtype: 'float64' } as const;
-        kernels.dropoutMask!({ inputs: [key], specs: [], output, outputSpec, attrs: { p } });
+        kernels.dropoutMask!({ inputs: [key], specs: [], output, outputSpec, attrs: shares(p) });
         assert.deepEqual([...output], maskByDefinition([...key], p, length));
       }
   });
@@ -82,7 +85,7 @@ describe('the reference engine', () => {
       specs: [],
       output,
       outputSpec,
-      attrs: { p: 0.3 },
+      attrs: shares(0.3),
     });
     const dropped = output.filter((v) => v === 0).length / output.length;
     // Four standard deviations.

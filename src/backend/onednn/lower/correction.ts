@@ -22,7 +22,7 @@ export function correctWhere(
   seen: readonly Form[] = [],
 ): void {
   const { op, scope, inputs: sources, shape } = b.node(i);
-  const kernel = scriptOf(b.graph, i);
+  const kernel = scriptOf(b.graph, i, b.numbers);
   b.emit({
     op,
     scope,

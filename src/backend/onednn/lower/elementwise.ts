@@ -137,8 +137,18 @@ function scriptFlat(b: OneDnnBuilder, i: number, src: Form, dst: Form): void {
 
 const BINARY: Readonly<Record<string, number>> = { add: Alg.add, sub: Alg.sub, mul: Alg.mul, div: Alg.div };
 
-export function lowerBinary(b: OneDnnBuilder, i: number): boolean {
-  const { op, inputs, shape } = b.node(i);
+export const lowerBinary = (b: OneDnnBuilder, i: number): boolean =>
+  binaryPrimitive(b, i, BINARY[b.node(i).op]!);
+
+/** {@link lowerAffine} with a scale or a shift that is an input. */
+export function lowerVaryingAffine(b: OneDnnBuilder, i: number): boolean {
+  const { attrs } = b.node(i);
+  if (attrs.numbers === 'scale' && attrs.shift === 0) return binaryPrimitive(b, i, Alg.mul);
+  return attrs.numbers === 'shift' && attrs.scale === 1 && binaryPrimitive(b, i, Alg.add);
+}
+
+function binaryPrimitive(b: OneDnnBuilder, i: number, alg: number): boolean {
+  const { inputs, shape } = b.node(i);
   const [x, y] = inputs as [number, number];
   if (isSmall(b, i)) return false;
   const full = (n: number) => sizeOf(b.node(n).shape) === sizeOf(shape);
@@ -147,14 +157,14 @@ export function lowerBinary(b: OneDnnBuilder, i: number): boolean {
   const lead = full(y) && isPlain(b, x) && !isPlain(b, y) ? y : x;
   const made = b.value(lead).forms[0]!;
   // Padding must stay zero, but 0 / 0 is NaN, and 0 plus a scalar is not 0.
-  const form = padded(b, made) && (op === 'div' || !full(y)) ? b.plainForm(lead) : made;
+  const form = padded(b, made) && (alg === Alg.div || !full(y)) ? b.plainForm(lead) : made;
   const [fx, fy] = [x, y].map((n) => (full(n) ? b.form(n, form.dims, form.md) : b.plainForm(n))) as [
     Form,
     Form,
   ];
   const dst = overwrite(b, x, fx);
   const operand = full(y) ? asFlat(b, fy) : { md: b.dnnl.plain([1]), region: fy.region };
-  const pd = b.dnnl.binary(BINARY[op]!, flat(b, fx), operand.md, flat(b, dst));
+  const pd = b.dnnl.binary(alg, flat(b, fx), operand.md, flat(b, dst));
   b.emitPrimitive(i, pd, [
     [Arg.src, asFlat(b, fx)],
     [Arg.src1, operand],

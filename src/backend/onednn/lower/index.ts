@@ -18,6 +18,7 @@ import {
   lowerClamp,
   lowerRound,
   lowerSumOfSquares,
+  lowerVaryingAffine,
 } from './elementwise.js';
 import { lowerSumEnd, lowerSumStart } from './exchange.js';
 import { lowerGelu, lowerGeluGrad } from './gelu.js';
@@ -51,6 +52,7 @@ const operations: Lowerings<OneDnnBuilder>['operations'] = {
   sigmoidGrad: lowerActivationGrad,
   gelu: lowerGelu,
   affine: lowerAffine,
+  'affine*': lowerVaryingAffine,
   channelAffine: lowerChannelAffine,
   clamp: lowerClamp,
   sumOfSquares: lowerSumOfSquares,
@@ -119,6 +121,6 @@ const prefersVectors = (b: OneDnnBuilder, { op, inputs }: GraphNode): boolean =>
 function lowerScripted(b: OneDnnBuilder, i: number): void {
   const forms = b.node(i).inputs.map((input) => b.plainForm(input));
   const output = b.newPlainForm(i);
-  b.emitScript(i, forms, output, scriptOf(b.graph, i), 'typescript');
+  b.emitScript(i, forms, output, scriptOf(b.graph, i, b.numbers), 'typescript');
   b.define(i, output);
 }

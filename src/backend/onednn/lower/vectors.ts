@@ -53,7 +53,7 @@ export function emitOperation(
 
 /** Lowers a node whose vector code both engines use. */
 export const lowerVectors = (b: OneDnnBuilder, i: number): boolean =>
-  emitVectors(b, i, (pool) => vectorOperation(pool, b.graph, i));
+  emitVectors(b, i, (pool) => vectorOperation(pool, b.graph, i, b.numbers));
 
 /** A form that vector kernels can access: a copy if it is a storage outside of their memory. */
 export function reachable(b: OneDnnBuilder, node: number, form: Form): Form {

@@ -13,13 +13,12 @@ const TWO32 = 2 ** 32;
 
 /**
  * The mask of `dropout`. Element i uses the 16-bit number i mod 8 (low halves first) of the Philox4x32-10 block ⌊i / 8⌋,
- * and is dropped if the number is below p · 2^16. A key of six words says how many elements come before the first one.
+ * and is dropped if the number is below the threshold p · 2^16. A key of six words says how many elements come before the first one.
  * The rounds are inlined here instead of calling random.ts, since the masks of a training step have millions of elements.
  */
 const dropoutMask: Kernel = ({ inputs: [words], output, attrs }) => {
-  const p = attrs.p as number;
-  const threshold = Math.round(p * 65536);
-  const kept = 1 / (1 - p);
+  const threshold = attrs.threshold as number;
+  const kept = attrs.kept as number;
   const length = output.length;
   const before = words!.length === 6 ? (words![4]! >>> 0) + (words![5]! >>> 0) * TWO32 : 0;
   let block = Math.floor(before / 8);

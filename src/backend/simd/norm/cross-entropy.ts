@@ -19,8 +19,12 @@ import { ELEMENTS, PIECE, rowCode } from './softmax.js';
 export interface Classes {
   readonly rows: number;
   readonly classes: number;
-  readonly labelSmoothing: number;
+  /** A function if it changes from run to run. */
+  readonly labelSmoothing: number | (() => number);
 }
+
+/** Whether labels are smoothed: perhaps, if that depends on the run. */
+type Smooth = boolean | 'perhaps';
 
 /**
  * Shares are bits of float32: `keep` is the part of the target that is the label's, `spread` the part of each class and
@@ -38,7 +42,7 @@ function splat({ code }: Routine, bits: Variable): number {
 }
 
 /** y = keep · (log Σ e^x − x[label]) + spread · Σ (log Σ e^x − x). */
-function forward(routine: Routine, p: Values, smooth: boolean): void {
+function forward(routine: Routine, p: Values, smooth: Smooth): void {
   const { code } = routine;
   const [keep, spread] = [splat(routine, p.keep), splat(routine, p.spread)];
   const { math, shift, shifted, sum } = rowCode(routine, p.classes);
@@ -56,8 +60,15 @@ function forward(routine: Routine, p: Values, smooth: boolean): void {
     if (smooth) {
       const sums = all.total();
       const narrow = math.narrow({ low: sums, high: sums });
-      code.get(total).get(splat(routine, p.smoothing)).v(V.f32Mul).get(loss).v(V.f32Add);
-      code.get(narrow).get(spread).v(V.f32Mul).v(V.f32Sub).set(loss);
+      const smoothing = splat(routine, p.smoothing);
+      code.get(total).get(smoothing).v(V.f32Mul).get(loss).v(V.f32Add);
+      code.get(narrow).get(spread).v(V.f32Mul).v(V.f32Sub);
+      // 0 · ∞ is NaN, so that without smoothing an infinite logit of another class must have no part.
+      if (smooth === 'perhaps') {
+        const smoothed = code.vector();
+        code.set(smoothed).get(loss).get(smoothed).get(smoothing).f32(0).v(V.f32Equal).v(V.bitselect);
+      }
+      code.set(loss);
     }
     routine.saveLane(add(p.y, mul(piece, 4)), loss);
   });
@@ -98,7 +109,8 @@ function backward(routine: Routine, p: Values): void {
 
 function make(pool: KernelPool, shape: Classes, gradient: boolean): VectorOperation {
   const { rows, classes, labelSmoothing } = shape;
-  const smooth = labelSmoothing > 0;
+  const varies = typeof labelSmoothing !== 'number';
+  const smooth: Smooth = varies ? 'perhaps' : labelSmoothing > 0;
   const each = ELEMENTS * classes;
   return new VectorOperation(pool, 0, [
     {
@@ -110,6 +122,7 @@ function make(pool: KernelPool, shape: Classes, gradient: boolean): VectorOperat
       total: classes === 0 ? 0 : rows,
       piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
       elements: rows * each,
+      varies,
       args: (operands) => {
         const [slope, logits, labels, y] = (gradient ? operands : [0, ...operands]) as [
           number,
@@ -117,11 +130,8 @@ function make(pool: KernelPool, shape: Classes, gradient: boolean): VectorOperat
           number,
           number,
         ];
-        const shares = {
-          keep: bitsOf(1 - labelSmoothing),
-          spread: bitsOf(labelSmoothing / classes),
-          smoothing: bitsOf(labelSmoothing),
-        };
+        const part = varies ? labelSmoothing() : labelSmoothing;
+        const shares = { keep: bitsOf(1 - part), spread: bitsOf(part / classes), smoothing: bitsOf(part) };
         return ordered(ARGS, { gradient: slope, logits, labels, y, classes, ...shares });
       },
     },

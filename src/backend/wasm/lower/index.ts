@@ -39,7 +39,7 @@ import {
 import { lowerRecurrent } from './recurrent.js';
 
 function lowerVectors(b: WasmBuilder, i: number): boolean {
-  const operation = vectorOperation(b.pool, b.graph, i);
+  const operation = vectorOperation(b.pool, b.graph, i, b.numbers);
   return operation !== undefined && emitApart(b, i, operation);
 }
 
@@ -88,7 +88,7 @@ function lowerScripted(b: WasmBuilder, i: number): void {
     b.define(i, b.newRegion(i));
     return;
   }
-  const script = scriptOf(b.graph, i);
+  const script = scriptOf(b.graph, i, b.numbers);
   const reads = inputs.map((input) => b.regionOf(input));
   b.emitNode([i], reads, b.placeApart(i), 'typescript', (addresses) => {
     const arrays = [...inputs, i].map((n, k) => {

@@ -1,10 +1,12 @@
 import { type DType, sizeOf } from '../../../graph/types.js';
 import type { Formula } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
+import { splitNumbers } from '../../plan/numbers.js';
 import type { Value, WebGpuBuilder } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { map, WORKGROUP } from '../kernels/map.js';
 import { param } from '../kernels/program.js';
+import { literal } from '../kernels/wgsl.js';
 
 /** Number of invocations for the elements of a type: bytes are written in words. */
 const invocations = (dtype: DType, count: number): number =>
@@ -74,6 +76,18 @@ export function emitElements(b: WebGpuBuilder, i: number, options: ElementOption
     ...split,
   });
   b.define(root, output);
+}
+
+/** WGSL of a number of a node: its value, or the input that it has become. */
+export function numberIn(b: WebGpuBuilder, i: number, name: string): string {
+  const { inputs, attrs } = b.node(i);
+  const value = attrs[name];
+  if (typeof value === 'number') return literal(value);
+  const { numbers } = splitNumbers(
+    inputs.map((_, k) => k),
+    attrs,
+  );
+  return `in${numbers[name]}(0u)`;
 }
 
 /** Adds a step that computes an intermediate value which is no node. */

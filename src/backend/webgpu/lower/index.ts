@@ -113,9 +113,16 @@ const kernels: Readonly<Record<string, (b: WebGpuBuilder, i: number) => void>> =
   recurrentGradStart: lowerRecurrentGradStart,
 };
 
+/** Kernels that take numbers as inputs, too; elementwise operations are clusters. */
+const withNumbers: typeof kernels = {
+  'crossEntropy*': lowerCrossEntropy,
+  'crossEntropyGrad*': lowerCrossEntropyGrad,
+  'dropoutMask*': lowerDropoutMask,
+};
+
 const lowerings: Lowerings<WebGpuBuilder> = {
   operations: Object.fromEntries(
-    Object.entries(kernels).map(([op, kernel]): [string, Lowering<WebGpuBuilder>] => [
+    Object.entries({ ...kernels, ...withNumbers }).map(([op, kernel]): [string, Lowering<WebGpuBuilder>] => [
       op,
       (b, i) => {
         kernel(b, i);

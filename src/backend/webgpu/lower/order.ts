@@ -1,7 +1,7 @@
 import type { WebGpuBuilder } from '../builder.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
-import { emitElements, emitRows } from './emit.js';
+import { emitElements, emitRows, numberIn } from './emit.js';
 import { aroundAxis } from './rows.js';
 import { floatKey, sortRows } from './sort.js';
 
@@ -69,8 +69,7 @@ fn philox(counter: vec4u, words: vec2u) -> vec4u {
 
 /** The mask of `dropout`: the same numbers as those of the reference engine. */
 export function lowerDropoutMask(b: WebGpuBuilder, i: number): void {
-  const { inputs, attrs } = b.node(i);
-  const p = attrs.p as number;
+  const { inputs } = b.node(i);
   // The number of elements before the first one, in two words.
   const before = b.node(inputs[0]!).shape[0] === 6 ? 'vec2u(u32(in0(4u)), u32(in0(5u)))' : 'vec2u()';
   emitElements(b, i, {
@@ -82,7 +81,7 @@ export function lowerDropoutMask(b: WebGpuBuilder, i: number): void {
   let word = philox(vec4u(block, u32(in0(2u)), u32(in0(3u))), vec2u(u32(in0(0u)), u32(in0(1u))));
   let half = low & 7u;
   let bits = (word[half >> 1u] >> (16u * (half & 1u))) & 0xffffu;
-  return select(${literal(1 / (1 - p))}, 0f, bits < ${Math.round(p * 65536)}u);`,
+  return select(${numberIn(b, i, 'kept')}, 0f, bits < u32(${numberIn(b, i, 'threshold')}));`,
   });
 }
 

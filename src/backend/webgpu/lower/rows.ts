@@ -3,7 +3,7 @@ import type { WebGpuBuilder } from '../builder.js';
 import { inRuns, together } from '../kernels/joined.js';
 import { entry, WORKGROUP } from '../kernels/map.js';
 import { literal } from '../kernels/wgsl.js';
-import { emitElements, emitRows } from './emit.js';
+import { emitElements, emitRows, numberIn } from './emit.js';
 
 /** Sizes before, of and behind an axis of a node's value. */
 export const aroundAxis = (b: WebGpuBuilder, i: number, axis: number) => around(b.node(i).shape, axis);
@@ -72,28 +72,44 @@ export const lowerSoftmax = (b: WebGpuBuilder, i: number): void =>
 export const lowerLogSoftmax = (b: WebGpuBuilder, i: number): void =>
   lowerSoft(b, i, (x, s) => `${x} - ${s}.x - ${s}.y`);
 
+/** WGSL of the part of a target that each class has, of the part that is the label's alone, and of a condition. */
+function sharesOf(
+  b: WebGpuBuilder,
+  i: number,
+  classes: number,
+): Readonly<Record<'spread' | 'keep' | 'when', string>> {
+  const { labelSmoothing } = b.node(i).attrs;
+  if (typeof labelSmoothing === 'number')
+    return { spread: literal(labelSmoothing / classes), keep: literal(1 - labelSmoothing), when: '' };
+  const smoothing = numberIn(b, i, 'labelSmoothing');
+  return {
+    spread: `(${smoothing} / ${literal(classes)})`,
+    keep: `(1f - ${smoothing})`,
+    when: ` && ${smoothing} > 0f`,
+  };
+}
+
 export function lowerCrossEntropy(b: WebGpuBuilder, i: number): void {
-  const { inputs, attrs } = b.node(i);
+  const { inputs } = b.node(i);
   const classes = b.node(inputs[0]!).shape[1]!;
-  const smoothing = attrs.labelSmoothing as number;
+  const { spread, keep, when } = sharesOf(b, i, classes);
   const all =
-    smoothing > 0
-      ? `for (var j = 0u; j < ${classes}u; j++) { loss += ${literal(smoothing / classes)} * (s.y - (in0(begin + j) - s.x)); }`
-      : '';
+    spread === literal(0)
+      ? ''
+      : `for (var j = 0u; j < ${classes}u${when}; j++) { loss += ${spread} * (s.y - (in0(begin + j) - s.x)); }`;
   emitElements(b, i, {
     declarations: logSum(classes, 1, 0),
     value: `let begin = i * ${classes}u;
   let s = logSumOf(begin);
-  var loss = ${literal(1 - smoothing)} * (s.y - (in0(begin + u32(in1(i))) - s.x));
+  var loss = ${keep} * (s.y - (in0(begin + u32(in1(i))) - s.x));
   ${all}
   return loss;`,
   });
 }
 
 export function lowerCrossEntropyGrad(b: WebGpuBuilder, i: number): void {
-  const { shape, attrs } = b.node(i);
-  const [rows, classes] = shape as [number, number];
-  const smoothing = attrs.labelSmoothing as number;
+  const [rows, classes] = b.node(i).shape as [number, number];
+  const { spread, keep } = sharesOf(b, i, classes);
   const code = `${logSum(classes, 1, 1)}
 ${entry(`
   if (i >= ${rows}u) { return; }
@@ -101,7 +117,7 @@ ${entry(`
   let s = logSumOf(begin);
   let label = u32(in2(i));
   for (var j = 0u; j < ${classes}u; j++) {
-    let target_ = ${literal(smoothing / classes)} + select(0f, ${literal(1 - smoothing)}, j == label);
+    let target_ = ${spread} + select(0f, ${keep}, j == label);
     put0(begin + j, in0(i) * (expOf(in1(begin + j) - s.x - s.y) - target_));
   }`)}`;
   emitRows(b, i, Math.ceil(rows / WORKGROUP), code);
