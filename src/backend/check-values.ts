@@ -1,7 +1,7 @@
 import { DeviceError } from '../errors/errors.js';
 import type { GraphNode } from '../graph/graph.js';
 import { dtypeOf, type Spec, sameShape, showShape, sizeOf, type TypedArray } from '../graph/types.js';
-import { isNumber } from './plan/numbers.js';
+import { isNumber } from './plan/numbers/varying.js';
 
 /** Checks the number of feeds or storages of a run. */
 export function checkNumberOf(what: string, expected: number, got: number): void {

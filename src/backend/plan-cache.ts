@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.js';
 import type { Feed } from '../graph/types.js';
-import { formOf, type GraphForm, withNumbersAsFeeds } from './plan/numbers.js';
+import { formOf, type GraphForm, withNumbersAsFeeds } from './plan/numbers/form.js';
 
 /** Plans kept per device; the least recently used one is dropped first. Training needs two or three. */
 const MAX_PLANS = 64;
@@ -67,7 +67,9 @@ export class PlanCache {
     const keyOf = (inputs: readonly number[]): string => `${id} ${inputs.join()}`;
     const differs = (other: readonly number[], i: number): boolean => !Object.is(other[i], first[i]);
     const all = [values, ...own.map((other) => other.values)];
-    const found = first.flatMap((_, i) => (varying.includes(i) || all.some((one) => differs(one, i)) ? [i] : []));
+    const found = first.flatMap((_, i) =>
+      varying.includes(i) || all.some((one) => differs(one, i)) ? [i] : [],
+    );
     if (found.length === varying.length) return { varying, key: keyOf(varying) };
     // The new plan computes what these do. Those that ran more than once may be needed again.
     for (const { key } of own) if (this.#plans.get(key)?.runs === 1) this.#drop(key);

@@ -2,7 +2,7 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import type { TypedArray } from '../../graph/types.js';
 import { isAlias, macsOf } from './describe.js';
 import { type Cluster, clusters, type Fusion } from './fusion.js';
-import { isNumber } from './numbers.js';
+import { isNumber } from './numbers/varying.js';
 import type { Region } from './region.js';
 import type { NewStep, PlanStep } from './step.js';
 import { usersOf, wantedOf } from './users.js';

@@ -2,7 +2,7 @@ import type { Graph, GraphNode } from '../../graph/graph.js';
 import { type Shape, sameShape } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import type { Operation } from '../../ops/operation.js';
-import { isNumber, operationFormula } from './numbers.js';
+import { isNumber, operationFormula } from './numbers/varying.js';
 import { usersOf, wantedOf } from './users.js';
 
 /** Elementwise nodes that one kernel computes, without storing intermediate values. */

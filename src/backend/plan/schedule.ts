@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { operationFormula } from './numbers.js';
+import { operationFormula } from './numbers/varying.js';
 import { usersOf } from './users.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Graph } from '../../graph/graph.js';
 import { sameShape, sizeOf } from '../../graph/types.js';
 import { type Formula, f, partsOf, substitute } from '../../ops/formula.js';
 import { formulaOf, isElementwise } from './fusion.js';
-import { isNumber } from './numbers.js';
+import { isNumber } from './numbers/varying.js';
 import { usersOf } from './users.js';
 
 /** A new value of a storage. */

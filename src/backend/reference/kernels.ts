@@ -1,4 +1,4 @@
-import { operationNameOf, splitNumbers } from '../plan/numbers.js';
+import { operationNameOf, splitNumbers } from '../plan/numbers/varying.js';
 import { communicate } from './kernels/communicate.js';
 import { conv } from './kernels/conv.js';
 import { elementwise } from './kernels/elementwise.js';

@@ -2,7 +2,7 @@ import type { PaperweightError } from '../../errors/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import { sizeOf, type TypedArray } from '../../graph/types.js';
 import { isAlias } from '../plan/describe.js';
-import { operationNameOf } from '../plan/numbers.js';
+import { operationNameOf } from '../plan/numbers/varying.js';
 import { labelError } from '../reference/kernels/loss.js';
 import { indexError } from '../reference/kernels/select.js';
 

@@ -3,7 +3,7 @@ import type { TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
 import { checkFeed, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
-import { isNumber } from '../plan/numbers.js';
+import { isNumber } from '../plan/numbers/varying.js';
 import type { Region } from '../plan/region.js';
 import { poolFirst } from '../plan/rewrite.js';
 import { scriptOf } from '../plan/scripted.js';

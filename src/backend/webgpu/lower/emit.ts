@@ -1,7 +1,7 @@
 import { type DType, sizeOf } from '../../../graph/types.js';
 import type { Formula } from '../../../ops/formula.js';
 import { withFollowers } from '../../plan/followers.js';
-import { splitNumbers } from '../../plan/numbers.js';
+import { splitNumbers } from '../../plan/numbers/varying.js';
 import type { Value, WebGpuBuilder } from '../builder.js';
 import { renderFormula } from '../kernels/formula.js';
 import { map, WORKGROUP } from '../kernels/map.js';
