@@ -1,4 +1,5 @@
 import type { Wire } from '../backend/communication/protocol.js';
+import { UsageError } from '../errors/errors.js';
 import type { Node } from '../graph/node.js';
 import { bytesOf, sizeOf } from '../graph/types.js';
 import * as ops from '../ops/index.js';
@@ -29,6 +30,14 @@ export function averageGradients(
   { share, even, images, wire, paired = false }: AverageOptions,
 ): void {
   const found = parameters.filter(({ grad }) => grad !== null);
+  const limited = found.find((parameter) => parameter.node !== parameter.stored);
+  // Each rank would scale the rows that it has looked up, and their weights would differ.
+  if (limited && ranks > 1)
+    throw new UsageError({
+      what: 'A table with maxNorm cannot be trained by several ranks',
+      expected: 'tables without maxNorm, or one rank',
+      got: `a table [${limited.shape.join(', ')}] and ${ranks} ranks`,
+    });
   // One weight for all ranks is applied to the sums, which costs no further pass over the gradients.
   const scale = even ? share : 1;
   const scaled = (node: Node): Node => (even || share === 1 ? node : ops.scaleBy(node, share));

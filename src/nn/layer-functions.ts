@@ -2,8 +2,12 @@ import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { PadMode, Resample } from '../ops/index.js';
 import * as ops from '../ops/index.js';
+import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, rowOf } from './arguments.js';
+import type { EmbeddingOptions } from './sequence/embedding.js';
+import { lookUp } from './sequence/look-up.js';
+import { checkMaxNorm } from './sequence/max-norm.js';
 import { checkInterpolation, type InterpolateOptions } from './spatial/interpolation.js';
 
 export { celu, glu, logsigmoid, selu, softsign } from './activations/functions.js';
@@ -48,12 +52,24 @@ export function oneHot(index: Tensor, numClasses: number): Tensor {
   return new Tensor(ops.oneHot(nodeOf('oneHot', index), numClasses));
 }
 
-/** Rows of a table [rows, D]: […] of int32 → […, D]. Row `paddingIdx`, if given, gets no gradient. */
-export function embedding(index: Tensor, table: Tensor, options: { paddingIdx?: number } = {}): Tensor {
-  checkOptionNames('embedding', options, ['paddingIdx']);
+/**
+ * Rows of a table [rows, D]: […] of int32 → […, D]. Row `paddingIdx`, if given, gets no gradient. With `maxNorm`, the
+ * table is a parameter, in which rows are scaled too, as by `nn.Embedding` in training.
+ */
+export function embedding(index: Tensor, table: Tensor, options: EmbeddingOptions = {}): Tensor {
+  checkOptionNames('embedding', options, ['paddingIdx', 'maxNorm', 'normType']);
+  checkMaxNorm('embedding', options);
   const [positions, rows] = [nodeOf('embedding', index), nodeOf('embedding', table)];
   const padding = rowOf('embedding', options.paddingIdx, rows.shape[0] ?? 0);
-  return new Tensor(ops.embedding(positions, rows, padding));
+  if (options.maxNorm === undefined) return new Tensor(ops.embedding(positions, rows, padding));
+  if (table instanceof Parameter)
+    return new Tensor(lookUp(table, positions, { ...options, paddingIdx: padding }, true));
+  throw new UsageError({
+    what: 'embedding can only limit the rows of a parameter, which it changes',
+    expected: 'a Parameter with maxNorm',
+    got: 'another tensor',
+    next: 'scale the rows of the table first',
+  });
 }
 
 export const gelu = (x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor => {

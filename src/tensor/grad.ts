@@ -3,6 +3,7 @@ import { UsageError } from '../errors/errors.js';
 import { showShape } from '../graph/types.js';
 import { gradients } from './autograd.js';
 import { hooked } from './hooks.js';
+import { Parameter } from './parameter.js';
 import { operand, seedOf, Tensor } from './tensor.js';
 
 /**
@@ -25,7 +26,10 @@ export function grad(
   operand('grad', output, false);
   if (!Array.isArray(inputs))
     throw new UsageError({ what: 'grad takes an array of tensors', expected: '[x, y]', got: shown(inputs) });
-  const nodes = inputs.map((input) => operand('grad', input, false));
+  const nodes = inputs.map((input) => {
+    const node = operand('grad', input, false);
+    return input instanceof Parameter ? input.stored : node;
+  });
   const wanted = new Set(nodes);
   const seed = seedOf('grad', output, options.gradOutput);
   const found = gradients(output.node, seed, (node) => wanted.has(node), hooked);

@@ -42,6 +42,8 @@ export function onPendingUpdates(updates: PendingUpdates): void {
 
 /** A tensor that a module owns and an optimizer updates in place, on the host or on a device. */
 export class Parameter extends Tensor {
+  /** What `alter` makes of the values; its node, once it is needed. */
+  #altered: { readonly make: () => Node; node?: Node } | undefined;
   #storage: DeviceStorage | undefined;
   #trainable: boolean;
   /** Whether it was created as a buffer, which is never trained. */
@@ -62,7 +64,30 @@ export class Parameter extends Tensor {
   override get node(): Node {
     parameterUse?.(this);
     pendingUpdates?.write(this);
+    const altered = this.#altered;
+    if (!altered) return this.current;
+    altered.node ??= altered.make();
+    return altered.node;
+  }
+
+  /** The values as they are stored, without what `alter` makes of them. */
+  get stored(): Node {
+    parameterUse?.(this);
     return this.current;
+  }
+
+  /**
+   * Gives the parameter other values from now on, as a layer that changes its weights in place: whatever reads them gets
+   * `make()`, which is written when the parameter is updated next. Graphs of the stored values stay valid. It replaces
+   * an alteration before it. A parameter on the host keeps its values.
+   */
+  alter(make: () => Node): void {
+    if (this.#storage) this.#altered = { make };
+  }
+
+  /** Queues a run that writes what `alter` made of the values, if anything. */
+  settle(): void {
+    if (this.#altered) queueUpdate([{ parameter: this, value: this.node }]);
   }
 
   get storage(): DeviceStorage | undefined {
@@ -72,6 +97,7 @@ export class Parameter extends Tensor {
   /** Row-major values, a few megabytes at a time. A piece is valid until the next one is requested. */
   async *pieces(): AsyncGenerator<TypedArray, void, void> {
     pendingUpdates?.write(this);
+    this.settle();
     if (this.#storage) yield* this.#storage.pieces();
     else yield await this.data();
   }
@@ -170,6 +196,7 @@ export class Parameter extends Tensor {
   }
 
   #bind(node: Node): void {
+    this.#altered = undefined;
     moveHooks(this.current, node);
     this.current = node;
     if (this.#trainable) leafOwners.set(node, this);
