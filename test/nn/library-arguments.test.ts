@@ -91,6 +91,11 @@ describe('layers of the reading list refuse bad arguments', () => {
       () => new nn.RNNCell(6, 3, { nonlinearity: 'sigmoid' as never }),
       /'tanh' or 'relu'/,
     ],
+    [
+      'LSTM with a wide projection',
+      () => new nn.LSTM(6, 3, { projSize: 3 }),
+      /bad projSize.*\[0, 2\]|bad projSize/,
+    ],
     ['LSTM with a chance of 1', () => new nn.LSTM(6, 3, { dropout: 1 }), /bad dropout/],
     ['attention with odd heads', () => new nn.MultiheadAttention(6, 4), /divides 6/],
     ['attention of another width', () => attention.forward(zeros([2, 3, 5]), tokens, tokens), /E = 6/],

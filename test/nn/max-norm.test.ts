@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { grad, nn, optim, type Parameter, referenceDevice, type Tensor, tensor } from '../../src/core.js';
+import { averageGradients } from '../../src/distributed/average.js';
 import { assertNear, readFixture } from '../support/generated.js';
 
 interface Step {
@@ -113,9 +114,19 @@ describe('rows of limited norm', () => {
     assert.deepEqual(await small(host.weight), before);
   });
 
-  it('refuse limits that are not valid, and tables that cannot change', () => {
+  it('refuse limits that are not valid, and tables that cannot change', async () => {
     assert.throws(() => new nn.Embedding(3, 2, { maxNorm: -1 }), /bad maxNorm.*at least 0.*-1/s);
     assert.throws(() => new nn.Embedding(3, 2, { maxNorm: 1, normType: -1 }), /bad normType/);
+    const other = new nn.Embedding(3, 2, { maxNorm: 0.1 });
+    await other.to(referenceDevice());
+    other
+      .forward(tensor([0], { dtype: 'int32' }))
+      .sum()
+      .backward();
+    assert.throws(
+      () => averageGradients(other.parameters(), 2, { share: 0.5, even: true, wire: 'float32' }),
+      /maxNorm cannot be trained by several ranks/,
+    );
     const plain = tensor([1, 2, 3, 4], { shape: [2, 2] });
     assert.throws(
       () => nn.functional.embedding(tensor([0], { dtype: 'int32' }), plain, { maxNorm: 1 }),

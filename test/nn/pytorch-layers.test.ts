@@ -186,6 +186,17 @@ const BUILD: Readonly<Record<string, Build>> = {
       }),
     (m: nn.Transformer, { x, y }) => m.forward(x!, y!, { tgtIsCausal: true }),
   ],
+  'LSTM with a projection': [
+    () => new nn.LSTM(3, 4, { projSize: 2 }),
+    (m: nn.LSTM, { x, h, c }) => m.forward(x!, [h!, c!]),
+  ],
+  'LSTM with a projection, two layers in both directions': [
+    () => new nn.LSTM(3, 4, { ...both, bias: false, projSize: 3 }),
+  ],
+  'LSTM of padded sequences with a projection': [
+    () => new nn.LSTM(3, 4, { bidirectional: true, projSize: 2 }),
+    (m: nn.LSTM, { x }) => m.forward(x!, undefined, { lengths: [2, 4] }),
+  ],
   RNNCell: [() => new nn.RNNCell(3, 4), (m: nn.RNNCell, { x, h }) => m.forward(x!, h)],
   'RNNCell with a rectifier, without biases': [
     () => new nn.RNNCell(3, 4, { bias: false, nonlinearity: 'relu' }),

@@ -26,7 +26,7 @@ const zeros = (like: Node, shape: readonly number[]): Node =>
 
 /** The outputs [T, N, H] of all positions, and the state after the last: h, and c of an LSTM, each [N, H]. */
 export function recurrence(layer: Recurrence): { y: Node; end: Node[] } {
-  if (unrolling) return ops.unrolled(layer.cell, layer, layer.reverse);
+  if (unrolling || layer.projection) return ops.unrolled(layer.cell, layer, layer.reverse);
   const { cell, reverse, x, w, begin, bias } = layer;
   const attrs = { cell, reverse };
   const [length, n] = x.shape as [number, number];

@@ -1,4 +1,4 @@
-import { checkBooleans, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
+import { checkBooleans, checkInteger, checkNumber, checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { type Node, scalarLeaf } from '../../graph/node.js';
 import { sameShape, showShape } from '../../graph/types.js';
@@ -25,6 +25,12 @@ export interface RecurrentOptions {
   bidirectional?: boolean;
 }
 
+/** Options of {@link LSTM}. */
+export interface LstmOptions extends RecurrentOptions {
+  /** Number of values to which h is projected (arXiv:1402.1128); 0, the default, for none. */
+  projSize?: number;
+}
+
 /** Options of a forward pass of {@link RNN}, {@link GRU} and {@link LSTM}. */
 export type RecurrentCall = {
   /**
@@ -47,19 +53,23 @@ abstract class Recurrent<Out> extends Module<Out> {
   readonly batchFirst: boolean;
   readonly dropout: number;
   readonly bidirectional: boolean;
+  /** Size of the outputs and of h: hiddenSize, unless h is projected. */
+  private readonly width: number;
   private readonly weights = new Map<string, Parameter>();
 
-  /** @param gates rows of the weights for each hidden unit */
+  /** @param gates rows of the weights for each hidden unit @param projSize size to which h is projected; 0 for none */
   constructor(
     readonly inputSize: number,
     readonly hiddenSize: number,
     gates: number,
     options: RecurrentOptions,
+    readonly projSize = 0,
   ) {
     super();
     const name = this.typeName;
     const { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false } = options;
     checkCounts(name, { inputSize, hiddenSize, numLayers }, 1);
+    checkInteger(name, 'projSize', projSize, { most: hiddenSize - 1 });
     checkBooleans(name, { bias, batchFirst, bidirectional });
     checkNumber(name, 'dropout', dropout, { least: 0, most: 0.999999, expected: 'a probability in [0, 1)' });
     this.numLayers = numLayers;
@@ -67,6 +77,7 @@ abstract class Recurrent<Out> extends Module<Out> {
     this.batchFirst = batchFirst;
     this.dropout = dropout;
     this.bidirectional = bidirectional;
+    this.width = projSize || hiddenSize;
     const rows = gates * hiddenSize;
     const bound = 1 / Math.sqrt(hiddenSize);
     const add = (key: string, shape: readonly number[]): void => {
@@ -76,13 +87,12 @@ abstract class Recurrent<Out> extends Module<Out> {
     };
     for (let layer = 0; layer < numLayers; layer++)
       for (const direction of this.directions) {
-        const features = layer === 0 ? inputSize : hiddenSize * this.directions.length;
+        const features = layer === 0 ? inputSize : this.width * this.directions.length;
         const suffix = `l${layer}${direction}`;
         add(`weight_ih_${suffix}`, [rows, features]);
-        add(`weight_hh_${suffix}`, [rows, hiddenSize]);
-        if (!bias) continue;
-        add(`bias_ih_${suffix}`, [rows]);
-        add(`bias_hh_${suffix}`, [rows]);
+        add(`weight_hh_${suffix}`, [rows, this.width]);
+        if (bias) for (const of of ['ih', 'hh']) add(`bias_${of}_${suffix}`, [rows]);
+        if (projSize > 0) add(`weight_hr_${suffix}`, [projSize, hiddenSize]);
       }
   }
 
@@ -196,6 +206,7 @@ abstract class Recurrent<Out> extends Module<Out> {
       w,
       begin,
       bias: gru ? (hiddenBias ?? none) : undefined,
+      projection: of('weight_hr'),
     });
     return { outputs: y, end };
   }
@@ -211,11 +222,13 @@ abstract class Recurrent<Out> extends Module<Out> {
 
   private states(x: Node, given: readonly Tensor[] | undefined, count: number, batched: boolean): Node[] {
     const n = x.shape[1]!;
-    const shape = [this.numLayers * this.directions.length, n, this.hiddenSize];
-    if (!given) {
-      return Array.from({ length: count }, () => this.zeros(x, shape));
-    }
-    return given.map((tensor) => {
+    // The first tensor of a state is h, the second one c.
+    const shapes = [this.width, this.hiddenSize]
+      .slice(0, count)
+      .map((size) => [this.numLayers * this.directions.length, n, size]);
+    if (!given) return shapes.map((shape) => this.zeros(x, shape));
+    return given.map((tensor, i) => {
+      const shape = shapes[i]!;
       const node = nodeOf(this.typeName, tensor);
       const full = batched || node.shape.length !== 2 ? node : ops.unsqueeze(node, 1);
       if (sameShape(full.shape, shape)) return full;
@@ -241,6 +254,7 @@ abstract class Recurrent<Out> extends Module<Out> {
   protected override extraRepr(): string {
     const { numLayers, bias, batchFirst, dropout, bidirectional } = this;
     let text = `${this.inputSize}, ${this.hiddenSize}`;
+    if (this.projSize > 0) text += `, proj_size=${this.projSize}`;
     if (numLayers !== 1) text += `, num_layers=${numLayers}`;
     if (!bias) text += ', bias=False';
     if (batchFirst) text += ', batch_first=True';
@@ -304,12 +318,13 @@ export class GRU extends Recurrent<[Tensor, Tensor]> {
   }
 }
 
-/** The state of an {@link LSTM}: h and c, each [layers · directions, N, hiddenSize]. */
+/** The state of an {@link LSTM}: h and c, each [layers · directions, N, hiddenSize] (h: projSize, if it is given). */
 export type LstmState = readonly [Tensor, Tensor];
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997) with input, forget and output gates: c' = f · c + i · g,
- * h' = o · tanh(c'). Shapes are those of {@link RNN}; the state is a pair (h, c).
+ * h' = o · tanh(c'). Shapes are those of {@link RNN}; the state is a pair (h, c). With `projSize`, h' is multiplied by weights
+ * [projSize, hiddenSize], and outputs and h have that size. It is then computed position by position, more slowly.
  *
  * @example
  * const lstm = new LSTM(65, 128, { numLayers: 2, batchFirst: true });
@@ -317,9 +332,9 @@ export type LstmState = readonly [Tensor, Tensor];
  * const [next] = lstm.forward(more, state);
  */
 export class LSTM extends Recurrent<[Tensor, LstmState]> {
-  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    checkOptionNames('LSTM', options, OPTIONS);
-    super(inputSize, hiddenSize, 4, options);
+  constructor(inputSize: number, hiddenSize: number, options: LstmOptions = {}) {
+    checkOptionNames('LSTM', options, [...OPTIONS, 'projSize']);
+    super(inputSize, hiddenSize, 4, options, options.projSize);
   }
 
   forward(x: Tensor, state?: LstmState, options: RecurrentCall = {}): [Tensor, LstmState] {

@@ -16,6 +16,8 @@ export interface Unrolled {
   readonly bias: Node | undefined;
   /** Added to the product with the state before: [T, N, gates · H]. */
   readonly extra?: Node;
+  /** LSTM: weights [P, H] by which each h is multiplied; h is [N, P] then, and w [gates · H, P]. */
+  readonly projection?: Node | undefined;
 }
 
 /** One position: the next state from the inputs of the gates and the product with the state before. */
@@ -44,7 +46,7 @@ const STEPS: Readonly<Record<Cell, (x: Node, product: Node, state: readonly Node
  */
 export function unrolled(
   cell: Cell,
-  { x, w, begin, bias, extra }: Unrolled,
+  { x, w, begin, bias, extra, projection }: Unrolled,
   reverse: boolean,
 ): { y: Node; end: Node[] } {
   const length = x.shape[0]!;
@@ -54,7 +56,8 @@ export function unrolled(
     const at = reverse ? length - 1 - n : n;
     const product = linear(state[0]!, w, bias);
     const whole = extra ? add(product, select(extra, 0, at)) : product;
-    state = STEPS[cell](select(x, 0, at), whole, state);
+    const [h, ...rest] = STEPS[cell](select(x, 0, at), whole, state);
+    state = [projection ? linear(h!, projection) : h!, ...rest];
     outputs[at] = state[0]!;
   }
   return { y: stack(outputs, 0), end: state };
