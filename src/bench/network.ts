@@ -94,8 +94,11 @@ export function describeNetwork(model: nn.Module): LayerSpec[] {
       const { size, alpha, beta, k } = layer;
       return { type: 'localResponseNorm', size, alpha, beta, k };
     }
-    if (layer instanceof nn.AdaptiveAvgPool2d)
-      return { type: 'adaptiveAvgPool2d', size: pair(layer.outputSize) };
+    if (layer instanceof nn.AdaptiveAvgPool2d) {
+      const { outputSize } = layer;
+      const [height, width] = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize;
+      if (height !== null && width !== null) return { type: 'adaptiveAvgPool2d', size: [height, width] };
+    }
     if (layer instanceof nn.Dropout) return { type: 'dropout', p: layer.p };
     if (layer instanceof nn.ReLU) return { type: 'relu' };
     if (layer instanceof nn.Flatten) return { type: 'flatten' };

@@ -5,10 +5,11 @@ import type { Pair } from '../ops/conv2d.js';
 import { pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
 import { Parameter } from '../tensor/parameter.js';
-import { Tensor } from '../tensor/tensor.js';
-import { checkCounts, checkIntegers, nodeOf, type Size, showSize } from './arguments.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { checkCounts, checkIntegers, type Size, showSize } from './arguments.js';
 import { pytorchDefault, zeroWeights } from './init.js';
 import { Module } from './module.js';
+import { onImages } from './spatial/one-or-many.js';
 
 /** Options of {@link Conv2d}; a single number applies to height and width. */
 export interface Conv2dOptions {
@@ -84,13 +85,14 @@ export class Conv2d extends Module {
 
   forward(x: Tensor): Tensor {
     const { stride, padding, extra, dilation, groups, paddingMode } = this;
-    return this.scoped(() => {
-      const given = nodeOf('Conv2d', x);
-      const images = given.shape.length === 4 ? padded(given, padding, extra, paddingMode) : given;
-      const left = paddingMode === 'zeros' ? padding : ([0, 0] as const);
-      const options = { stride, padding: left, dilation, groups };
-      return new Tensor(ops.conv2d(images, this.weight.node, this.bias?.node, options));
-    });
+    const left = paddingMode === 'zeros' ? padding : ([0, 0] as const);
+    const options = { stride, padding: left, dilation, groups };
+    return this.scoped(() =>
+      onImages('Conv2d', x, (given) => {
+        const images = given.shape.length === 4 ? padded(given, padding, extra, paddingMode) : given;
+        return ops.conv2d(images, this.weight.node, this.bias?.node, options);
+      }),
+    );
   }
 
   protected override extraRepr(): string {

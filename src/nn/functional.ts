@@ -15,4 +15,11 @@ export {
   smoothL1Loss,
 } from './losses/regression.js';
 export { cosineSimilarity, dropout, layerNorm, linear, normalize } from './norms/functions.js';
-export { adaptiveAvgPool2d, avgPool2d, conv2d, convTranspose2d, maxPool2d } from './spatial/functions.js';
+export {
+  adaptiveAvgPool2d,
+  adaptiveMaxPool2d,
+  avgPool2d,
+  conv2d,
+  convTranspose2d,
+  maxPool2d,
+} from './spatial/functions.js';

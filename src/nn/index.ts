@@ -34,6 +34,7 @@ export {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from './sequence/transformer.js';
+export * from './spatial/adaptive-pooling.js';
 export * from './spatial/conv-transpose.js';
 export * from './spatial/conv-transpose1d.js';
 export { Conv1d, type Conv1dOptions } from './spatial/conv1d.js';

@@ -113,11 +113,12 @@ export class GroupNorm extends Module {
   }
 }
 
-function checkChannels(layer: string, shape: Shape, channels: number): void {
-  if (shape.length < 2 || shape[1] !== channels)
+/** @param axis that of the channels: 1, or 0 in one sample */
+function checkChannels(layer: string, shape: Shape, channels: number, axis = 1): void {
+  if (shape.length <= axis || shape[axis] !== channels)
     throw new ShapeError({
       what: `${layer} got another number of channels`,
-      expected: `an input [N, ${channels}, …]`,
+      expected: `an input [${axis === 1 ? 'N, ' : ''}${channels}, …]`,
       got: showShape(shape),
     });
 }
@@ -147,15 +148,18 @@ abstract class InstanceNorm extends Module {
   forward(x: Tensor): Tensor {
     const { numFeatures, weight, bias, eps } = this;
     return this.scoped(() => {
-      const node = nodeOf(this.typeName, x);
-      checkChannels(this.typeName, node.shape, numFeatures);
+      const given = nodeOf(this.typeName, x);
+      const one = given.shape.length === this.rank - 1;
+      const node = one ? ops.unsqueeze(given, 0) : given;
       if (node.shape.length !== this.rank || sizeOf(node.shape.slice(2)) < 2)
         throw new ShapeError({
           what: `${this.typeName} normalises each channel by itself`,
-          expected: `an input of ${this.rank} dimensions with at least 2 values in a channel`,
-          got: showShape(node.shape),
+          expected: `an input of ${this.rank} dimensions (${this.rank - 1} for one sample) with at least 2 values in a channel`,
+          got: showShape(given.shape),
         });
-      return new Tensor(ops.groupNorm(node, numFeatures, weight?.node, bias?.node, eps));
+      checkChannels(this.typeName, given.shape, numFeatures, one ? 0 : 1);
+      const y = ops.groupNorm(node, numFeatures, weight?.node, bias?.node, eps);
+      return new Tensor(one ? ops.squeeze(y, [0]) : y);
     });
   }
 
@@ -165,12 +169,12 @@ abstract class InstanceNorm extends Module {
   }
 }
 
-/** Instance normalisation of images [N, C, H, W]. */
+/** Instance normalisation of images [N, C, H, W], or of one. */
 export class InstanceNorm2d extends InstanceNorm {
   protected override readonly rank = 4;
 }
 
-/** Instance normalisation of sequences [N, C, L]. */
+/** Instance normalisation of sequences [N, C, L], or of one. */
 export class InstanceNorm1d extends InstanceNorm {
   protected override readonly rank = 3;
 }

@@ -1,9 +1,10 @@
 import { checkBooleans, checkOptionNames } from '../errors/arguments.js';
 import { pair } from '../ops/conv2d.js';
 import * as ops from '../ops/index.js';
-import { Tensor } from '../tensor/tensor.js';
-import { checkIntegers, nodeOf, type Size, showBoolean, showSize } from './arguments.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { checkIntegers, type Size, showBoolean, showSize } from './arguments.js';
 import { Module } from './module.js';
+import { onImages } from './spatial/one-or-many.js';
 
 /** Options of {@link MaxPool2d}; a single number applies to height and width. */
 export interface MaxPool2dOptions {
@@ -16,7 +17,7 @@ export interface MaxPool2dOptions {
 }
 
 /**
- * Largest value of each window: [N, C, H, W] → [N, C, H', W'].
+ * Largest value of each window: [N, C, H, W] → [N, C, H', W'], or without N.
  *
  * @example
  * new MaxPool2d(3, { stride: 2 }); // overlapping windows
@@ -44,17 +45,16 @@ export class MaxPool2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(
-      () =>
-        new Tensor(
-          ops.maxPool2d(nodeOf(this.typeName, x), {
-            kernel: pair(this.kernelSize),
-            stride: pair(this.stride),
-            padding: pair(this.padding),
-            dilation: pair(this.dilation),
-            ceilMode: this.ceilMode,
-          }),
-        ),
+    return this.scoped(() =>
+      onImages(this.typeName, x, (images) =>
+        ops.maxPool2d(images, {
+          kernel: pair(this.kernelSize),
+          stride: pair(this.stride),
+          padding: pair(this.padding),
+          dilation: pair(this.dilation),
+          ceilMode: this.ceilMode,
+        }),
+      ),
     );
   }
 
@@ -75,7 +75,7 @@ export interface AvgPool2dOptions {
   countIncludePad?: boolean;
 }
 
-/** Mean of each window: [N, C, H, W] → [N, C, H', W']. */
+/** Mean of each window: [N, C, H, W] → [N, C, H', W'], or without N. */
 export class AvgPool2d extends Module {
   readonly stride: Size;
   readonly padding: Size;
@@ -99,39 +99,20 @@ export class AvgPool2d extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(
-      () =>
-        new Tensor(
-          ops.avgPool2d(nodeOf(this.typeName, x), {
-            kernel: pair(this.kernelSize),
-            stride: pair(this.stride),
-            padding: pair(this.padding),
-            ceilMode: this.ceilMode,
-            countIncludePad: this.countIncludePad,
-          }),
-        ),
+    return this.scoped(() =>
+      onImages(this.typeName, x, (images) =>
+        ops.avgPool2d(images, {
+          kernel: pair(this.kernelSize),
+          stride: pair(this.stride),
+          padding: pair(this.padding),
+          ceilMode: this.ceilMode,
+          countIncludePad: this.countIncludePad,
+        }),
+      ),
     );
   }
 
   protected override extraRepr(): string {
     return `kernel_size=${showSize(this.kernelSize)}, stride=${showSize(this.stride)}, padding=${showSize(this.padding)}`;
-  }
-}
-
-/** Mean of evenly spaced bins; an image of any size becomes outputSize: [N, C, H, W] → [N, C, h, w]. */
-export class AdaptiveAvgPool2d extends Module {
-  constructor(readonly outputSize: Size) {
-    super();
-    checkIntegers('AdaptiveAvgPool2d', { outputSize }, 1);
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.scoped(
-      () => new Tensor(ops.adaptiveAvgPool2d(nodeOf(this.typeName, x), pair(this.outputSize))),
-    );
-  }
-
-  protected override extraRepr(): string {
-    return `output_size=${showSize(this.outputSize)}`;
   }
 }

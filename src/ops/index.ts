@@ -1,4 +1,5 @@
 export * from './activations.js';
+export * from './arrange/adaptive-max.js';
 export * from './arrange/embedding.js';
 export * from './arrange/gather.js';
 export * from './arrange/interpolate.js';

@@ -3,11 +3,12 @@ import type { Pair } from '../../ops/conv2d.js';
 import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
-import { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, checkIntegers, nodeOf, type Size, showSize } from '../arguments.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { checkCounts, checkIntegers, type Size, showSize } from '../arguments.js';
 import { checkGroups } from '../conv.js';
 import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
+import { onImages } from './one-or-many.js';
 
 /** Options of {@link ConvTranspose2d}; a single number applies to height and width. */
 export interface ConvTranspose2dOptions {
@@ -69,17 +70,16 @@ export class ConvTranspose2d extends Module {
 
   forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, dilation, groups } = this;
-    return this.scoped(
-      () =>
-        new Tensor(
-          ops.convTranspose2d(nodeOf(this.typeName, x), this.weight.node, this.bias?.node, {
-            stride,
-            padding,
-            outputPadding,
-            dilation,
-            groups,
-          }),
-        ),
+    return this.scoped(() =>
+      onImages(this.typeName, x, (images) =>
+        ops.convTranspose2d(images, this.weight.node, this.bias?.node, {
+          stride,
+          padding,
+          outputPadding,
+          dilation,
+          groups,
+        }),
+      ),
     );
   }
 

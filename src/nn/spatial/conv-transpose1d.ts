@@ -2,11 +2,11 @@ import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, nodeOf } from '../arguments.js';
+import { checkCounts } from '../arguments.js';
 import { checkGroups } from '../conv.js';
 import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
-import { asImage, asSequence } from './conv1d.js';
+import { onSequences } from './one-or-many.js';
 
 /** Options of {@link ConvTranspose1d}. */
 export interface ConvTranspose1dOptions {
@@ -63,19 +63,18 @@ export class ConvTranspose1d extends Module {
 
   forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, dilation, groups } = this;
-    return this.scoped(() => {
-      const image = asImage('ConvTranspose1d', nodeOf('ConvTranspose1d', x));
-      const options = {
-        stride: [1, stride],
-        padding: [0, padding],
-        outputPadding: [0, outputPadding],
-        dilation: [1, dilation],
-        groups,
-      } as const;
-      return asSequence(
-        ops.convTranspose2d(image, ops.unsqueeze(this.weight.node, 2), this.bias?.node, options),
-      );
-    });
+    const options = {
+      stride: [1, stride],
+      padding: [0, padding],
+      outputPadding: [0, outputPadding],
+      dilation: [1, dilation],
+      groups,
+    } as const;
+    return this.scoped(() =>
+      onSequences('ConvTranspose1d', x, (images) =>
+        ops.convTranspose2d(images, ops.unsqueeze(this.weight.node, 2), this.bias?.node, options),
+      ),
+    );
   }
 
   protected override extraRepr(): string {

@@ -1,28 +1,12 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
-import { ShapeError } from '../../errors/errors.js';
-import type { Node } from '../../graph/node.js';
-import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Parameter } from '../../tensor/parameter.js';
-import { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, nodeOf } from '../arguments.js';
+import type { Tensor } from '../../tensor/tensor.js';
+import { checkCounts } from '../arguments.js';
 import { CONV_OPTIONS, checkGroups, checkPaddingMode, type PaddingMode, padded, paddingOf } from '../conv.js';
 import { pytorchDefault, zeroWeights } from '../init.js';
 import { Module } from '../module.js';
-
-/** A sequence as an image of one row. @throws ShapeError unless it is [N, C, L] */
-export function asImage(layer: string, x: Node): Node {
-  if (x.shape.length === 3) return ops.unsqueeze(x, 2);
-  throw new ShapeError({
-    what: `${layer} computes on sequences`,
-    expected: 'an input [N, C, L]',
-    got: showShape(x.shape),
-    next: 'add a batch dimension with unsqueeze(0), or use the layer for images',
-  });
-}
-
-/** The sequence of an image of one row. */
-export const asSequence = (x: Node): Tensor => new Tensor(ops.squeeze(x, [2]));
+import { onSequences } from './one-or-many.js';
 
 /** Options of {@link Conv1d}. */
 export interface Conv1dOptions {
@@ -38,7 +22,7 @@ export interface Conv1dOptions {
 }
 
 /**
- * One-dimensional convolution: [N, inChannels, L] → [N, outChannels, L'],
+ * One-dimensional convolution: [N, inChannels, L] → [N, outChannels, L'], or without N,
  * L' = ⌊(L + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1. Weights [outChannels, inChannels / groups, kernel].
  *
  * @throws UsageError if an option is not valid
@@ -87,17 +71,18 @@ export class Conv1d extends Module {
 
   forward(x: Tensor): Tensor {
     const { stride, padding, extra, dilation, groups, paddingMode } = this;
-    return this.scoped(() => {
-      const image = padded(asImage('Conv1d', nodeOf('Conv1d', x)), [0, padding], [0, extra], paddingMode);
-      const weight = ops.unsqueeze(this.weight.node, 2);
-      const options = {
-        stride: [1, stride],
-        padding: [0, paddingMode === 'zeros' ? padding : 0],
-        dilation: [1, dilation],
-        groups,
-      } as const;
-      return asSequence(ops.conv2d(image, weight, this.bias?.node, options));
-    });
+    const options = {
+      stride: [1, stride],
+      padding: [0, paddingMode === 'zeros' ? padding : 0],
+      dilation: [1, dilation],
+      groups,
+    } as const;
+    return this.scoped(() =>
+      onSequences('Conv1d', x, (images) => {
+        const whole = padded(images, [0, padding], [0, extra], paddingMode);
+        return ops.conv2d(whole, ops.unsqueeze(this.weight.node, 2), this.bias?.node, options);
+      }),
+    );
   }
 
   protected override extraRepr(): string {

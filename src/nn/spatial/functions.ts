@@ -5,17 +5,13 @@ import { showShape } from '../../graph/types.js';
 import type { Pair } from '../../ops/conv2d.js';
 import { pair } from '../../ops/conv2d.js';
 import * as ops from '../../ops/index.js';
-import { Tensor } from '../../tensor/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { checkCounts, checkIntegers, nodeOf, type Size } from '../arguments.js';
 import { type Conv2dOptions, padded, paddingOf } from '../conv.js';
-import {
-  AdaptiveAvgPool2d,
-  AvgPool2d,
-  type AvgPool2dOptions,
-  MaxPool2d,
-  type MaxPool2dOptions,
-} from '../pooling.js';
+import { AvgPool2d, type AvgPool2dOptions, MaxPool2d, type MaxPool2dOptions } from '../pooling.js';
+import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, type AdaptiveSize } from './adaptive-pooling.js';
 import type { ConvTranspose2dOptions } from './conv-transpose.js';
+import { onImages } from './one-or-many.js';
 
 /* Layers of images as functions, whose weights are arguments: tensors of any origin, such as computed ones. */
 
@@ -50,18 +46,18 @@ export function conv2d(
   const { stride = 1, padding: given = 0, dilation = 1, groups = 1 } = options;
   checkIntegers(name, { stride, dilation }, 1);
   checkCounts(name, { groups }, 1);
-  const [images, weights] = [nodeOf(name, x), nodeOf(name, weight)];
+  const weights = nodeOf(name, weight);
   const window = windowOf(name, weights);
   const { padding, extra } = paddingOf(name, given, window, pair(stride), pair(dilation));
-  const whole = images.shape.length === 4 ? padded(images, padding, extra, 'zeros') : images;
-  return new Tensor(
-    ops.conv2d(whole, weights, optional(name, bias), {
+  return onImages(name, x, (images) => {
+    const whole = images.shape.length === 4 ? padded(images, padding, extra, 'zeros') : images;
+    return ops.conv2d(whole, weights, optional(name, bias), {
       stride: pair(stride),
       padding,
       dilation: pair(dilation),
       groups,
-    }),
-  );
+    });
+  });
 }
 
 /**
@@ -83,8 +79,8 @@ export function convTranspose2d(
   checkCounts(name, { groups }, 1);
   const weights = nodeOf(name, weight);
   windowOf(name, weights);
-  return new Tensor(
-    ops.convTranspose2d(nodeOf(name, x), weights, optional(name, bias), {
+  return onImages(name, x, (images) =>
+    ops.convTranspose2d(images, weights, optional(name, bias), {
       stride: pair(stride),
       padding: pair(padding),
       outputPadding: pair(outputPadding),
@@ -103,5 +99,9 @@ export const avgPool2d = (x: Tensor, kernelSize: Size, options?: AvgPool2dOption
   new AvgPool2d(kernelSize, options).forward(x);
 
 /** Mean of evenly spaced bins, as `nn.AdaptiveAvgPool2d`: [N, C, H, W] → [N, C, h, w]. */
-export const adaptiveAvgPool2d = (x: Tensor, outputSize: Size): Tensor =>
+export const adaptiveAvgPool2d = (x: Tensor, outputSize: AdaptiveSize): Tensor =>
   new AdaptiveAvgPool2d(outputSize).forward(x);
+
+/** Largest value of evenly spaced bins, as `nn.AdaptiveMaxPool2d`: [N, C, H, W] → [N, C, h, w]. */
+export const adaptiveMaxPool2d = (x: Tensor, outputSize: AdaptiveSize): Tensor =>
+  new AdaptiveMaxPool2d(outputSize).forward(x);

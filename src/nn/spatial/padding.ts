@@ -9,7 +9,7 @@ import { Module } from '../module.js';
 /** Pixels added at each side; one number, or [left, right, top, bottom]. Negative ones cut off. */
 export type Sides = number | readonly [number, number, number, number];
 
-/** Pads images [N, C, H, W]. */
+/** Pads images [N, C, H, W], or one [C, H, W]. */
 abstract class Pad2d extends Module {
   readonly padding: readonly [number, number, number, number];
   protected abstract readonly mode: ops.PadMode;
@@ -29,10 +29,10 @@ abstract class Pad2d extends Module {
   forward(x: Tensor): Tensor {
     return this.scoped(() => {
       const node = nodeOf(this.typeName, x);
-      if (node.shape.length !== 4)
+      if (node.shape.length !== 4 && node.shape.length !== 3)
         throw new ShapeError({
           what: `${this.typeName} pads images`,
-          expected: 'an input [N, C, H, W]',
+          expected: 'an input [N, C, H, W] or [C, H, W]',
           got: showShape(node.shape),
           next: 'use nn.functional.pad for other tensors',
         });

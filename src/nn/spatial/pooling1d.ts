@@ -1,9 +1,9 @@
 import { checkBooleans, checkOptionNames } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import type { Tensor } from '../../tensor/tensor.js';
-import { checkCounts, nodeOf, showBoolean } from '../arguments.js';
+import { checkCounts, showBoolean } from '../arguments.js';
 import { Module } from '../module.js';
-import { asImage, asSequence } from './conv1d.js';
+import { onSequences } from './one-or-many.js';
 
 /** Options of {@link MaxPool1d}. */
 export interface MaxPool1dOptions {
@@ -15,7 +15,7 @@ export interface MaxPool1dOptions {
   ceilMode?: boolean;
 }
 
-/** Largest value of each window: [N, C, L] → [N, C, L']. */
+/** Largest value of each window: [N, C, L] → [N, C, L'], or without N. */
 export class MaxPool1d extends Module {
   readonly stride: number;
   readonly padding: number;
@@ -41,8 +41,8 @@ export class MaxPool1d extends Module {
   forward(x: Tensor): Tensor {
     const { kernelSize, stride, padding, dilation, ceilMode } = this;
     return this.scoped(() =>
-      asSequence(
-        ops.maxPool2d(asImage('MaxPool1d', nodeOf('MaxPool1d', x)), {
+      onSequences('MaxPool1d', x, (images) =>
+        ops.maxPool2d(images, {
           kernel: [1, kernelSize],
           stride: [1, stride],
           padding: [0, padding],
@@ -68,7 +68,7 @@ export interface AvgPool1dOptions {
   countIncludePad?: boolean;
 }
 
-/** Mean of each window: [N, C, L] → [N, C, L']. */
+/** Mean of each window: [N, C, L] → [N, C, L'], or without N. */
 export class AvgPool1d extends Module {
   readonly stride: number;
   readonly padding: number;
@@ -94,8 +94,8 @@ export class AvgPool1d extends Module {
   forward(x: Tensor): Tensor {
     const { kernelSize, stride, padding, ceilMode, countIncludePad } = this;
     return this.scoped(() =>
-      asSequence(
-        ops.avgPool2d(asImage('AvgPool1d', nodeOf('AvgPool1d', x)), {
+      onSequences('AvgPool1d', x, (images) =>
+        ops.avgPool2d(images, {
           kernel: [1, kernelSize],
           stride: [1, stride],
           padding: [0, padding],
@@ -109,24 +109,5 @@ export class AvgPool1d extends Module {
   protected override extraRepr(): string {
     const { kernelSize, stride, padding } = this;
     return `kernel_size=(${kernelSize},), stride=(${stride},), padding=(${padding},)`;
-  }
-}
-
-/** Mean of evenly spaced bins; a sequence of any length becomes outputSize: [N, C, L] → [N, C, outputSize]. */
-export class AdaptiveAvgPool1d extends Module {
-  constructor(readonly outputSize: number) {
-    super();
-    checkCounts('AdaptiveAvgPool1d', { outputSize }, 1);
-  }
-
-  forward(x: Tensor): Tensor {
-    const name = 'AdaptiveAvgPool1d';
-    return this.scoped(() =>
-      asSequence(ops.adaptiveAvgPool2d(asImage(name, nodeOf(name, x)), [1, this.outputSize])),
-    );
-  }
-
-  protected override extraRepr(): string {
-    return `output_size=${this.outputSize}`;
   }
 }

@@ -195,19 +195,18 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   ],
   ['0 more, 0 fewer, 0 longer0, 0 empty0, 2 null, 2 undefined', 'F.linear'],
   [
-    '0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99, 3 padding 99',
+    '0 fewer, 0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99, 3 padding 99',
     'F.conv2d',
   ],
   [
-    '0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99',
+    '0 fewer, 0 longer0, 0 empty0, 0 longer2, 0 longer3, 1 longer2, 1 longer3, 2 null, 2 undefined, 3 stride 99',
     'F.convTranspose2d',
   ],
   [
-    '0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 2 stride 99',
+    '0 fewer, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 2 stride 99',
     'F.maxPool2d',
     'F.avgPool2d',
   ],
-  ['0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 1 99', 'F.adaptiveAvgPool2d'],
   [
     '0 more, 0 fewer, 0 longer0, 2 weight null, 2 weight undefined, 2 bias null, 2 bias undefined, 2 eps 1.5, 2 eps 99',
     'F.layerNorm',
@@ -249,35 +248,39 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   ['1 init -9, 1 init 1.5, 1 init 99, 2 longer0, 2 empty0', 'nn.PReLU'],
   ['1 more, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 float64', 'nn.Softmax', 'nn.LogSoftmax'],
   ['1 99, 3 more, 3 fewer, 3 longer0, 3 empty0', 'nn.Linear'],
-  ['0 99, 1 99, 3 more, 3 scalar, 3 longer0, 3 empty0', 'nn.Embedding'],
+  [
+    '0 99, 1 99, 2 maxNorm 1.5, 2 maxNorm 99, 2 normType infinity, 2 normType 1.5, 2 normType 99, 3 more, 3 scalar, 3 longer0, 3 empty0',
+    'nn.Embedding',
+  ],
   [
     '2 more, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 empty2, 2 float64, 2 int32, 2 uint8',
     'nn.Flatten',
   ],
   ['2 longer0, 2 empty0, 2 float64, 2 int32, 2 uint8', 'nn.Unflatten'],
-  ['3 stride 99, 3 padding 99, 4 longer0, 4 empty0, 4 longer2', 'nn.Conv1d'],
-  ['3 stride 99, 3 padding 99, 4 longer0, 4 empty0, 4 longer2, 4 longer3', 'nn.Conv2d'],
-  ['2 99, 3 stride 99, 4 longer0, 4 empty0, 4 longer2, 4 longer3', 'nn.ConvTranspose2d'],
+  ['3 stride 99, 3 padding 99, 4 fewer, 4 longer0, 4 empty0, 4 longer2', 'nn.Conv1d'],
+  ['3 stride 99, 3 padding 99, 4 fewer, 4 longer0, 4 empty0, 4 longer2, 4 longer3', 'nn.Conv2d'],
+  ['2 99, 3 stride 99, 4 fewer, 4 longer0, 4 empty0, 4 longer2, 4 longer3', 'nn.ConvTranspose2d'],
   [
-    '1 stride 99, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 float64',
+    '1 stride 99, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 float64',
     'nn.MaxPool1d',
     'nn.AvgPool1d',
   ],
   [
-    '1 stride 99, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 longer3, 2 float64',
+    '1 stride 99, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 longer3, 2 float64',
     'nn.MaxPool2d',
     'nn.AvgPool2d',
   ],
-  ['0 99, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 float64', 'nn.AdaptiveAvgPool1d'],
   [
-    '0 first 99, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64',
-    'nn.AdaptiveAvgPool2d',
+    '0 99, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 float64',
+    'nn.AdaptiveAvgPool1d',
+    'nn.AdaptiveMaxPool1d',
   ],
   ['1 eps 1.5, 1 eps 99, 2 longer0', 'nn.BatchNorm1d'],
-  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 longer2, 2 longer3', 'nn.BatchNorm2d', 'nn.InstanceNorm2d'],
+  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 longer2, 2 longer3', 'nn.BatchNorm2d'],
+  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 longer2, 2 longer3', 'nn.InstanceNorm2d'],
   ['1 eps 1.5, 1 eps 99, 2 more, 2 fewer, 2 longer0', 'nn.LayerNorm'],
   ['2 eps 1.5, 2 eps 99, 3 longer0, 3 longer2', 'nn.GroupNorm'],
-  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 longer2', 'nn.InstanceNorm1d'],
+  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 longer2', 'nn.InstanceNorm1d'],
   [
     '0 99, 1 alpha -9!, 1 alpha 1.5, 1 alpha 99, 1 beta -9, 1 beta 1.5, 1 beta 99, 1 k -9!, 1 k 1.5, 1 k 99, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 empty2, 2 longer3, 2 empty3, 2 float64',
     'nn.LocalResponseNorm',
@@ -387,23 +390,23 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'nn.Dropout2d',
   ],
   [
-    '0 first 99, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 empty2, 1 longer3, 1 empty3, 1 float64, 1 int32, 1 uint8',
+    '0 first 99, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 empty2, 1 longer3, 1 empty3, 1 float64, 1 int32, 1 uint8',
     'nn.ZeroPad2d',
   ],
   [
-    '1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
+    '1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
     'nn.ReflectionPad2d',
     'nn.CircularPad2d',
   ],
   [
-    '0 first 99, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
+    '0 first 99, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
     'nn.ReplicationPad2d',
   ],
   [
-    '0 99, 1 -9, 1 1.5, 1 99, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 empty2, 2 longer3, 2 empty3, 2 float64, 2 int32, 2 uint8',
+    '0 99, 1 -9, 1 1.5, 1 99, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 empty2, 2 longer3, 2 empty3, 2 float64, 2 int32, 2 uint8',
     'nn.ConstantPad2d',
   ],
-  ['2 99, 3 stride 99, 4 longer0, 4 empty0, 4 longer2', 'nn.ConvTranspose1d'],
+  ['2 99, 3 stride 99, 4 fewer, 4 longer0, 4 empty0, 4 longer2', 'nn.ConvTranspose1d'],
   ['1 eps 1.5, 1 eps 99, 2 more, 2 fewer, 2 longer0, 2 empty0', 'nn.RMSNorm'],
   [
     '1 more, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 empty2, 1 empty3, 1 float64, 1 int32, 1 uint8',
@@ -535,6 +538,16 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'optim.ReduceLROnPlateau.loadStateDict',
   ],
   ['0 unknown option, 0 state unknown option', 'optim.WeightAverage.loadStateDict'],
+  [
+    '0 fewer, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 1 99',
+    'F.adaptiveMaxPool2d',
+    'F.adaptiveAvgPool2d',
+  ],
+  [
+    '0 first 99, 0 first null, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64',
+    'nn.AdaptiveMaxPool2d',
+    'nn.AdaptiveAvgPool2d',
+  ],
 ];
 
 /** What each call accepts, by its name; calls that accept nothing else are left out. */

@@ -136,6 +136,7 @@ add('F.convTranspose2d', F.convTranspose2d, f(1, 2, 3, 3), f(2, 3, 2, 2), f(3), 
 });
 add('F.maxPool2d', F.maxPool2d, f(1, 2, 4, 4), 2, { stride: 2, padding: 0, ceilMode: true });
 add('F.avgPool2d', F.avgPool2d, f(1, 2, 4, 4), 2, { stride: 2, padding: 0, countIncludePad: true });
+add('F.adaptiveMaxPool2d', F.adaptiveMaxPool2d, f(1, 2, 4, 4), 2);
 add('F.adaptiveAvgPool2d', F.adaptiveAvgPool2d, f(1, 2, 4, 4), 2);
 add('F.layerNorm', F.layerNorm, f(2, 3), 3, { weight: f(3), bias: f(3), eps: 1e-5 });
 add('F.normalize', F.normalize, f(2, 3), { p: 2, dim: 1, eps: 1e-12 });
@@ -213,6 +214,8 @@ layer('MaxPool2d', [2, { stride: 2, padding: 0, ceilMode: false }], f(1, 2, 4, 4
 layer('AvgPool1d', [2, { stride: 2, padding: 0, countIncludePad: true }], f(1, 2, 4));
 layer('AvgPool2d', [2, { stride: 2, padding: 0, countIncludePad: true }], f(1, 2, 4, 4));
 layer('AdaptiveAvgPool1d', [2], f(1, 2, 4));
+layer('AdaptiveMaxPool1d', [2], f(1, 2, 4));
+layer('AdaptiveMaxPool2d', [[2, 2]], f(1, 2, 4, 4));
 layer('AdaptiveAvgPool2d', [[2, 2]], f(1, 2, 4, 4));
 layer('BatchNorm1d', [3, { eps: 1e-5, momentum: 0.1 }], f(2, 3));
 layer('BatchNorm2d', [3, { eps: 1e-5, momentum: 0.1 }], f(2, 3, 2, 2));
