@@ -22,7 +22,11 @@ describe('layers of the reading list refuse bad arguments', () => {
     ],
     ['GroupNorm with odd groups', () => new nn.GroupNorm(3, 4), /a divisor of 4/],
     ['GroupNorm of other channels', () => new nn.GroupNorm(2, 6).forward(images), /\[N, 6, …\]/],
-    ['InstanceNorm2d of sequences', () => new nn.InstanceNorm2d(4).forward(sequences), /\[4, …\].*\[2, 4, 5\]/],
+    [
+      'InstanceNorm2d of sequences',
+      () => new nn.InstanceNorm2d(4).forward(sequences),
+      /\[4, …\].*\[2, 4, 5\]/,
+    ],
     [
       'InstanceNorm1d of one value',
       () => new nn.InstanceNorm1d(4).forward(zeros([2, 4, 1])),
