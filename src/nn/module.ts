@@ -5,6 +5,7 @@ import { didYouMean } from '../errors/nearest.js';
 import { sameShape } from '../graph/types.js';
 import { withScope } from '../ops/scope.js';
 import { checkDevice } from '../tensor/check-device.js';
+import { inSpellingOf, propertyName } from '../tensor/names.js';
 import { Parameter } from '../tensor/parameter.js';
 import { flushPending } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
@@ -39,7 +40,8 @@ export type { SavedTensor };
 /**
  * The base class of all layers and models. Assigning a Module, a Parameter, or an array, plain object, Map or Set of them
  * to a property registers it, in the order of assignment. A buffer is a Parameter with `trainable: false`. Names are those
- * of the same module in PyTorch: `features.0.weight`, `branches.left.weight`, and `running_mean` for `runningMean`.
+ * of the same module in PyTorch: `features.0.weight`, `branches.left.weight`, and `running_mean` for `runningMean`. Other
+ * capitals stay as they are: `W`, `Wq`, `A_log`, `conv2D`, `convBN1`.
  *
  * Members in a `#private` field or in an object of another class are not registered. If `forward` uses such a parameter,
  * it throws a UsageError unless the parameter is frozen or among the arguments, since the parameter would be neither
@@ -80,7 +82,13 @@ export abstract class Module<Out = Tensor> {
   /** Direct modules and parameters with their names. Containers override this to name their members differently. */
   protected *members(): Iterable<readonly [string, Member]> {
     for (const [property, value] of Object.entries(this))
-      yield* membersIn(snakeCase(property), value, isMember);
+      yield* membersIn(this.#nameOf(property), value, isMember);
+  }
+
+  /** The property's name in PyTorch's style, unless another property is called so: `fooBar` beside `foo_bar`. */
+  #nameOf(property: string): string {
+    const name = propertyName(property);
+    return name !== property && Object.hasOwn(this, name) ? property : name;
   }
 
   /** The text between the parentheses of the module's line in `toString()`. */
@@ -381,7 +389,8 @@ export abstract class Module<Out = Tensor> {
 
   /**
    * Compares names and shapes with `saved`, without loading anything. PyTorch's counters (`num_batches_tracked`) are
-   * ignored.
+   * ignored. A name may be spelled in camel case (`layerNorm.weight` for `layer_norm.weight`), or without capitals, as in
+   * earlier files of this package (`w` for `W`).
    *
    * @throws ShapeError for a tensor whose number of values does not fit its shape; UsageError if `saved` is not a Map of
    *   tensors
@@ -389,6 +398,10 @@ export abstract class Module<Out = Tensor> {
   compareStateDict(saved: ReadonlyMap<string, SavedTensor>): LoadReport {
     checkStateDict(saved);
     const own = this.stateDict();
+    return this.#compare(own, inSpellingOf(own.keys(), saved));
+  }
+
+  #compare(own: ReadonlyMap<string, Parameter>, saved: ReadonlyMap<string, SavedTensor>): LoadReport {
     const report: LoadReport = {
       missing: [...own.keys()].filter((name) => !saved.has(name)),
       unexpected: [...saved.keys()].filter((name) => !own.has(name) && !name.endsWith('num_batches_tracked')),
@@ -423,14 +436,16 @@ export abstract class Module<Out = Tensor> {
     checkOptionNames('loadStateDict', options, ['strict', 'skipMismatched']);
     const { strict = true, skipMismatched = false } = options;
     checkBooleans('loadStateDict', { strict, skipMismatched });
+    checkStateDict(saved);
     const own = this.stateDict();
-    const report = this.compareStateDict(saved);
+    const spelled = inSpellingOf(own.keys(), saved);
+    const report = this.#compare(own, spelled);
     const wrongNames = strict && report.missing.length + report.unexpected.length > 0;
     const wrongShapes = report.mismatched.length > 0 && (strict || !skipMismatched);
     if (wrongNames || wrongShapes)
       throw misfit(this.typeName, own.size, strict ? report : { ...report, missing: [], unexpected: [] });
     const fitting = [...own].flatMap(([name, parameter]) => {
-      const tensor = saved.get(name);
+      const tensor = spelled.get(name);
       return tensor && sameShape(tensor.shape, parameter.shape) ? [{ name, parameter, tensor }] : [];
     });
     for (const { name, parameter, tensor } of fitting) checkPlace(name, parameter, tensor);
@@ -453,6 +468,3 @@ export abstract class Module<Out = Tensor> {
 const isMember = (value: unknown): value is Member => value instanceof Module || value instanceof Parameter;
 
 const join = (path: string, name: string): string => (path && name ? `${path}.${name}` : path || name);
-
-/** `runningMean` → `running_mean` */
-const snakeCase = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();

@@ -4,6 +4,7 @@ import { excerpt } from '../errors/excerpt.js';
 import { type Node, scalarLeaf } from '../graph/node.js';
 import { sameShape } from '../graph/types.js';
 import * as ops from '../ops/index.js';
+import { inSpellingOf } from '../tensor/names.js';
 import { Parameter, queueUpdate } from '../tensor/parameter.js';
 import type { Change } from '../tensor/pending.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
@@ -126,8 +127,12 @@ export class WeightAverage {
         got: excerpt(saved),
       });
     const found = state.weight === 0 ? [] : this.#tracked;
+    const spelled = inSpellingOf(
+      found.map(({ name }) => `ema.${name}`),
+      tensors,
+    );
     const values = found.map(({ name, mean }) => {
-      const saved = tensors.get(`ema.${name}`);
+      const saved = spelled.get(`ema.${name}`);
       if (!saved || !sameShape(saved.shape, mean.shape))
         throw new CheckpointError({
           what: `The saved averages do not fit: ema.${name}`,

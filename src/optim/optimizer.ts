@@ -18,7 +18,14 @@ import {
   type Rule,
 } from './optimizers/rule.js';
 import { listOfParameters } from './parameters.js';
-import { checkSavedState, loadState, type OptimizerState, type SavedState, type Slot } from './state.js';
+import {
+  checkSavedState,
+  inSpellingOfSlots,
+  loadState,
+  type OptimizerState,
+  type SavedState,
+  type Slot,
+} from './state.js';
 
 /** Parameters, with or without names: `model.parameters()` or `model.namedParameters()`. */
 export type Parameters = Iterable<Member>;
@@ -343,7 +350,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
     const groups = (saved.state.groups ?? []).map(
       (group) => ({ ...COMMON, ...defaults, ...group }) as unknown as O,
     );
-    const load = loadState(this.#rule, this.#groups, [...this.#slots.values()], saved, groups);
+    const slots = [...this.#slots.values()];
+    const load = loadState(this.#rule, this.#groups, slots, inSpellingOfSlots(slots, saved), groups);
     for (const group of groups) {
       checkOptionNames(`The saved state of ${name}`, group, optionNames(this.#rule));
       checkComplete(this.#rule, group);

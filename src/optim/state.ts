@@ -3,6 +3,7 @@ import { CheckpointError, ShapeError } from '../errors/errors.js';
 import { excerpt } from '../errors/excerpt.js';
 import { isRecord } from '../errors/is-record.js';
 import { makeArray, sameShape, showShape } from '../graph/types.js';
+import { spellings } from '../tensor/names.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
 import type { CommonOptions, Memory, Rule } from './optimizers/rule.js';
@@ -48,6 +49,37 @@ export function checkSavedState(optimizer: string, saved: unknown): void {
   });
 }
 
+interface Saved {
+  readonly tensors: ReadonlyMap<string, SavedTensor>;
+  readonly state: SavedState;
+}
+
+/** A saved state under the names of an optimizer's parameters, which may be spelled otherwise in files. */
+export function inSpellingOfSlots(slots: readonly Slot[], { tensors, state }: Saved): Saved {
+  const own = slots.map(({ name }) => name);
+  const { parameters } = state;
+  const nameIn = (key: string): string => key.slice(key.indexOf('.') + 1);
+  const changed = spellings(own, [...[...tensors.keys()].map(nameIn), ...Object.keys(parameters ?? {})]);
+  if (changed.size === 0) return { tensors, state };
+  const renamed = (name: string): string => changed.get(name) ?? name;
+  return {
+    tensors: new Map(
+      [...tensors].map(([key, tensor]) => [
+        key.slice(0, key.indexOf('.') + 1) + renamed(nameIn(key)),
+        tensor,
+      ]),
+    ),
+    state: parameters
+      ? {
+          ...state,
+          parameters: Object.fromEntries(
+            Object.entries(parameters).map(([name, memory]) => [renamed(name), memory]),
+          ),
+        }
+      : state,
+  };
+}
+
 /** Writes a checked state into one slot after another. */
 interface Load {
   /** Whether the state has tensors for this parameter. */
@@ -65,7 +97,7 @@ export function loadState<O extends CommonOptions>(
   rule: Rule<O, string, string>,
   own: readonly { readonly parameters: readonly Parameter[] }[],
   slots: readonly Slot[],
-  saved: { readonly tensors: ReadonlyMap<string, SavedTensor>; readonly state: SavedState },
+  saved: Saved,
   groups: readonly O[],
 ): Load {
   const { tensors, state } = saved;

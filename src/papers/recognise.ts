@@ -6,6 +6,7 @@ import type { Weight, Weights } from '../interop/weights.js';
 import { withoutInit } from '../nn/init.js';
 import type { Module } from '../nn/module.js';
 import { type ModelConfig, modelConfigSchema } from '../run/config.js';
+import { inSpellingOf } from '../tensor/names.js';
 import { extraTensorsError, recogniseBesideExtras } from './loading/extra-tensors.js';
 import { buildModel, type Paper, type Recognised, type Shapes } from './paper.js';
 import { openPaper, paperIds } from './registry.js';
@@ -144,12 +145,13 @@ function hasNamesOf(paper: Paper, preset: string, classes: number, shapes: Shape
         .filter((name) => !name.endsWith('num_batches_tracked'))
         .map((name) => name.replaceAll(/\d+/g, '0')),
     );
-  const own = patterns(
-    withoutInit(() => buildModel(paper, config))
+  const names = [
+    ...withoutInit(() => buildModel(paper, config))
       .stateDict()
       .keys(),
-  );
-  const theirs = patterns(shapes.keys());
+  ];
+  const own = patterns(names);
+  const theirs = patterns(inSpellingOf(names, shapes).keys());
   return own.size === theirs.size && [...own].every((name) => theirs.has(name));
 }
 
@@ -231,9 +233,14 @@ export function partFor(
   const match = findPart(
     file,
     tensors,
-    (part) => own.every((name) => part.has(name)) || paper.weights?.recognise(shapesOf(part)) || undefined,
+    (part) => hasAll(part, own) || paper.weights?.recognise(shapesOf(part)) || undefined,
   );
   return match?.part ?? WHOLE;
+}
+
+function hasAll(tensors: ReadonlyMap<string, unknown>, own: readonly string[]): boolean {
+  const spelled = inSpellingOf(own, tensors);
+  return own.every((name) => spelled.has(name));
 }
 
 /** Renames a file's weights to the model's tensor names, if the file uses other names for the same layers. */
@@ -243,7 +250,7 @@ export function inOwnNames(
   tensors: ReadonlyMap<string, Weight>,
 ): ReadonlyMap<string, Weight> {
   const own = model.stateDict();
-  if ([...own.keys()].every((name) => tensors.has(name))) return tensors;
+  if (hasAll(tensors, [...own.keys()])) return tensors;
   const names = paper.weights?.translate(model, shapesOf(tensors));
   if (!names) return tensors;
   const translated = new Map(tensors);

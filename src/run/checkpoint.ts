@@ -16,6 +16,7 @@ import {
 import type { Weight } from '../interop/weights.js';
 import { Module, type SavedTensor } from '../nn/module.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { inSpellingOf } from '../tensor/names.js';
 import type { Parameter } from '../tensor/parameter.js';
 import { randomState, setRandomState } from '../tensor/random.js';
 import { optimizerOptionSchema } from './config.js';
@@ -244,8 +245,10 @@ export function restoreCheckpoint(
   if (names.some((name) => !states[name]) || Object.keys(states).length !== names.length)
     other(`the state of the optimizers ${names.join(', ')}`, Object.keys(states).join(', ') || 'none');
   const weights = weightsOf({ tensors, metadata });
-  for (const [name, { dtype }] of model.stateDict()) {
-    const format = weights.get(name)?.dtype;
+  const own = model.stateDict();
+  const spelled = inSpellingOf(own.keys(), weights);
+  for (const [name, { dtype }] of own) {
+    const format = spelled.get(name)?.dtype;
     if (format !== undefined && format !== FORMAT_OF[dtype])
       other(`${name} in ${dtype} (${FORMAT_OF[dtype]}), as this model has it`, format);
   }

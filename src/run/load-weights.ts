@@ -2,6 +2,7 @@ import { UsageError } from '../errors/errors.js';
 import { findPart, partOf, WHOLE } from '../interop/prefixes.js';
 import { readWeights } from '../interop/weights.js';
 import { type LoadOptions, type LoadReport, Module } from '../nn/module.js';
+import { inSpellingOf } from '../tensor/names.js';
 import { inFile } from './checkpoint.js';
 
 /** Minimum share of the model's names that a part of a file must have in a partial load. */
@@ -32,9 +33,10 @@ export async function loadWeights(
   const { tensors } = await readWeights(file);
   const own = [...model.stateDict().keys()];
   const look = (least: number) =>
-    findPart(file, tensors, (part) =>
-      own.length > 0 && own.filter((name) => part.has(name)).length >= least ? true : undefined,
-    );
+    findPart(file, tensors, (part) => {
+      const spelled = inSpellingOf(own, part);
+      return own.length > 0 && own.filter((name) => spelled.has(name)).length >= least ? true : undefined;
+    });
   const found = look(own.length) ?? (options.strict === false ? look(ENOUGH * own.length) : undefined);
   return inFile(file, () => model.loadStateDict(partOf(tensors, found?.part ?? WHOLE), options));
 }
