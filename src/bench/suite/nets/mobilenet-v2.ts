@@ -28,22 +28,20 @@ class Inverted extends nn.Module {
   }
 }
 
-/** The rows of table 2 of arXiv:1801.04381, with two strides fewer for 32 × 32. */
-const CHANNELS = [16, 24, 32, 64, 96, 160, 320];
-const BLOCKS = [1, 2, 3, 4, 3, 3, 1];
-const STRIDES = [1, 1, 2, 2, 1, 2, 1];
+const stage = (from: number, to: number, count: number, stride: number, expand = 6): nn.Module[] =>
+  Array.from({ length: count }, (_, i) => new Inverted(i ? to : from, to, i ? 1 : stride, expand));
 
-const blocks = (to: number, row: number): nn.Module[] =>
-  Array.from({ length: BLOCKS[row]! }, (_, i) =>
-    i === 0
-      ? new Inverted(CHANNELS[row - 1] ?? 32, to, STRIDES[row]!, row === 0 ? 1 : 6)
-      : new Inverted(to, to, 1, 6),
-  );
-
+/** Table 2 of arXiv:1801.04381, with two strides fewer for 32 × 32. */
 class MobileNetV2 extends nn.Module {
   readonly features = new nn.Sequential(
     ...unit(3, 32, 3),
-    ...CHANNELS.flatMap(blocks),
+    ...stage(32, 16, 1, 1, 1),
+    ...stage(16, 24, 2, 1),
+    ...stage(24, 32, 3, 2),
+    ...stage(32, 64, 4, 2),
+    ...stage(64, 96, 3, 1),
+    ...stage(96, 160, 3, 2),
+    ...stage(160, 320, 1, 1),
     ...unit(320, 1280, 1),
   );
   readonly classifier = new nn.Linear(1280, 10);
