@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [BATCH]; src/bench/suite does the same."""
+"""PyTorch's side of `paperweight bench suite`: pytorch_suite.py NET THREADS [PRECISION]; src/bench/suite does the same."""
 import importlib
 import json
 import math
@@ -34,8 +34,8 @@ def load(name):
     return getattr(importlib.import_module(MODULES.get(name, name)), name)
 
 
-def training(net, batch, rate=1e-4):
-    """The network with its first weights, and its training step, which returns the loss."""
+def training(net, batch, rate=1e-4, rounded=None):
+    """The network with its first weights, and its training step, which returns the loss; `rounded` is autocast's type."""
     model = net["build"]()
     with torch.no_grad():
         for k, p in enumerate(model.parameters()):
@@ -54,7 +54,8 @@ def training(net, batch, rate=1e-4):
         losses = []
         for optimizer, loss_of in stages:
             optimizer.zero_grad()
-            losses.append(loss_of(model, *inputs))
+            with torch.autocast("cpu", rounded, enabled=rounded is not None):
+                losses.append(loss_of(model, *inputs))
             losses[-1].backward()
             optimizer.step()
         return sum(loss.item() for loss in losses)
@@ -66,7 +67,8 @@ def main():
     name, threads = sys.argv[1], int(sys.argv[2])
     torch.set_num_threads(threads)
     net = load(name)
-    _, step = training(net, int(sys.argv[3]) if len(sys.argv) > 3 else net["batch"])
+    precision = sys.argv[3] if len(sys.argv) > 3 else "float32"
+    _, step = training(net, net["batch"], rounded=None if precision == "float32" else getattr(torch, precision))
     losses = [step() for _ in range(5)]
     say(ready=True, name="pytorch", version=f"PyTorch {torch.__version__}", losses=losses)
     for line in sys.stdin:

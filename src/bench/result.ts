@@ -133,8 +133,9 @@ const overheadSchema = z.object({
 const suiteSchema = z.object({
   what: z.literal('suite'),
   ...head,
+  precision: z.string().default('float32'),
   rounds: z.number().int().positive(),
-  /** Seconds of a training step in float32, each side. */
+  /** Seconds of a training step, each side. */
   cases: z.array(
     z.object({
       network: z.string(),
@@ -225,6 +226,7 @@ export function resultFile(result: Result): string {
       peerVersion(result)?.match(/\d+(\.\d+)*/)?.[0],
       result.peer?.mode,
     );
+  if (result.what === 'suite' && result.precision !== 'float32') parts.push(result.precision);
   return `${[...parts, result.date.slice(0, 10)].filter((part) => part !== undefined && part !== '').join('-')}.json`;
 }
 

@@ -70,7 +70,12 @@ export function newest(results: readonly Result[]): Result[] {
             result.threads,
             result.peer && [result.peer.name, peerVersion(result), result.peer.mode],
           ]
-        : [result.what, 'batch' in result ? result.batch : 0, result.threads],
+        : [
+            result.what,
+            'batch' in result ? result.batch : 0,
+            result.threads,
+            'precision' in result ? result.precision : '',
+          ],
     );
     kept.set(key, result);
   }
@@ -142,9 +147,9 @@ function rowsOf(result: Result, language: Language): string[][] {
       return result.cases.map(({ network, batch, spread, peer, ratio }) => [
         w.network(network, batch),
         `**${time(spread.median)}** ${range(spread)}`,
-        'float32',
+        result.precision,
         peer ? `${peer.version} (eager): ${time(peer.spread.median)} ${range(peer.spread)}` : '',
-        peer ? 'float32' : '',
+        peer ? result.precision : '',
         ratio === undefined ? '' : w.times(ratio.toFixed(2)),
       ]);
   }

@@ -6,16 +6,19 @@ import { NETS } from './nets/index.js';
 import { training } from './work.js';
 
 /*
- * Paperweight's side: node ours.js NET THREADS [DEVICE]. Requests and answers as in src/bench/side.ts. The first line has
+ * Paperweight's side: node ours.js NET THREADS [DEVICE [PRECISION]]. Requests and answers as in src/bench/side.ts. The first line has
  * the losses of five steps from weights and inputs that the other side makes by the same formula.
  */
-const [name = '', threads = '2', deviceName = 'auto'] = process.argv.slice(2);
+const [name = '', threads = '2', deviceName = 'auto', precision = 'float32'] = process.argv.slice(2);
 const say = (answer: object): void => void process.stdout.write(`${JSON.stringify(answer)}\n`);
 
 async function serve(): Promise<void> {
   const net = NETS[name];
   if (!net) throw new Error(`no network ${name}; there are ${Object.keys(NETS).join(', ')}`);
-  const { device } = await openDevice(deviceName as 'auto', { threads: Number(threads) });
+  const { device } = await openDevice(deviceName as 'auto', {
+    threads: Number(threads),
+    precision: precision as 'float32',
+  });
   setDefaultDevice(device);
   const { step } = await training(net, net.batch, device);
   const losses: number[] = [];

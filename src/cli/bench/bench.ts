@@ -28,7 +28,7 @@ export function register(program: Command): void {
         '  data           the CIFAR-10 loader alone, compared with torchvision',
         '  start          time from process start to the help text and to the first steps',
         '  step-overhead  overhead of a step of a small network beyond its primitives',
-        '  suite          a training step of well-known networks in float32, compared with PyTorch',
+        '  suite          a training step of well-known networks, compared with PyTorch; in float32, or bfloat16 with --precision',
         '  scale          predicts the efficiency of 2 to 1,024 ranks from a measured step and, under mpirun, the measured network',
         '  gpu            the GPU of this machine: rates, latency, networks beside their peers, conformance; at most 8 minutes',
         '  guard          plan counters and speed against bench/baseline.json',

@@ -63,7 +63,7 @@ export async function runBench(what: What, flags: BenchFlags): Promise<void> {
       case 'suite': {
         const peer = choosePeer(what, flags, ['pytorch']);
         const networks = flags.networks ? { networks: flags.networks } : {};
-        const options = { ...common, ...networks, places };
+        const options = { ...common, ...networks, places, precision: flags.precision };
         return await publish(await measureSuite({ ...options, ...(peer ? { peer } : {}) }), flags);
       }
       case 'data': {

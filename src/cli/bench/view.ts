@@ -138,7 +138,7 @@ function suiteText(r: SuiteResult): string[] {
   const [first] = r.cases;
   const about = [first?.device, first?.peer?.version].filter(Boolean).join(' and ');
   return [
-    `A training step in float32, ${counted(r.threads, 'thread')}; ${about}. Medians of ${r.rounds} rounds; a ratio above 1: Paperweight is faster`,
+    `A training step in ${r.precision}, ${counted(r.threads, 'thread')}; ${about}. Medians of ${r.rounds} rounds; a ratio above 1: Paperweight is faster`,
     '',
     ...fitted(rows, 'lrrrrrr', [3, 5, 1]),
   ];
