@@ -65,4 +65,4 @@ export type {
   StepContext,
   UpdateOptions,
 } from './train/method/method.js';
-export type { LossAndMetrics, Training, TrainingSetup } from './train/method/paper-training.js';
+export type { LossAndMetrics, Training, TrainingSetup } from './train/method/training.js';

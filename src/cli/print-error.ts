@@ -1,4 +1,5 @@
 import { PaperweightError, UsageError } from '../errors/errors.js';
+import { OwnCodeError } from '../errors/own-code.js';
 import { printableLines } from '../errors/printable.js';
 import { Interrupted } from './terminal/interrupt.js';
 
@@ -28,7 +29,7 @@ export function describeError(error: unknown, debug = false): { code: number; te
   if (error instanceof PaperweightError)
     return {
       code: error instanceof UsageError ? EXIT.usage : EXIT.failed,
-      text: debug ? fullStack(error) : `error: ${error.message}`,
+      text: debug ? fullStack(error) : `error: ${error.message}${ownStack(error)}`,
     };
   // Commander throws after printing help or version.
   const { code, exitCode } = (error ?? {}) as { code?: unknown; exitCode?: number };
@@ -39,6 +40,10 @@ export function describeError(error: unknown, debug = false): { code: number; te
     text: `error: An unexpected error occurred; this is a bug in Paperweight. Next: report it with the lines below.\n${fullStack(error)}`,
   };
 }
+
+/** Where a paper's own code threw an error. */
+const ownStack = (error: PaperweightError): string =>
+  error instanceof OwnCodeError ? `\n${fullStack(error.cause)}` : '';
 
 function fullStack(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

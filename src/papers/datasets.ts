@@ -2,6 +2,7 @@ import { checkSource } from '../data/check-dataset.js';
 import type { AnySet } from '../data/dataset.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
+import { callOwn } from '../errors/own-code.js';
 import { DATASETS, type DatasetName, isDatasetName } from '../run/dataset-names.js';
 import { openDataset } from '../train/datasets.js';
 import type { Paper, PaperDataset, PaperDatasetOptions } from './paper.js';
@@ -44,7 +45,8 @@ export async function openOwn(
   options: Omit<PaperDatasetOptions, 'openBuiltIn'>,
 ): Promise<AnySet> {
   const openBuiltIn = (builtIn: DatasetName) => openDataset({ ...options, dataset: builtIn });
-  const set: unknown = await dataset.open({ ...options, openBuiltIn });
+  const opening = `open() of ${name} of ${paper.name}`;
+  const set: unknown = await callOwn(opening, () => dataset.open({ ...options, openBuiltIn }));
   checkSource(`${paper.name}, data set ${name},`, set);
   return set;
 }

@@ -3,15 +3,18 @@ import type { AnySet, Dataset } from '../data/dataset.js';
 import type { ImageStatistics } from '../data/images/image-sums.js';
 import type { Transform } from '../data/transforms/index.js';
 import type { World } from '../distributed/index.js';
+import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import { didYouMean } from '../errors/nearest.js';
+import { callOwn } from '../errors/own-code.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
-import type { Observation, Training, TrainingSetup } from '../train/method/paper-training.js';
+import type { Observation, Training, TrainingSetup } from '../train/method/training.js';
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
+import { checkPartNames } from './part-names.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
@@ -200,6 +203,7 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
   };
   demand(/^[a-z][a-z0-9-]*$/.test(paper.id), 'its id', 'small letters, digits and hyphens', paper.id);
+  checkPartNames(paper);
   const sets = [...Object.keys(paper.datasets ?? {}), ...DATASETS];
   for (const [name, { model, dataset, shortOf = name }] of Object.entries(paper.recipes)) {
     demand(
@@ -282,7 +286,11 @@ export function buildModel(paper: Paper, config: ModelConfig): Module {
   if (!Object.hasOwn(paper.presets, config.preset))
     refuse('preset', Object.keys(paper.presets), config.preset);
   if (!paper.inits.includes(config.init)) refuse('initialisation', paper.inits, config.init);
-  return paper.build({ ...config, options: parseOptions(paper, config.options ?? {}) });
+  const options = parseOptions(paper, config.options ?? {});
+  const building = `build() of ${paper.name}`;
+  const model: unknown = callOwn(building, () => paper.build({ ...config, options }));
+  if (typeof (model as Partial<Module> | undefined)?.stateDict === 'function') return model as Module;
+  throw new UsageError({ what: `${building} returned no network`, expected: 'a Module', got: shown(model) });
 }
 
 type Options = NonNullable<ModelConfig['options']>;

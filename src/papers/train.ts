@@ -11,6 +11,7 @@ import { SampleSubset } from '../data/samples/sample-subset.js';
 import { Subset } from '../data/subset.js';
 import type { World } from '../distributed/index.js';
 import { UsageError } from '../errors/errors.js';
+import { callOwn } from '../errors/own-code.js';
 import { partNotes, partOf } from '../interop/prefixes.js';
 import { readWeights } from '../interop/weights.js';
 import type { Module } from '../nn/module.js';
@@ -125,7 +126,9 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   if (config.syncBn) normaliseTogether(whole, ranks);
   // A network that is divided stays on the host until each rank has its part.
   if (!way) await whole.to(device);
-  const views = paper.transforms?.(config.model, config.augment ?? 'none', statistics);
+  const views = callOwn(`transforms() of ${paper.name}`, () =>
+    paper.transforms?.(config.model, config.augment ?? 'none', statistics),
+  );
   const [training, observe] = [paper.training?.bind(paper), paper.observe?.bind(paper)];
   const { startFrom: start } = config;
   // A resumed run has its weights in the checkpoint.

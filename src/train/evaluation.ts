@@ -2,6 +2,7 @@ import type { Module } from '../nn/module.js';
 import type { TrainConfig } from '../run/config.js';
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
+import { sampleSteps } from '../run/sample-files.js';
 import type { Method } from './method/method.js';
 import { recordSamples } from './method/samples.js';
 import type { SharedControl } from './shared-control.js';
@@ -63,6 +64,18 @@ export class Evaluation {
       recordSamples({ model, run: folder.path, seed: config.seed, samples }, step),
     );
     if (made) observer.samples?.(made);
+  }
+
+  /** Saves the images of a completed epoch that a killed run did not come to save: the same ones. */
+  async sampleMissing(step: number): Promise<void> {
+    const { folder, method } = this.#parts;
+    if (!method.samples || (await sampleSteps(folder.path)).includes(step)) return;
+    for (const { average } of this.#optimizers) average?.swapIn();
+    try {
+      await this.sample(step);
+    } finally {
+      this.restoreWeights();
+    }
   }
 
   get #optimizers() {

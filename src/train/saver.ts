@@ -17,6 +17,7 @@ import {
 import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder, RunState } from '../run/run-folder.js';
 import type { BestBy } from './method/method.js';
+import { scoreOf } from './method/score.js';
 import { receiveCheckpoint, sendCheckpoint } from './ranks/broadcast-checkpoint.js';
 import { gatherParts, tensorsIn } from './ranks/gather-parts.js';
 
@@ -260,25 +261,6 @@ export class Saver {
     this.#owed = undefined;
     observer.checkpoint?.(name);
   }
-}
-
-/**
- * The measurement that decides the best weights; undefined for a run without it.
- * @throws UsageError if the paper names one that it does not measure
- */
-export function scoreOf(
-  { accuracy, metrics = {} }: Measurement,
-  best: BestBy | undefined,
-): number | undefined {
-  if (!best) return accuracy;
-  const score = metrics[best.metric];
-  if (score !== undefined) return score;
-  throw new UsageError({
-    what: `The best weights are those of the ${best.mode === 'min' ? 'smallest' : 'largest'} ${best.metric}, which measure() does not return`,
-    expected: `${best.metric} among what measure returns`,
-    got: Object.keys(metrics).join(', ') || 'nothing',
-    next: 'return it, or name another metric in best',
-  });
 }
 
 function isBetter(score: number, { accuracy, value }: Best, best: BestBy | undefined): boolean {

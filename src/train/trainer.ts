@@ -1,6 +1,6 @@
 import { type AnySet, imagesIn } from '../data/dataset.js';
 import type { Transform } from '../data/transforms/index.js';
-import { UsageError } from '../errors/errors.js';
+import { DeviceError, UsageError } from '../errors/errors.js';
 import type { TypedArray } from '../graph/types.js';
 import type { Position } from '../run/checkpoint.js';
 import type { TrainConfig } from '../run/config.js';
@@ -16,11 +16,12 @@ import { LookAhead } from './look-ahead.js';
 import { feedOf } from './method/measure-model.js';
 import type { Method } from './method/method.js';
 import { type MethodParts, methodOf } from './method/method-of.js';
+import { scoreOf } from './method/score.js';
 import { freezeModules } from './module-patterns.js';
 import { gatherParts } from './ranks/gather-parts.js';
 import { Reporter } from './reporter.js';
 import { RunLength } from './run-length.js';
-import { Saver, scoreOf } from './saver.js';
+import { Saver } from './saver.js';
 import { SharedControl } from './shared-control.js';
 import { StepOutcomes } from './steps/outcomes.js';
 import { type FedBatch, type Feed, type Queued, Stepper } from './steps/step.js';
@@ -63,6 +64,8 @@ export class Trainer {
   readonly #recovery: Recovery;
   readonly #opening: readonly string[];
   #position: Position = START;
+  /** The last epoch is complete; its samples may not be, if the run was killed while they were made. */
+  #epochComplete = false;
   /** The training error has reached the target at which the configuration ends the run. */
   #learned = false;
   readonly #clock = new StepClock();
@@ -185,6 +188,7 @@ export class Trainer {
       throw error;
     }
     const epochs = (await folder.metrics()).filter(({ event }) => event === 'epoch');
+    this.#epochComplete = epochs.at(-1)?.step === this.#position.step;
     const accuracy = Number(epochs.at(-1)?.trainAccuracy ?? 0);
     this.#learned = this.#isLearned(world ? await world.broadcastValue(accuracy) : accuracy);
   }
@@ -246,6 +250,8 @@ export class Trainer {
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
     const sampled = this.#method.evaluate && this.#length.sampleNote(this.#parts.testSet.length ?? 0);
     if (sampled) this.#note(sampled);
+    if (this.#position.step === 0) await this.#rehearse();
+    if (this.#epochComplete) await this.#evaluation.sampleMissing(this.#position.step);
     // A first checkpoint, so that a rollback is possible from the first steps on.
     if (this.#recovery.policy === 'rollback' && !(await this.#saver.hasCheckpoint())) await this.#save();
     this.#clock.restart();
@@ -272,6 +278,13 @@ export class Trainer {
     const { chanceLoss } = this.#method;
     const flatAt = isFlat(measured?.loss, chanceLoss) ? chanceLoss : undefined;
     return this.#reporter.done(this.#position.step, { last: measured, flatAt, seconds });
+  }
+
+  async #rehearse(): Promise<void> {
+    const { signal } = this.#control;
+    await this.#method.rehearse?.(signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
 
   #isLearned(trainAccuracy = 0): boolean {
@@ -353,7 +366,7 @@ export class Trainer {
     }
     // Averaged weights are evaluated and saved as best; checkpoints also have the model's own weights.
     try {
-      const result = await this.#evaluation.measure();
+      const { result, score } = await this.#measure();
       if (!result) {
         await this.#save();
         return undefined;
@@ -372,7 +385,6 @@ export class Trainer {
       // An epoch cut short by the step limit stays open, for a resume with a higher limit.
       if (p.batch === this.#feed.length) {
         this.#position = afterEpoch(p);
-        const score = measured && scoreOf(measured, this.#method.best);
         for (const { schedule, every } of this.#method.schedules) if (every === 'epoch') schedule.step(score);
       }
       await this.#save(measured);
@@ -381,6 +393,25 @@ export class Trainer {
       return result;
     } finally {
       this.#evaluation.restoreWeights();
+    }
+  }
+
+  /** Evaluates at the end of an epoch. If that fails, the steps of the epoch are saved first. */
+  async #measure() {
+    const { best } = this.#method;
+    try {
+      const result = await this.#evaluation.measure();
+      const score = result && result !== 'unmeasured' ? scoreOf(result, best) : undefined;
+      return { result, score };
+    } catch (error) {
+      if (error instanceof DeviceError || this.#parts.world?.split) throw error;
+      const { step } = this.#position;
+      const saved = await this.#save().then(
+        () => true,
+        () => false,
+      );
+      if (saved) this.#note(`The evaluation after step ${step} failed. The run can be resumed from there.`);
+      throw error;
     }
   }
 

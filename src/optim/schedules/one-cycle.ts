@@ -54,7 +54,6 @@ interface Phase {
  * @throws UsageError if an option is not valid, or the optimizer has neither `momentum` nor `betas` to cycle
  */
 export class OneCycleLR extends Timed {
-  readonly #optimizer: HasRates;
   readonly #options: Complete;
   readonly #phases: readonly Phase[];
 
@@ -62,7 +61,6 @@ export class OneCycleLR extends Timed {
     super(optimizer);
     const names = ['maxLr', 'totalSteps', 'epochs', 'stepsPerEpoch', ...Object.keys(DEFAULTS)];
     checkOptionNames('OneCycleLR', options, names);
-    this.#optimizer = optimizer;
     this.#options = complete(options, optimizer.paramGroups.length);
     this.#phases = phasesOf(this.#options);
     const strange = optimizer.paramGroups.find((group) => !('momentum' in group || 'betas' in group));
@@ -80,8 +78,7 @@ export class OneCycleLR extends Timed {
     super.apply();
     if (!this.#options.cycleMomentum) return;
     const momentum = this.#at(this.count, ({ momenta }) => momenta);
-    for (const group of this.#optimizer.paramGroups as readonly (HasRates['paramGroups'][number] &
-      Momentum)[])
+    for (const group of this.optimizer.paramGroups as readonly (HasRates['paramGroups'][number] & Momentum)[])
       if (group.betas) group.betas = [momentum, group.betas[1]];
       else group.momentum = momentum;
   }

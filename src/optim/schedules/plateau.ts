@@ -33,14 +33,14 @@ export interface PlateauOptions {
  * Multiplies the rate by `factor` if the metric has not improved for more than `patience` steps.
  */
 export class ReduceLROnPlateau implements Schedule {
-  readonly #optimizer: HasRates;
+  readonly optimizer: HasRates;
   readonly #options: Required<PlateauOptions>;
   #best: number | null = null;
   #bad = 0;
   #cooldown = 0;
 
   constructor(optimizer: HasRates, options: PlateauOptions = {}) {
-    this.#optimizer = checkOptimizer(optimizer);
+    this.optimizer = checkOptimizer(optimizer);
     checkOptionNames('ReduceLROnPlateau', options, Object.keys(PLATEAU));
     this.#options = { ...PLATEAU, ...options };
     const { factor, patience, cooldown, mode, threshold, thresholdMode, minLr, eps } = this.#options;
@@ -75,7 +75,7 @@ export class ReduceLROnPlateau implements Schedule {
     }
     const { patience, cooldown, factor, minLr, eps } = this.#options;
     if (this.#bad <= patience) return;
-    for (const group of this.#optimizer.paramGroups) {
+    for (const group of this.optimizer.paramGroups) {
       const lr = Math.max(group.lr * factor, minLr);
       if (group.lr - lr > eps) group.lr = lr;
     }
@@ -96,13 +96,13 @@ export class ReduceLROnPlateau implements Schedule {
       best: this.#best,
       bad: this.#bad,
       cooldown: this.#cooldown,
-      lrs: this.#optimizer.paramGroups.map((group) => group.lr),
+      lrs: this.optimizer.paramGroups.map((group) => group.lr),
     };
   }
 
   loadStateDict(state: ScheduleState): void {
     const { best, bad, cooldown, lrs } = recordOf(state);
-    const groups = this.#optimizer.paramGroups;
+    const groups = this.optimizer.paramGroups;
     const fits =
       (best === null || (typeof best === 'number' && !Number.isNaN(best))) &&
       isInteger(bad) &&

@@ -14,6 +14,8 @@ export type ScheduleState = {
 
 /** Changes the learning rates of an optimizer each time the caller calls `step()`: per epoch or per training step. */
 export interface Schedule {
+  /** Whose rates it changes. */
+  readonly optimizer?: HasRates;
   /** Call after the optimizer's step or steps. @param metric the monitored value, for schedules that use one */
   step(metric?: number): void;
   stateDict(): ScheduleState;

@@ -20,6 +20,7 @@ import {
  * const schedule = new SequentialLR(optimizer, { schedules: [warmup, cosine], milestones: [5] });
  */
 export class SequentialLR implements Schedule {
+  readonly optimizer: HasRates;
   readonly #schedules: readonly Schedule[];
   readonly #milestones: readonly number[];
   readonly #groups: number;
@@ -29,7 +30,7 @@ export class SequentialLR implements Schedule {
     optimizer: HasRates,
     options: { schedules: readonly Schedule[]; milestones: readonly number[] },
   ) {
-    checkOptimizer(optimizer);
+    this.optimizer = checkOptimizer(optimizer);
     checkOptionNames('SequentialLR', options, ['schedules', 'milestones']);
     const { schedules, milestones } = options;
     if (!Array.isArray(schedules) || schedules.length === 0 || !schedules.every(isSchedule))

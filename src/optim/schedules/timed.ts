@@ -34,7 +34,7 @@ const overwrite = (list: number[], values: readonly number[]): void =>
  * schedules set the rate, whatever it was.
  */
 export abstract class Timed implements Schedule {
-  readonly #optimizer: HasRates;
+  readonly optimizer: HasRates;
   readonly #baseLrs: number[];
   /** The rates with which it starts again. */
   readonly #initialLrs: number[];
@@ -43,7 +43,7 @@ export abstract class Timed implements Schedule {
   #count = 0;
 
   constructor(optimizer: HasRates) {
-    this.#optimizer = checkOptimizer(optimizer);
+    this.optimizer = checkOptimizer(optimizer);
     this.#initialLrs = optimizer.paramGroups.map(initialRate);
     this.#baseLrs = this.relative ? optimizer.paramGroups.map(({ lr }) => lr) : [...this.#initialLrs];
   }
@@ -63,7 +63,7 @@ export abstract class Timed implements Schedule {
 
   /** Call at the end of each constructor, when the options are set. */
   protected apply(): void {
-    for (const [i, group] of this.#optimizer.paramGroups.entries()) {
+    for (const [i, group] of this.optimizer.paramGroups.entries()) {
       // A group that was added later gets its base rate here, unless it has one already.
       this.#baseLrs[i] ??= initialRate(group);
       this.#initialLrs[i] ??= initialRate(group);
@@ -81,7 +81,7 @@ export abstract class Timed implements Schedule {
 
   /** Continues from rates that are not those that this schedule has set. */
   #follow(): void {
-    for (const [i, group] of this.#optimizer.paramGroups.entries()) {
+    for (const [i, group] of this.optimizer.paramGroups.entries()) {
       if (group.lr === this.#set[i]) continue;
       this.#initialLrs[i] ??= initialRate(group);
       const least = this.rate(0, this.#count, i);
@@ -103,7 +103,7 @@ export abstract class Timed implements Schedule {
   }
 
   stateDict(): ScheduleState {
-    const lrs = this.#optimizer.paramGroups.map(({ lr }) => lr);
+    const lrs = this.optimizer.paramGroups.map(({ lr }) => lr);
     const initialLrs = [...this.#initialLrs];
     return {
       count: this.#count,
@@ -115,7 +115,7 @@ export abstract class Timed implements Schedule {
 
   loadStateDict(state: ScheduleState): void {
     const { count, baseLrs, initialLrs = baseLrs, lrs } = recordOf(state);
-    const { paramGroups } = this.#optimizer;
+    const { paramGroups } = this.optimizer;
     const { length } = paramGroups;
     const known = areNumbers(initialLrs, length) && (lrs === undefined || areRates(lrs, length));
     const fits = isInteger(count) && areNumbers(baseLrs, length) && known;

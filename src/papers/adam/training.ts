@@ -1,5 +1,5 @@
 import { nn, ops, optim, Tensor } from 'paperweight/core';
-import type { Training, TrainingSetup } from '../../train/method/paper-training.js';
+import type { Training, TrainingSetup } from '../../train/method/training.js';
 import { makeOptimizer, makeSchedule } from '../../train/optimizer.js';
 import { Autoencoder } from './model.js';
 import { UncorrectedAdam } from './uncorrected.js';

@@ -1,7 +1,7 @@
 import { eye, optim, type Tensor, tensor } from 'paperweight/core';
 import type { ModelConfig } from '../../run/config.js';
 import type { MeasureContext, SampleContext } from '../../train/method/method.js';
-import type { Training, TrainingSetup } from '../../train/method/paper-training.js';
+import type { Training, TrainingSetup } from '../../train/method/training.js';
 import { type BoundTerms, divergence, drawn, logNormal, logPrior, missing, type VAE } from './model.js';
 
 /** AEVB is the paper's algorithm, wake-sleep the one that it is compared with. */

@@ -1,5 +1,5 @@
 import { type nn, type Tensor, tensor } from 'paperweight/core';
-import type { Observation, TrainingSetup } from '../../train/method/paper-training.js';
+import type { Observation, TrainingSetup } from '../../train/method/training.js';
 import { distances, ViT } from './model.js';
 
 /** Names of measurements. */

@@ -6,11 +6,12 @@ import type { World } from '../../distributed/index.js';
 import { UsageError } from '../../errors/errors.js';
 import type { Module } from '../../nn/module.js';
 import type { Measurement } from '../../run/events.js';
+import { randomState, setRandomState } from '../../tensor/random.js';
 import { evaluate, type Tensor } from '../../tensor/tensor.js';
 import type { Feed } from '../steps/step.js';
 import { contextOf } from './context.js';
 import type { EvaluationOptions, MeasureContext } from './method.js';
-import { checkScalar } from './updates.js';
+import { checkName, checkRecord, checkScalar } from './updates.js';
 
 export interface MeasurerParts {
   readonly model: Module;
@@ -19,6 +20,8 @@ export interface MeasurerParts {
   readonly batchSize: number;
   readonly world?: World | undefined;
   readonly seed: number;
+  /** Name of the paper, for messages. */
+  readonly paper: string;
   /** Means over a batch, by name. */
   readonly measure: (
     batch: unknown,
@@ -58,12 +61,13 @@ const partOf = (set: AnySet, limit: number) => {
 
 /** Measures a model on a test set with a paper's `measure`: means over all samples. */
 export async function measureModel(
-  { model, testSet, testTransform, batchSize, seed, measure, world }: MeasurerParts,
+  { model, testSet, testTransform, batchSize, seed, measure, world, paper }: MeasurerParts,
   { limit, onProgress, signal }: EvaluationOptions,
 ): Promise<Measurement> {
   const total = testSet.length ?? 0;
   const sampled = limit === undefined ? total : Math.min(limit, total);
   const feed = feedOf(testSet, { batchSize, limit }, testTransform);
+  const name = `measure() of ${paper}`;
   const sums = new Map<string, number>();
   const wasTraining = model.training;
   model.eval();
@@ -74,18 +78,26 @@ export async function measureModel(
       if (!world) signal.throwIfAborted();
       const context = contextOf({ batch, epoch: 0, batches: feed.length, seed }, 'measure');
       const measured = await measure(tensors(), context);
+      checkRecord(`${name} returned no measurements`, measured, 'scalars by name, such as { loss }');
       const names = Object.keys(measured);
-      for (const [name, value] of Object.entries(measured))
-        checkScalar(`measure gave a bad ${name}`, value, false);
-      if (names.length === 0 || (samples > 0 && names.some((name) => !sums.has(name))))
+      for (const [metric, value] of Object.entries(measured)) {
+        checkName(name, metric);
+        checkScalar(`${name} returned a bad ${metric}`, value, false);
+      }
+      const same = names.length === sums.size && names.every((one) => sums.has(one));
+      if (names.length === 0 || (samples > 0 && !same))
         throw new UsageError({
-          what: 'measure gave other names than for the batch before',
+          what:
+            samples > 0
+              ? `${name} returned other names than for the batch before`
+              : `${name} returned nothing to average`,
           expected: samples > 0 ? [...sums.keys()].join(', ') : 'at least one scalar by name',
           got: names.join(', ') || 'none',
+          next: 'return the same names for each batch',
         });
       const values = await evaluate(...Object.values(measured));
-      for (const [i, name] of names.entries())
-        sums.set(name, (sums.get(name) ?? 0) + values[i]![0]! * context.count);
+      for (const [i, one] of names.entries())
+        sums.set(one, (sums.get(one) ?? 0) + values[i]![0]! * context.count);
       samples += context.count;
       onProgress(samples, sampled);
     }
@@ -94,7 +106,7 @@ export async function measureModel(
   }
   if (world && (await world.gather([Number(signal.aborted)])).some(([stopped]) => stopped !== 0))
     throw new DOMException('The evaluation was stopped.', 'AbortError');
-  const metrics = Object.fromEntries([...sums].map(([name, sum]) => [name, sum / samples]));
+  const metrics = Object.fromEntries([...sums].map(([one, sum]) => [one, sum / samples]));
   return {
     ...('loss' in metrics ? { loss: metrics.loss! } : {}),
     metrics,
@@ -102,4 +114,14 @@ export async function measureModel(
     sampled,
     total,
   };
+}
+
+/** Measures a model on the first batch; the random state stays as it is. */
+export async function measureFirst(parts: MeasurerParts, signal: AbortSignal): Promise<Measurement> {
+  const random = randomState();
+  try {
+    return await measureModel(parts, { limit: parts.batchSize, onProgress: () => undefined, signal });
+  } finally {
+    setRandomState(random);
+  }
 }

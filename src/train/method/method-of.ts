@@ -2,11 +2,14 @@ import { type AnySet, imagesIn } from '../../data/dataset.js';
 import type { Transform } from '../../data/transforms/index.js';
 import type { World } from '../../distributed/index.js';
 import { UsageError } from '../../errors/errors.js';
+import { callOwn } from '../../errors/own-code.js';
 import type { Module } from '../../nn/module.js';
 import type { TrainConfig } from '../../run/config.js';
+import { checkObservation } from './check-training.js';
 import { classifierMethod } from './classifier.js';
 import type { Method } from './method.js';
-import { type Observation, ownMethod, type Training, type TrainingSetup } from './paper-training.js';
+import { ownMethod } from './paper-training.js';
+import type { Observation, Training, TrainingSetup } from './training.js';
 
 /** What decides how a model is trained. */
 export interface MethodParts {
@@ -31,26 +34,34 @@ export interface MethodParts {
 export function methodOf(parts: MethodParts, stepsTotal: number): Method {
   const { config, model, testSet, testTransform, training, observe, paper = 'the paper', world } = parts;
   if (training)
-    return ownMethod(training({ model, config, stepsTotal }), {
-      paper,
-      config,
-      model,
-      testSet,
-      testTransform,
-      stepsTotal,
-      world,
-    });
+    return ownMethod(
+      callOwn(`training() of ${paper}`, () => training({ model, config, stepsTotal })),
+      {
+        paper,
+        config,
+        model,
+        testSet,
+        testTransform,
+        stepsTotal,
+        world,
+      },
+    );
   const images = imagesIn(testSet);
-  if (images && testTransform)
+  if (images && testTransform) {
+    const observing = `observe() of ${paper}`;
+    const observed = observe && callOwn(observing, () => observe({ model, config, stepsTotal }));
+    if (observe) checkObservation(observing, observed);
     return classifierMethod({
       config,
       model,
       testSet: images,
       testTransform,
       stepsTotal,
-      observed: observe?.({ model, config, stepsTotal }),
+      observed,
+      paper,
       world,
     });
+  }
   throw new UsageError({
     what: `${testSet.name} cannot train a classifier of images`,
     expected: 'a set of labelled images',

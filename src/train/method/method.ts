@@ -81,6 +81,8 @@ export interface Method {
   step(batch: unknown, context: StepContext): void | Promise<void>;
   /** Measures the model on the test set, in evaluation mode; absent for a model that is not measured. */
   readonly evaluate?: ((options: EvaluationOptions) => Promise<Measurement>) | undefined;
+  /** Measures the first test batch alone, so that mistakes show before an epoch is trained. */
+  readonly rehearse?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** Absent: by accuracy. */
   readonly best?: BestBy | undefined;
   /** Images from the model, in evaluation mode: [N, 1 or 3, H, W] with values from 0 to 1, by name. */

@@ -8,6 +8,7 @@ import { randomState, setRandomState } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { sampleDraws } from './context.js';
 import type { Method } from './method.js';
+import { checkRecord } from './updates.js';
 
 /** Maximum number of images kept of one set; of more, which an option of a network can give, the first ones are. */
 const MOST = 400;
@@ -33,6 +34,12 @@ export async function recordSamples(
   model.eval();
   try {
     const made = await samples({ ...sampleDraws(seed), step });
+    const expected = 'images [N, 1 or 3, H, W], or at least one such set by name';
+    if (!(made instanceof Tensor)) {
+      checkRecord('samples() returned no images', made, expected);
+      if (Object.keys(made).length === 0)
+        throw new UsageError({ what: 'samples() returned no images', expected, got: 'none' });
+    }
     const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
     const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
     for (const [name, images] of Object.entries(named)) sets.set(name, await imageBytes(name, images));

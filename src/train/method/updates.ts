@@ -1,5 +1,5 @@
 import type { World } from '../../distributed/index.js';
-import { shown } from '../../errors/arguments.js';
+import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { isFloat, showShape } from '../../graph/types.js';
 import type { Module } from '../../nn/module.js';
@@ -77,6 +77,15 @@ export class Updates {
           got: 'a later one',
           next: 'await what the step starts, or return its promise',
         });
+      checkOptionNames('update()', options, ['optimizer', 'metrics', 'correct']);
+      const twice = queued.flatMap(({ metrics }) => Object.keys(metrics)).find(isIn(options.metrics));
+      if (twice !== undefined)
+        throw new UsageError({
+          what: `update() got the metric ${twice} twice in a step`,
+          expected: 'another name in each update',
+          got: twice,
+          next: 'give it another name, or log it once',
+        });
       queued.push(this.#queue(loss, options, place, queued.at(-1)?.guard, squares));
     };
     const end = (): QueuedUpdate[] => {
@@ -103,16 +112,11 @@ export class Updates {
     const { share, own: part, at, last } = place;
     const paired = config.blocks !== undefined;
     const { metrics = {}, correct } = options;
+    checkRecord('update() got bad metrics', metrics, 'scalars by name');
     const optimizer = optimizerOf(method, options.optimizer);
     checkScalar('update() got a bad loss', loss, true);
     for (const [name, metric] of Object.entries(metrics)) {
-      if (!NAME.test(name))
-        throw new UsageError({
-          what: 'update() got a bad name of a metric',
-          expected:
-            'a letter first, then letters, digits, spaces, dots, hyphens, brackets or slashes; 60 characters at most',
-          got: shown(name),
-        });
+      checkName('update()', name, ['loss', 'lr']);
       checkScalar(`update() got a bad metric ${name}`, metric, false);
     }
     const own = optimizer.paramGroups.flatMap(({ parameters }) => parameters);
@@ -208,6 +212,11 @@ function checkBlock(parameters: readonly Parameter[], again: boolean): void {
     );
 }
 
+const isIn =
+  (metrics: UpdateOptions['metrics']) =>
+  (name: string): boolean =>
+    Object.hasOwn(metrics ?? {}, name);
+
 function optimizerOf({ optimizers }: Method, name: string | undefined): Optimizer {
   const names = Object.keys(optimizers);
   if (name === undefined && names.length === 1) return optimizers[names[0]!]!;
@@ -220,6 +229,38 @@ function optimizerOf({ optimizers }: Method, name: string | undefined): Optimize
     expected: `{ optimizer } of ${names.join(', ')}`,
     got: name === undefined ? 'none' : shown(name),
   });
+}
+
+/**
+ * @param reserved names that the trainer itself logs
+ * @throws UsageError for a metric that files and pages cannot name
+ */
+export function checkName(owner: string, name: string, reserved: readonly string[] = []): void {
+  if (reserved.includes(name))
+    throw new UsageError({
+      what: `${owner} got a metric with a reserved name`,
+      expected: `other names than ${reserved.join(' and ')}, which are logged for each step`,
+      got: name,
+      next: 'give it another name',
+    });
+  if (NAME.test(name)) return;
+  throw new UsageError({
+    what: `${owner} got a bad name of a metric`,
+    expected:
+      'a letter first, then letters, digits, spaces, dots, hyphens, brackets or slashes; 60 characters at most',
+    got: shown(name),
+  });
+}
+
+/** @throws UsageError for anything but a record, such as a forgotten return */
+export function checkRecord(what: string, value: unknown, expected: string): void {
+  const isRecord =
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Tensor) &&
+    !(value instanceof Promise);
+  if (!isRecord) throw new UsageError({ what, expected, got: shown(value) });
 }
 
 /** @throws UsageError or ShapeError for anything but a scalar */

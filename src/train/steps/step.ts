@@ -162,7 +162,7 @@ export class Stepper {
   /** Waits for a step. If updates were skipped, the step counts of their optimizers are reverted too. */
   async settle({ batches, index }: Queued): Promise<Settled> {
     let [loss, correct, images] = [0, 0, 0];
-    const metrics = new Map<string, number>();
+    const metrics = new Map<string, { sum: number; images: number }>();
     let gradNorm: number | undefined;
     for (const queued of batches) {
       const [first] = queued.updates as readonly [QueuedUpdate, ...QueuedUpdate[]];
@@ -179,20 +179,24 @@ export class Stepper {
       correct += (await first.correct?.item()) ?? 0;
       gradNorm = await first.norm?.item();
       for (const update of queued.updates)
-        for (const [name, metric] of Object.entries(update.metrics))
-          metrics.set(name, (metrics.get(name) ?? 0) + (await metric.item()) * count);
+        for (const [name, metric] of Object.entries(update.metrics)) {
+          const before = metrics.get(name) ?? { sum: 0, images: 0 };
+          const sum = before.sum + (await metric.item()) * count;
+          metrics.set(name, { sum, images: before.images + count });
+        }
     }
-    images /= this.#parts.blocks;
+    const { blocks } = this.#parts;
+    images /= blocks;
+    // A metric that some batches of the step leave out is the mean over the others.
+    const means = [...metrics].map(([name, one]) => [name, (one.sum * blocks) / one.images] as const);
     const result: StepOutcome = {
       index,
       loss: batches.length === 1 ? await batches[0]!.updates[0]!.loss.item() : loss / images,
       correct,
       images,
-      metrics: Object.fromEntries(
-        [...metrics].flatMap(([name, sum]) => (Number.isFinite(sum) ? [[name, sum / images]] : [])),
-      ),
+      metrics: Object.fromEntries(means.filter(([, mean]) => Number.isFinite(mean))),
     };
-    const lost = [...metrics].flatMap(([name, sum]) => (Number.isFinite(sum) ? [] : [name]));
+    const lost = means.flatMap(([name, mean]) => (Number.isFinite(mean) ? [] : [name]));
     return { result, gradNorm, lost };
   }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { definePaper } from '../../../src/papers/paper.js';
+import { buildModel, definePaper } from '../../../src/papers/paper.js';
 import resnet from '../../../src/papers/resnet/index.js';
 import { readSamples, sampleSteps } from '../../../src/run/sample-files.js';
 import { jsonLines, runCli } from '../../support/cli.js';
@@ -48,5 +48,38 @@ describe('a classifier with measurements of its own', () => {
     );
     const recipes = { short: { ...resnet.recipes.short!, dataset: 'mnits' } };
     assert.throws(() => definePaper({ ...resnet, recipes }), /data set of recipe short.*mnist.*mnits/s);
+  });
+
+  test('has no parts with other names, and those that a paper needs', () => {
+    const bad =
+      (parts: object): (() => unknown) =>
+      () =>
+        definePaper({ ...resnet, ...parts });
+    assert.throws(bad({ clams: [] }), /no option clams.*did you mean claims\?/s);
+    const [name, recipe] = Object.entries(resnet.recipes)[0]!;
+    const recipes = (changes: object) => ({ recipes: { [name]: { ...recipe, ...changes } } });
+    assert.throws(bad(recipes({ epoch: 3 })), /recipe .*no option epoch.*did you mean epochs\?/s);
+    assert.throws(bad(recipes({ model: { ...recipe.model, dropot: 0 } })), /did you mean dropout\?/);
+    assert.throws(
+      bad({ datasets: { mine: { about: 'mine', opn: () => undefined } } }),
+      /did you mean open\?/,
+    );
+    assert.throws(bad({ datasets: { mine: { about: 'mine' } } }), /open of data set mine/);
+    for (const empty of ['presets', 'recipes']) assert.throws(bad({ [empty]: {} }), /at least one by name/);
+    assert.throws(bad({ build: undefined }), /build.*a function/s);
+  });
+
+  test('says which of its functions is wrong', () => {
+    const config = { ...resnet.recipes.short!.model, paper: 'resnet', classes: ['a', 'b'] };
+    const built = (build: () => unknown) => () =>
+      buildModel(definePaper({ ...resnet, build: build as typeof resnet.build }), config);
+    assert.throws(
+      built(() => undefined),
+      /build\(\) of .* returned no network/,
+    );
+    assert.throws(
+      built(() => (undefined as unknown as { x: number }).x),
+      /build\(\) of .* threw a TypeError/,
+    );
   });
 });
