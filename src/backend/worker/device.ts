@@ -6,18 +6,20 @@ import { closedError, QueuedDevice } from '../device.js';
 import type { EngineName } from '../device-names.js';
 import type { Reply, Request } from '../executor.js';
 import { giveLinkBack, type Link, takeLink } from './link.js';
-import { Staging } from './staging.js';
+import { RunSender } from './runs.js';
 
 interface Waiting {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: unknown) => void;
+  /** The thread no longer reads what the request refers to. */
+  readonly release: (() => void) | undefined;
 }
 
 /** Runs an engine in a worker thread, so that long runs do not block the event loop. */
 export class WorkerDevice extends QueuedDevice {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #staging = new Staging();
+  readonly #runs = new RunSender();
   readonly #link: Link | undefined;
   #nextId = 0;
   #ended: DeviceError | undefined;
@@ -36,6 +38,7 @@ export class WorkerDevice extends QueuedDevice {
     this.#worker.on('message', ({ id, reply, error }) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
+      waiting?.release?.();
       if (error) waiting?.reject(errorFromPlain(error));
       else waiting?.resolve(reply);
       // An idle device must not keep the process from ending.
@@ -105,20 +108,20 @@ export class WorkerDevice extends QueuedDevice {
     if (this.#ended)
       return request.kind === 'free' ? Promise.resolve(undefined) : Promise.reject(this.#ended);
     const id = this.#nextId++;
-    const reply = this.#expect<Reply>(id);
-    if (!('feeds' in request)) {
-      this.#worker.postMessage({ id, request });
-      return reply;
+    if ('feeds' in request) {
+      const { message, release } = this.#runs.message(request);
+      this.#worker.postMessage({ id, request: message });
+      return this.#expect(id, release);
     }
-    const { staged, release } = this.#staging.stage(request.feeds);
-    this.#worker.postMessage({ id, request: { ...request, feeds: staged } });
-    return reply.finally(release);
+    if (request.kind === 'forget') this.#runs.forget(request.plan);
+    this.#worker.postMessage({ id, request });
+    return this.#expect(id);
   }
 
-  #expect<T extends Reply>(id: number): Promise<T> {
-    this.#worker.ref();
+  #expect<T extends Reply>(id: number, release?: () => void): Promise<T> {
+    if (this.#waiting.size === 0) this.#worker.ref();
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as (reply: Reply) => void, reject });
+      this.#waiting.set(id, { resolve: resolve as (reply: Reply) => void, reject, release });
     });
   }
 

@@ -7,6 +7,7 @@ import { Lane } from '../communication/lane.js';
 import type { EngineName } from '../device-names.js';
 import { Executor, type Reply, type Request } from '../executor.js';
 import type { Link } from './link.js';
+import { type Run, type RunMessage, RunReader } from './runs.js';
 
 /*
  * The thread that owns an engine: all calls of native code happen here, in order and synchronously, so that they do not
@@ -59,7 +60,10 @@ function fresh(reply: Reply): ArrayBuffer[] {
 const port = parentPort!;
 try {
   const executor = new Executor(await open());
-  port.on('message', ({ id, request }: { id: number; request: Request }) => {
+  const runs = new RunReader();
+  port.on('message', ({ id, request: sent }: { id: number; request: Exclude<Request, Run> | RunMessage }) => {
+    const request = 'others' in sent ? runs.run(sent) : sent;
+    if (request.kind === 'forget') runs.forget(request.plan);
     try {
       const reply = executor.handle(request);
       port.postMessage({ id, reply }, fresh(reply));

@@ -1,7 +1,7 @@
 import { dtypeOf, makeArray, type TypedArray } from '../../graph/types.js';
 
-/** Below this size in bytes, copying values with the message is as cheap. */
-const LARGE = 2 ** 16;
+/** From this size in bytes on, a copy in shared memory that several plans use is cheaper than one in a message. */
+export const LARGE = 2 ** 16;
 /** Number of free buffers kept per size: one is filled while another is read. */
 const KEEP = 2;
 
