@@ -6,7 +6,7 @@ import type { Language } from '../display/languages.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
-import type { Chart } from '../papers/claims/chart.js';
+import { type Chart, divergedIn } from '../papers/claims/chart.js';
 import { type Text, textOf } from '../papers/claims/claim.js';
 import { jobName } from '../papers/claims/job.js';
 import type { Results } from '../papers/claims/result.js';
@@ -31,7 +31,11 @@ export function chartSvg(chart: Chart, language: Language): string {
     ...(dots ? { dots } : {}),
     series: series
       .filter(({ points }) => points.length > 0)
-      .map(({ label, points }) => ({ label: textOf(label)[language], points })),
+      .map(({ label, points }) => ({
+        label: textOf(label)[language],
+        points,
+        gaps: divergedIn(points),
+      })),
   });
 }
 

@@ -54,8 +54,9 @@ export function curvesSvg(options: CurvesOptions): string {
   );
   const all = series.flatMap(({ points }) => points.filter((p) => isDrawable(p.value, log)));
   // The axis begins at 0 unless there are negative positions.
-  const near = all.reduce((least, p) => Math.min(least, p.step), 0);
-  const last = all.reduce((most, p) => Math.max(most, p.step), near);
+  const places = [...all.map((p) => p.step), ...series.flatMap(({ gaps = [] }) => gaps)];
+  const near = places.reduce((least, step) => Math.min(least, step), 0);
+  const last = places.reduce((most, step) => Math.max(most, step), near);
   const far = last > near ? last : near + 1;
   const x = (at: number): number => area.left + ((area.right - area.left) * (at - near)) / (far - near);
   const scale = log
@@ -87,7 +88,9 @@ export function curvesSvg(options: CurvesOptions): string {
       points.filter((p) => isDrawable(p.value, log) && is(p.value)).map((p) => x(p.step));
     const above = where((value) => value > scale.most);
     const under = where((value) => value < scale.least);
-    drawOutside(drawing, area, { cls, above, below: under, gaps: gaps.map(x) });
+    // Crosses of several curves at one place stand on each other.
+    const row = series.slice(0, i).filter((s) => s.gaps?.some((step) => gaps.includes(step))).length;
+    drawOutside(drawing, area, { cls, above, below: under, gaps: gaps.map(x), row });
     const [left, line] = beside
       ? [area.right + 14, area.top + LINE * i]
       : legendPlace(i, { left: area.left - 46, right: area.right });

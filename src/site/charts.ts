@@ -1,4 +1,4 @@
-import type { Chart } from '../papers/claims/chart.js';
+import { type Chart, divergedIn } from '../papers/claims/chart.js';
 import { textOf } from '../papers/claims/claim.js';
 import type { Bilingual, SiteChart, SiteSeries } from './page-types.js';
 
@@ -33,6 +33,9 @@ export function chartOf(chart: Chart): SiteChart {
     ...(mark === undefined ? {} : { mark }),
     series: series
       .filter(({ points }) => points.some(({ value }) => Number.isFinite(value)))
-      .map(({ label, points }) => seriesOf(textOf(label), points)),
+      .map(({ label, points }) => {
+        const diverged = divergedIn(points);
+        return { ...seriesOf(textOf(label), points), ...(diverged.length > 0 ? { diverged } : {}) };
+      }),
   };
 }

@@ -47,6 +47,8 @@ export interface SiteSeries {
   readonly x: readonly number[];
   /** Null ends a line; several lines of one series are training runs with other seeds. */
   readonly y: readonly (number | null)[];
+  /** Positions of training runs that diverged. */
+  readonly diverged?: readonly number[];
 }
 
 export interface SiteImage {

@@ -12,6 +12,7 @@ import type { Paper } from '../../src/papers/paper.js';
 import { openPaper, paperFolder, paperIds } from '../../src/papers/registry.js';
 import { chartSvg, writeCharts } from '../../src/report/charts.js';
 import { saveSamples } from '../../src/run/sample-files.js';
+import { chartOf } from '../../src/site/charts.js';
 import { scratch } from '../support/toy.js';
 
 /** Two epochs per seed; the last error is 20 plus the seed. */
@@ -79,6 +80,31 @@ test('a chart may have another unit, an axis of its own, and points alone', () =
   const dots = chartSvg({ ...own, dots: true }, 'en');
   assert.equal(dots.match(/<circle/g)!.length, 3);
   assert.equal(dots.match(/<path class="s s0"/g)!.length, 1, 'only the line of the legend');
+});
+
+test('a training that diverged is a cross at its place, and the line ends before it', () => {
+  const points = [1, 2, 3].map((step) => ({
+    step,
+    value: step === 3 ? Number.POSITIVE_INFINITY : 10 * step,
+  }));
+  const one: Chart = { ...chart(some), series: ['a', 'b'].map((label) => ({ label, points })) };
+  const crosses = [
+    ...chartSvg(one, 'en').matchAll(/<text class="s s(\d)"[^>]*x="([\d.]+)"[^>]*y="([\d.]+)"[^>]*>×</g),
+  ];
+  assert.deepEqual(
+    crosses.map(([, cls]) => cls),
+    ['0', '1'],
+  );
+  assert.equal(crosses[0]![2], crosses[1]![2]);
+  assert.notEqual(crosses[0]![3], crosses[1]![3], 'one above the other');
+  assert.doesNotMatch(chartSvg(one, 'en'), /NaN|Infinity/);
+  assert.deepEqual(
+    chartOf(one).series.map(({ y, diverged }) => [y, diverged]),
+    [
+      [[10, 20, null], [3]],
+      [[10, 20, null], [3]],
+    ],
+  );
 });
 
 test('images that a training has drawn are written as figures while its run is there', async (t) => {

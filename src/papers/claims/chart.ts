@@ -33,9 +33,13 @@ export interface ChartSeries {
 export interface ChartPoint {
   /** Horizontal position. */
   readonly step: number;
-  /** NaN ends a line. */
+  /** NaN ends a line; Infinity ends it too, and is marked with a cross: a training that diverged. */
   readonly value: number;
 }
+
+/** Positions of training runs that diverged. */
+export const divergedIn = (points: readonly ChartPoint[]): number[] =>
+  points.filter(({ value }) => value === Number.POSITIVE_INFINITY).map(({ step }) => step);
 
 /** Images that a generative model has drawn in one training, as one figure. */
 export interface SampleFigure {

@@ -12,13 +12,15 @@ export interface Outside {
   readonly below?: readonly number[];
   /** Positions without a finite value. */
   readonly gaps: readonly number[];
+  /** How many rows above the bottom the crosses stand; default 0. */
+  readonly row?: number;
 }
 
 /** Marks values that a figure cannot show: triangles at the edge beyond which they lie, crosses for those that are not finite. */
 export function drawOutside(
   drawing: Drawing,
   { top, bottom }: { readonly top: number; readonly bottom: number },
-  { cls, above, below = [], gaps }: Outside,
+  { cls, above, below = [], gaps, row = 0 }: Outside,
 ): void {
   const triangle = (x: number, tip: number, base: number): void =>
     drawing.polygon(cls, [
@@ -28,7 +30,8 @@ export function drawOutside(
     ]);
   for (const x of apart(above)) triangle(x, top - 9, top - 2);
   for (const x of apart(below)) triangle(x, bottom + 9, bottom + 2);
-  for (const x of apart(gaps)) drawing.text(cls, [x, bottom - 2], '×', { anchor: 'middle', size: 14 });
+  for (const x of apart(gaps))
+    drawing.text(cls, [x, bottom - 2 - 12 * row], '×', { anchor: 'middle', size: 14 });
 }
 
 /** Drops positions that would overlap. */

@@ -162,6 +162,15 @@ export function drawChart(chart: Drawn, frame: Frame): string {
       if (value < low) parts.push(`<path class="${cls} dot" d="M${round(x(at))} ${bottom}l4 -7h-8z"/>`);
     }
   }
+  const crosses = new Map<number, number>();
+  for (const [i, { diverged = [] }] of chart.series.entries())
+    for (const at of diverged.filter((step) => step >= view.from && step <= view.to)) {
+      // Those of several curves at one place stand on each other.
+      const row = crosses.get(at) ?? 0;
+      crosses.set(at, row + 1);
+      const [middle, foot] = [round(x(at)), round(bottom - 11 * row)];
+      parts.push(`<path class="line run-${seriesColour(i)}" d="M${middle} ${foot}m-4-8l8 8m0-8l-8 8"/>`);
+    }
   parts.push('</svg>');
   return `<svg viewBox="0 0 ${round(width)} ${round(height)}" width="${round(width)}" height="${round(height)}" aria-hidden="true" focusable="false">${parts.join('')}</svg>`;
 }
