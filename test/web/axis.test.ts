@@ -144,6 +144,9 @@ describe('numbers in claims', () => {
       '290,400 · 186,624',
       '79.4 %',
       '224: 54.25; 227: 55',
+      'β₁ 0.9, β₂ 0.999: ≤ 3.16',
+      'a 1, a 2',
+      'a 1, b, c 3',
       'x '.repeat(5000),
     ])
       assert.deepEqual(measuredValues(text).values, [], text.slice(0, 40));

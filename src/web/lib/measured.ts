@@ -18,17 +18,28 @@ const RESULT = new RegExp(`^\\s*${NUMBER}(?:\\s±\\s${NUMBER})?`);
 
 const numberOf = (text: string): number => Number(text.replaceAll(',', '').replace('−', '-'));
 
-/** Named values and the result of `a 1.2 ± 0.1 %, b 3.4 %: 2.2 ± 0.2 (n = 3)`; nothing for other texts. */
+/** A symbol such as β₁: its number is a setting of the training, not a measurement. */
+const SYMBOL = /^\p{Script=Greek}[₀-₉]*$/u;
+
+/**
+ * Named values and the result of `a 1.2 ± 0.1 %, b 3.4 %: 2.2 ± 0.2 (n = 3)`. Other texts have no values: a list with
+ * another part, with the same name twice, or with settings, cannot be compared.
+ */
 export function measuredValues(text: string): MeasuredValues {
   const [list = '', ...rest] = text.split(';')[0]!.split(/:(?=\s)/);
-  const values = list.split(/,\s/).flatMap((part): NamedValue[] => {
+  const parts = list.split(/,\s/);
+  const values = parts.flatMap((part): NamedValue[] => {
     const match = VALUE.exec(part.trim());
-    if (!match) return [];
+    if (!match || SYMBOL.test(match[1]!)) return [];
     return [{ name: match[1]!, value: numberOf(match[2]!), spread: match[3] ? numberOf(match[3]) : 0 }];
   });
+  const isList =
+    values.length > 1 &&
+    values.length === parts.length &&
+    new Set(values.map(({ name }) => name)).size === values.length;
   const result = RESULT.exec(rest.join(':'));
   return {
-    values: values.length > 1 && values.every(({ value }) => Number.isFinite(value)) ? values : [],
+    values: isList && values.every(({ value }) => Number.isFinite(value)) ? values : [],
     ...(result
       ? { result: { value: numberOf(result[1]!), spread: result[2] ? numberOf(result[2]) : 0 } }
       : {}),
