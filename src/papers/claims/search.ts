@@ -18,6 +18,8 @@ export interface Search {
   readonly jobs: readonly Job[];
   /** Undefined until every job has its result. */
   readonly best: number | undefined;
+  /** Whether the best is the first or the last candidate, so that a better one may lie beyond. */
+  readonly isAtEnd: boolean;
 }
 
 /**
@@ -28,20 +30,23 @@ export function searchRate(
   { ladder, middle, seed, variant, score }: SearchOptions,
   results: Results,
 ): Search {
-  const at = ladder.indexOf(middle);
-  let [from, to] = [Math.max(0, at - 1), Math.min(ladder.length - 1, at + 1)];
+  const start = ladder.indexOf(middle);
+  let [from, to] = [Math.max(0, start - 1), Math.min(ladder.length - 1, start + 1)];
   for (;;) {
     const rates = ladder.slice(from, to + 1);
     const jobs = rates.map((rate) => ({ variant: variant(rate), seed }));
     const scores: number[] = [];
     for (const job of jobs) {
       const result = results.get(job.variant, job.seed);
-      if (!result) return { jobs, best: undefined };
+      if (!result) return { jobs, best: undefined, isAtEnd: false };
       scores.push(score(result));
     }
     const best = scores.indexOf(Math.min(...scores));
     if (best === 0 && from > 0) from--;
     else if (best === rates.length - 1 && to < ladder.length - 1) to++;
-    else return { jobs, best: rates[best] };
+    else {
+      const at = from + best;
+      return { jobs, best: rates[best], isAtEnd: at === 0 || at === ladder.length - 1 };
+    }
   }
 }

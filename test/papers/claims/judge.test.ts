@@ -142,9 +142,11 @@ describe('Figure 1', () => {
     const rising = { ...search, 'figure1-tanh-lr0.03-search': [50], 'figure1-tanh-lr0.1-search': [40] };
     assert.deepEqual(rates(tanh, rising), [0.003, 0.01, 0.03, 0.1, 0.3]);
     assert.equal(searchRate(tanh, figure1(rising)).best, 0.1);
+    assert.equal(searchRate(tanh, figure1(rising)).isAtEnd, false);
     const falling = { ...search, 'figure1-relu-lr0.0001-search': [1], 'figure1-relu-lr0.0003-search': [2] };
     const ever = { ...falling, 'figure1-relu-lr0.001-search': [3], 'figure1-relu-lr0.003-search': [4] };
     assert.equal(searchRate(relu, figure1(ever)).best, 0.0001);
+    assert.ok(searchRate(relu, figure1(ever)).isAtEnd, 'a better one may lie beyond the list');
   });
 
   it('runs the search first, then the chosen rates with other seeds', () => {
