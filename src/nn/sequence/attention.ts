@@ -1,12 +1,12 @@
 import { checkBooleans, checkNumber, checkOptionNames } from '../../errors/arguments.js';
 import { ShapeError } from '../../errors/errors.js';
-import { hostLeaf, type Node } from '../../graph/node.js';
+import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
 import { showShape } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { nextKey } from '../../tensor/random.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { nodeOf } from '../arguments.js';
-import { added, causal } from './mask.js';
+import { added, causal, hidesAll } from './mask.js';
 
 /** Options of {@link scaledDotProductAttention}. */
 export type AttentionOptions = {
@@ -23,19 +23,32 @@ export type AttentionOptions = {
   scale?: number;
 };
 
-/** Attention weights: softmax of the scaled, masked scores. */
-export function weightsOf(
+/** How {@link attend} weights its values. */
+interface Attending {
+  /** Functions of the scores that return what is added to them. */
+  readonly masks: readonly ((scores: Node) => Node)[];
+  readonly isCausal: boolean;
+  readonly scale: number;
+  readonly dropout: number;
+  /** False: the result of a query that sees no key is NaN; else 0, as in PyTorch's function. */
+  readonly zeroIfHidden: boolean;
+}
+
+/** Attention weights: softmax of the scaled, masked scores; and the sum of values with these weights. */
+export function attend(
   query: Node,
   key: Node,
-  {
-    masks,
-    isCausal,
-    scale,
-  }: { masks: readonly ((scores: Node) => Node)[]; isCausal: boolean; scale: number },
-): Node {
-  let scores = ops.matmul(ops.scaleBy(query, scale), ops.transpose(key, -2, -1));
-  for (const mask of [...masks, ...(isCausal ? [causal] : [])]) scores = ops.add(scores, mask(scores));
-  return ops.softmax(scores, -1);
+  value: Node,
+  { masks, isCausal, scale, dropout, zeroIfHidden }: Attending,
+): { weights: Node; y: Node } {
+  const scores = ops.matmul(ops.scaleBy(query, scale), ops.transpose(key, -2, -1));
+  const parts = [...masks, ...(isCausal ? [causal] : [])].map((mask) => mask(scores));
+  const mask = parts.length === 0 ? undefined : parts.reduce(ops.add);
+  // Below the diagonal of `isCausal` alone, each query sees a key.
+  const hidden = mask && zeroIfHidden && masks.length > 0 ? hidesAll(mask) : undefined;
+  const zero = (x: Node): Node => (hidden ? ops.where(hidden, scalarLeaf(0, x.dtype), x) : x);
+  const weights = ops.softmax(mask ? ops.add(scores, zero(mask)) : scores, -1);
+  return { weights, y: zero(ops.matmul(dropped(weights, dropout), value)) };
 }
 
 /** Dropout: zeroes each value with probability p and scales the others by 1 / (1 − p). */
@@ -46,7 +59,7 @@ export function dropped(x: Node, p: number): Node {
 }
 
 /**
- * softmax(Q Kᵀ · scale + mask) V (arXiv:1706.03762, equation 1).
+ * softmax(Q Kᵀ · scale + mask) V (arXiv:1706.03762, equation 1). The result of a query that sees no key is 0.
  *
  * @param query […, L, E] @param key […, S, E] @param value […, S, Ev]
  * @returns […, L, Ev]
@@ -75,6 +88,5 @@ export function scaledDotProductAttention(
   checkBooleans(name, { isCausal });
   const mask = attnMask && nodeOf(name, attnMask);
   const masks = mask ? [(scores: Node) => added(name, mask, scores, false)] : [];
-  const weights = weightsOf(q, k, { masks, isCausal, scale });
-  return new Tensor(ops.matmul(dropped(weights, dropoutP), v));
+  return new Tensor(attend(q, k, v, { masks, isCausal, scale, dropout: dropoutP, zeroIfHidden: true }).y);
 }

@@ -36,6 +36,13 @@ export function added(name: string, mask: Node, scores: Node, hides: boolean): N
   return hides ? ops.where(mask, hidden, open) : ops.where(mask, open, hidden);
 }
 
+/** Where a mask of floats [… , L, S] hides all keys: 1 or 0 for each query [… , L, 1]; undefined if there are no keys. */
+export function hidesAll(mask: Node): Node | undefined {
+  const rows = mask.shape.length === 0 ? ops.unsqueeze(mask, 0) : mask;
+  if (rows.shape.at(-1) === 0) return undefined;
+  return ops.equal(ops.max(rows, [-1], true), scalarLeaf(Number.NEGATIVE_INFINITY, mask.dtype));
+}
+
 /** −∞ above the diagonal of [L, S], else 0. */
 export function causal(scores: Node): Node {
   const [rows, columns] = scores.shape.slice(-2) as [number, number];

@@ -9,7 +9,7 @@ import { checkCounts, nodeOf } from '../arguments.js';
 import { constant, xavierUniform, zeroWeights } from '../init.js';
 import { Linear } from '../linear.js';
 import { Module } from '../module.js';
-import { dropped, weightsOf } from './attention.js';
+import { attend } from './attention.js';
 import { added } from './mask.js';
 
 /** Options of {@link MultiheadAttention}. */
@@ -114,10 +114,11 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
       const heads = (x: Node): Node => ops.permute(ops.unflatten(x, 2, [this.numHeads, -1]), [0, 2, 1, 3]);
       const scale = Math.sqrt(this.numHeads / this.embedDim);
       const masks = this.masks(options, n, batched);
-      const weights = weightsOf(heads(q!), heads(k!), { masks, isCausal, scale });
-      const kept = dropped(weights, this.training ? this.dropout : 0);
-      const mixed = ops.permute(ops.matmul(kept, heads(v!)), [0, 2, 1, 3]);
-      const joined = new Tensor(ops.reshape(mixed, [n, length, this.embedDim]));
+      const dropout = this.training ? this.dropout : 0;
+      const attending = { masks, isCausal, scale, dropout, zeroIfHidden: !needWeights };
+      const { weights, y: mixed } = attend(heads(q!), heads(k!), heads(v!), attending);
+      const rows = ops.reshape(ops.permute(mixed, [0, 2, 1, 3]), [n, length, this.embedDim]);
+      const joined = new Tensor(rows);
       const y = this.back(this.outProj.forward(joined).node, batched);
       const shown = averageAttnWeights ? ops.mean(weights, [1]) : weights;
       return [y, needWeights ? new Tensor(batched ? shown : ops.squeeze(shown, [0])) : null];
