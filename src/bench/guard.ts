@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { EngineInfo, PlanStats } from '../backend/backend.js';
-import { UsageError } from '../errors/errors.js';
+import type { Device, EngineInfo, PlanStats } from '../backend/backend.js';
+import { OTHER_DEVICE } from '../backend/onednn/library/library.js';
+import { DeviceError, UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { sizeOf } from '../graph/types.js';
 import { SGD } from '../optim/index.js';
@@ -60,11 +61,21 @@ export async function measureGuard(): Promise<{ signature: string; guard: Guard 
   return { signature, guard: { plans, ofSgemm } };
 }
 
+/** Counters are those of onednn: another device is no way out where its library is missing. */
+async function openOneDnn(precision: 'float32' | 'bfloat16'): Promise<Device> {
+  try {
+    return await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision });
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    const next = error.next?.replace(OTHER_DEVICE, '(bench guard compares plans of this device only)');
+    const { what, expected, got, cause } = error;
+    throw new DeviceError({ what, expected, got, next, cause });
+  }
+}
+
 /** Measures the counters of one precision's plans, and the rate. */
 async function measurePlans(precision: 'float32' | 'bfloat16', plans: Record<string, Counters>) {
-  const device = new CapturingDevice(
-    await openBenchDevice({ device: 'onednn', threads: GUARD_THREADS, precision }),
-  );
+  const device = new CapturingDevice(await openOneDnn(precision));
   const suffix = precision === 'float32' ? '' : `, ${precision}`;
   try {
     const choice = await usualNetwork();

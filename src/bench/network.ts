@@ -1,6 +1,8 @@
+import { totalmem } from 'node:os';
 import { UsageError } from '../errors/errors.js';
 import { reachable } from '../graph/graph.js';
 import { hostLeaf, type Node } from '../graph/node.js';
+import { showShape, sizeOf } from '../graph/types.js';
 import * as nn from '../nn/index.js';
 import { withoutInit } from '../nn/init.js';
 import { pair } from '../ops/conv2d.js';
@@ -34,6 +36,24 @@ export type LayerSpec = { readonly type: string } & Readonly<
 export async function usualNetwork(): Promise<NetworkChoice> {
   const paper = await openPaper();
   return { paper: paper.id, preset: Object.keys(paper.presets)[0]!, norm: 'lrn' };
+}
+
+/**
+ * Refuses a batch before anything is computed.
+ * @param image shape of one image
+ * @throws UsageError for a batch whose images alone fill half of this machine's memory
+ */
+export function checkBatch(batch: number, image: readonly number[]): void {
+  const bytes = 4 * sizeOf(image);
+  const most = Math.floor(totalmem() / 2 / bytes);
+  const inGiB = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
+  if (batch > most)
+    throw new UsageError({
+      what: `--batch ${batch} does not fit in memory`,
+      expected: `at most ${most} images of ${showShape(image)}, which fill half of ${inGiB(totalmem())}`,
+      got: `${inGiB(batch * bytes)} of images`,
+      next: 'choose a smaller --batch',
+    });
 }
 
 /** Builds the network with the dropout and initialisation of its recipe. @throws UsageError */

@@ -7,6 +7,7 @@ import { tensor } from '../tensor/tensor.js';
 import { CapturingDevice } from './capture.js';
 import { openBenchDevice } from './device.js';
 import { resultHead } from './machine.js';
+import { checkBatch } from './network.js';
 import type { OverheadResult } from './result.js';
 import { spread } from './stats.js';
 import { secondsPerStep, trainingStep } from './step.js';
@@ -30,6 +31,7 @@ function smallNet(): Sequential {
 
 /** Returns a function that runs one training step of the small network, always on the same images. */
 export async function smallStep(device: CapturingDevice, batch: number): Promise<() => Promise<number>> {
+  checkBatch(batch, [3, 32, 32]);
   const model = await smallNet().to(device);
   const optimizer = new SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
   const generator = new Generator(1);

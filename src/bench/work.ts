@@ -11,7 +11,7 @@ import { exportOnnx } from '../interop/onnx/index.js';
 import { Generator } from '../random.js';
 import { manualSeed } from '../tensor/random.js';
 import { describeGraph, type GraphSpec } from './graph-spec.js';
-import { buildNetwork, describeNetwork, type LayerSpec, type NetworkChoice } from './network.js';
+import { buildNetwork, checkBatch, describeNetwork, type LayerSpec, type NetworkChoice } from './network.js';
 
 const count = z.number().int().positive();
 
@@ -99,6 +99,7 @@ export async function writeWork({ wantsOnnx, describe, ...options }: WorkOptions
   try {
     manualSeed(SEED);
     const { model, input } = await buildNetwork(options.network);
+    checkBatch(options.batch, input);
     const random = new Generator(SEED + 1);
     // Parameters that begin as zeros would hide what is computed before them.
     const parameters: TypedArray[] = [];

@@ -53,3 +53,19 @@ test('the step of the small network is split into primitives and overhead', asyn
   assert.equal(result.stepMs.samples, 2, 'turns of 20 steps');
   assert.equal(result.primitivesMs.samples, 2);
 });
+
+for (const what of ['infer --peer none', 'start', 'scale'])
+  test(`bench ${what} refuses a batch that no memory holds`, async () => {
+    const args = `bench ${what} --batch 65536 --device reference --limit 20`.split(' ');
+    const { code, stderr } = await runCli(args);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /--batch 65536 does not fit in memory\. Expected at most \d+ images of \[3, 224, 224\]/);
+  });
+
+test('without oneDNN, bench guard does not advise a device that it does not take', async () => {
+  const env = { PAPERWEIGHT_ONEDNN: '/nowhere/libdnnl.so' };
+  const { code, stderr } = await runCli(['bench', 'guard'], { env });
+  assert.notEqual(code, 0);
+  assert.match(stderr, /oneDNN library.*is not installed.*PAPERWEIGHT_ONEDNN/s);
+  assert.doesNotMatch(stderr, /--device/);
+});

@@ -1,4 +1,4 @@
-import { dtypeOf, makeArray, type TypedArray } from '../../graph/types.js';
+import { dtypeOf, makeArray, type TypedArray, withMemory } from '../../graph/types.js';
 
 /** From this size in bytes on, a copy in shared memory that several plans use is cheaper than one in a message. */
 export const LARGE = 2 ** 16;
@@ -17,7 +17,13 @@ export class Staging {
     const taken: SharedArrayBuffer[] = [];
     const staged = arrays.map((array) => {
       if (array.byteLength < LARGE) return array;
-      const room = this.#free.get(array.byteLength)?.pop() ?? new SharedArrayBuffer(array.byteLength);
+      const bytes = array.byteLength;
+      const room =
+        this.#free.get(bytes)?.pop() ??
+        withMemory(
+          () => `A copy of ${bytes} bytes for the device's thread`,
+          () => new SharedArrayBuffer(bytes),
+        );
       taken.push(room);
       const copy = makeArray(dtypeOf(array), room, 0, array.length);
       copy.set(array as never);

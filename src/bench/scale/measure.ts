@@ -5,7 +5,7 @@ import { CrossEntropyLoss } from '../../nn/loss.js';
 import { SGD } from '../../optim/optimizers/sgd.js';
 import { tensor } from '../../tensor/tensor.js';
 import { CapturingDevice } from '../capture.js';
-import { buildNetwork, type NetworkChoice } from '../network.js';
+import { buildNetwork, checkBatch, type NetworkChoice } from '../network.js';
 import { CLASSES } from '../step.js';
 import type { PlanStep, Schedule } from './model.js';
 
@@ -24,6 +24,7 @@ export async function measureSchedule(
 ): Promise<Schedule> {
   const device = new CapturingDevice(inner);
   const { model, input } = await buildNetwork(choice);
+  checkBatch(batch, input);
   await model.to(device);
   model.train();
   const optimizer = new SGD(model.parameters(), { lr: 1e-4, momentum: 0.9 });

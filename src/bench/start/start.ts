@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import type { DeviceName } from '../../backend/device-names.js';
 import { resultHead } from '../machine.js';
+import { buildNetwork, checkBatch, usualNetwork } from '../network.js';
 import type { StartResult } from '../result.js';
 import { Side } from '../side.js';
 import { median } from '../stats.js';
@@ -42,6 +43,7 @@ async function timed(args: readonly string[]): Promise<number> {
 /** Measures the time from process start to useful output. */
 export async function measureStart(options: StartOptions): Promise<StartResult> {
   const { batch, threads, device, rounds, limit, main, onProgress = () => {} } = options;
+  checkBatch(batch, (await buildNetwork(await usualNetwork())).input);
   const bare: number[] = [];
   const help: number[] = [];
   const marks: z.infer<typeof markSchema>[] = [];

@@ -1,5 +1,13 @@
 import { DataError } from '../../errors/errors.js';
-import { dtypeOf, isTypedArray, makeArray, sameShape, showShape, sizeOf } from '../../graph/types.js';
+import {
+  dtypeOf,
+  isTypedArray,
+  makeArray,
+  sameShape,
+  showShape,
+  sizeOf,
+  withMemory,
+} from '../../graph/types.js';
 import { type ArrayValue, isArrayValue, type Packed, type PackedArray } from './sample.js';
 
 /**
@@ -36,7 +44,10 @@ export function collate(samples: readonly Packed[], where: string): Packed {
       `${dtype} ${showShape(shape)}`,
     );
     const size = sizeOf(shape);
-    const data = makeArray(dtype, samples.length * size);
+    const data = withMemory(
+      () => `A batch of ${samples.length} samples of ${showShape(shape)}`,
+      () => makeArray(dtype, samples.length * size),
+    );
     for (const [i, sample] of samples.entries()) data.set(arrayOf(sample)!.data, i * size);
     return { data, shape: [samples.length, ...shape], tensor: true } satisfies PackedArray;
   }

@@ -62,13 +62,12 @@ export function loadOneDnn(): OneDnnLibrary {
     return { lib, path: file, version: readVersion(lib, file) };
   }
   const named = process.env.PAPERWEIGHT_ONEDNN;
-  const other = '(or use --device wasm, which is slower and needs no library)';
   if (broken.length > 0)
     throw new DeviceError({
       what: 'The oneDNN library, which device "onednn" computes with, does not load',
       expected: named ? `the library at ${named} (PAPERWEIGHT_ONEDNN)` : 'oneDNN 2 or 3',
       got: `a library that does not load (${broken.map(({ text }) => text).join('; ')})`,
-      next: `${broken.some(({ runtime }) => runtime) ? `run: ${WINDOWS_RUNTIME}` : 'install what it needs, or remove it and install another'}   ${other}`,
+      next: `${broken.some(({ runtime }) => runtime) ? `run: ${WINDOWS_RUNTIME}` : 'install what it needs, or remove it and install another'}   ${OTHER_DEVICE}`,
     });
   throw new DeviceError({
     what: 'The oneDNN library, which device "onednn" computes with, is not installed',
@@ -77,9 +76,12 @@ export function loadOneDnn(): OneDnnLibrary {
       : 'oneDNN 2 or 3 among the system’s libraries',
     got: files.length > 0 ? `none of ${files.join(', ')}` : `no known name for it on ${process.platform}`,
     // As long as the variable names a file, no other one is looked for.
-    next: `${named ? 'correct PAPERWEIGHT_ONEDNN; or leave it unset, and ' : ''}${installAdvice()}   ${other}`,
+    next: `${named ? 'correct PAPERWEIGHT_ONEDNN; or leave it unset, and ' : ''}${installAdvice()}   ${OTHER_DEVICE}`,
   });
 }
+
+/** Advice at the end of both errors above. */
+export const OTHER_DEVICE = '(or use --device wasm, which is slower and needs no library)';
 
 /** Why a library does not load. */
 interface Problem {
