@@ -49,9 +49,9 @@ const forward: NodeMaker<Eps> = define<Eps>({
 /** (x − mean) / √(var + eps) of each row of [N, D], with the biased variance. */
 export const normalizeRows = (x: Node, eps: number): Node => forward([x], { eps });
 
-/** Views a tensor as rows, each of which is normalised separately. */
-const asRows = (x: Node, rows: number, eps: number): Node =>
-  reshape(normalizeRows(reshape(x, [rows, sizeOf(x.shape) / rows]), eps), x.shape);
+/** Views a tensor as rows of a length, each of which is normalised separately. */
+const asRows = (x: Node, length: number, eps: number): Node =>
+  reshape(normalizeRows(reshape(x, [sizeOf(x.shape) / length, length]), eps), x.shape);
 
 /**
  * Layer normalisation over the last axes (Ba, Kiros & Hinton 2016): y = (x − mean) / √(var + eps) · gamma + beta.
@@ -71,8 +71,7 @@ export function layerNorm(
       refuse(`an input whose last axes are ${showShape(shape)}`, showShape(x.shape));
     need(sizeOf(shape) > 0, 'at least one element to normalise', shape);
   });
-  const rows = sizeOf(x.shape) / sizeOf(shape);
-  return scaled(asRows(x, rows, eps), gamma, beta);
+  return scaled(asRows(x, sizeOf(shape), eps), gamma, beta);
 }
 
 function scaled(x: Node, gamma?: Node | null, beta?: Node | null): Node {
@@ -106,6 +105,6 @@ export function groupNorm(
       v,
       x.shape.slice(1).map((d, i) => (i === 0 ? d : 1)),
     );
-  const normal = asRows(x, n * groups, eps);
+  const normal = asRows(x, sizeOf(x.shape) / (n * groups), eps);
   return scaled(normal, gamma && perChannel(gamma), beta && perChannel(beta));
 }
