@@ -35,3 +35,22 @@ export function geluDerivative({ nodes }: Graph, i: number): number | undefined 
   if (derivative === undefined || others.length > 0) return undefined;
   return inputs.every((n) => sizeOf(nodes[n]!.shape) === sizeOf(shape)) ? derivative : undefined;
 }
+
+/** Below this many results, ReLU costs less than finding out whether the product may be NaN. */
+const SMALL_PRODUCT = 2 ** 14;
+
+/**
+ * Whether a convolution or a linear layer applies this activation to its result as a post-op. ReLU of the library loses
+ * NaN, so a pass over inputs and weights has to find it: that must be less than the pass over the result that it saves.
+ */
+export function isPostOp({ nodes }: Graph, i: number): boolean {
+  const { op, inputs } = nodes[i]!;
+  const product = nodes[inputs[0]!]!;
+  if (!isActivation(op) || !appliesActivation(product.op)) return false;
+  const [x, w] = product.inputs.map((input) => sizeOf(nodes[input]!.shape));
+  const results = sizeOf(product.shape);
+  return op !== 'relu' || (results >= SMALL_PRODUCT && x! + w! < 2 * results);
+}
+
+/** Whether an operation's primitive can apply an activation to its result as a post-op: see `fuse.ts`. */
+export const appliesActivation = (op: string): boolean => op === 'conv2d' || op === 'linear';

@@ -4,7 +4,7 @@ import { bytesOf, sizeOf, type TypedArray } from '../../graph/types.js';
 import { describeNode, macsOf } from '../plan/describe.js';
 import type { Region } from '../plan/region.js';
 import { VectorSteps } from '../simd/chain.js';
-import { geluDerivative, isActivation, isLargeGelu } from './activations.js';
+import { geluDerivative, isLargeGelu, isPostOp } from './activations.js';
 import type { Dims, Dnnl, Md } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { FormBuilder, type SlotLayout } from './forms.js';
@@ -120,8 +120,6 @@ export class OneDnnBuilder extends FormBuilder {
   }
 }
 
-/** Whether an operation's primitive can apply an activation to its result as a post-op: see `fuse.ts`. */
-export const appliesActivation = (op: string): boolean => op === 'conv2d' || op === 'linear';
 /** Operations with formulas that oneDNN computes by one primitive, or not faster in a cluster. */
 const APART = new Set(['addScaled', 'sumOfSquares', 'broadcastTo']);
 
@@ -133,5 +131,5 @@ function isApart(graph: Graph, i: number, users: readonly (readonly number[])[])
   // Matrices are row-major, so a kernel that reads the scalar needs no other layout than a primitive would.
   if (op === 'broadcastTo' && shape.length <= 2 && sizeOf(nodes[x]!.shape) === 1) return false;
   if (APART.has(op) || isLargeGelu(graph, i)) return true;
-  return isActivation(op) && appliesActivation(nodes[x]!.op) && users[x]!.length === 1;
+  return isPostOp(graph, i) && users[x]!.length === 1;
 }

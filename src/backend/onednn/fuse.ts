@@ -1,5 +1,5 @@
 import { readerOf } from '../plan/users.js';
-import { activationOf, isActivation, slopeOf } from './activations.js';
+import { activationOf, isPostOp, slopeOf } from './activations.js';
 import { Alg, type Md, type PostOp } from './api/dnnl.js';
 import type { OneDnnBuilder } from './builder.js';
 import { same } from './forms.js';
@@ -7,14 +7,15 @@ import type { Form } from './ir.js';
 
 /**
  * Fuses an activation into a node's primitive if the activation is the only reader of the node's result. The caller
- * passes the primitive's output to `define`, which makes it the value of both nodes.
+ * passes the primitive's output to `define`, which makes it the value of both nodes. `rectifier` is the node of a fused
+ * ReLU, for `correctRectified`.
  */
 export function fuseActivation(
   b: OneDnnBuilder,
   i: number,
-): { postOps: PostOp[]; define: (out: Form) => void } {
+): { postOps: PostOp[]; define: (out: Form) => void; rectifier: number | undefined } {
   const fused = fusableActivation(b, i);
-  if (fused === undefined) return { postOps: [], define: (out) => b.define(i, out) };
+  if (fused === undefined) return { postOps: [], define: (out) => b.define(i, out), rectifier: undefined };
   const { op, attrs } = b.node(fused);
   return {
     postOps: [{ kind: 'eltwise', alg: activationOf(op).alg, alpha: slopeOf(attrs), beta: 0 }],
@@ -23,13 +24,14 @@ export function fuseActivation(
       b.define(fused, out);
       b.done.add(fused);
     },
+    rectifier: op === 'relu' ? fused : undefined,
   };
 }
 
 /** The activation that is the only reader of a node's result; undefined if there is none. */
 function fusableActivation(b: OneDnnBuilder, i: number): number | undefined {
   const [only, ...others] = b.users[i]!;
-  if (only === undefined || others.length > 0 || !isActivation(b.node(only).op)) return undefined;
+  if (only === undefined || others.length > 0 || !isPostOp(b.graph, only)) return undefined;
   return b.wanted.has(i) ? undefined : only;
 }
 

@@ -18,6 +18,7 @@ import { same } from '../forms.js';
 import { fuseActivation } from '../fuse.js';
 import type { Candidate, Operand } from '../kernel-choice.js';
 import { channelsLast, isChannelsLast } from './channels.js';
+import { correctRectified } from './correct/rectifier.js';
 import { lowerBiasGrad } from './linear.js';
 
 interface Conv {
@@ -217,19 +218,26 @@ export function lowerConv2d(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
   const c = convolution(b, i, [x, w, i], x);
-  const { postOps, define } = fuseActivation(b, i);
+  const { postOps, define, rectifier } = fuseActivation(b, i);
   const d = b.dnnl;
   const pd = choose(b, 'forward', c, { bias: bias !== undefined, training: b.training, postOps });
   const weightsMd = d.query(pd, Query.weights)!;
   b.settle(w, c.w, d.typeOf(weightsMd) === 'float32' ? weightsMd : weightsLayout(d, c));
   const out = b.newForm(c.y, d.query(pd, Query.dst)!);
-  b.emitPrimitive(i, pd, [
-    [Arg.src, b.form(x, c.x, d.query(pd, Query.src)!)],
+  const src = b.form(x, c.x, d.query(pd, Query.src)!);
+  const operands = [
+    [Arg.src, src],
     [Arg.weights, b.form(w, c.w, weightsMd)],
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
     [Arg.dst, out],
-  ]);
+  ] as const;
+  b.emitPrimitive(i, pd, operands);
   define(out);
+  if (rectifier === undefined) return true;
+  const biasMd = bias === undefined ? null : d.plain([c.y[1]!]);
+  const make = () =>
+    d.convForward(Prop.forwardInference, Alg.direct, src.md, weightsMd, biasMd, out.md, c.geometry);
+  correctRectified(b, { nodes: [i, rectifier], operands, make });
   return true;
 }
 

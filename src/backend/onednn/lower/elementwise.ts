@@ -4,6 +4,8 @@ import { activationOf, slopeOf } from '../activations.js';
 import { Alg, Arg, type Md } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
+import { correctWhere } from './correct/correction.js';
+import { boundOf } from './correct/magnitude.js';
 
 const bytesEach = (b: OneDnnBuilder, form: Form): number => (b.dnnl.typeOf(form.md) === 'bfloat16' ? 2 : 4);
 const elements = (b: OneDnnBuilder, form: Form): number => b.dnnl.bytes(form.md) / bytesEach(b, form);
@@ -25,13 +27,19 @@ export function lowerActivation(b: OneDnnBuilder, i: number): boolean {
   const { op, inputs, attrs } = b.node(i);
   const [x] = inputs as [number];
   const src = b.value(x).forms[0]!;
-  const dst = overwrite(b, x, src);
+  // The library's ReLU of NaN is 0.
+  const losesNaN = op === 'relu';
+  if (losesNaN && b.arena?.pool && b.dnnl.typeOf(src.md) === 'float32') return false;
+  const dst = losesNaN ? b.newForm(src.dims, src.md) : overwrite(b, x, src);
   const pd = b.dnnl.eltwiseForward(activationOf(op).alg, src.md, slopeOf(attrs), 0);
   b.emitPrimitive(i, pd, [
     [Arg.src, src],
     [Arg.dst, dst],
   ]);
   b.define(i, dst);
+  if (!losesNaN) return true;
+  const bound = boundOf(b, i, x, Number.MAX_VALUE);
+  correctWhere(b, i, [src], dst, () => Number.isNaN(bound()));
   return true;
 }
 

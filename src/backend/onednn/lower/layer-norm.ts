@@ -5,6 +5,7 @@ import { Arg } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import type { Form } from '../ir.js';
+import { spoilOverflow } from './correct/overflow.js';
 import { emitInto, type Operand } from './emit.js';
 
 /*
@@ -75,13 +76,18 @@ export function lowerNormalizeRows(b: OneDnnBuilder, i: number): boolean {
     [Arg.mean, mean],
     [Arg.variance, variance],
   ];
-  if (!layer) return emitInto(b, i, pd, src, operands);
+  if (!layer) {
+    emitInto(b, i, pd, src, operands);
+    spoilOverflow(b, i, variance, b.value(i).forms[0]!);
+    return true;
+  }
   const out = b.newForm(src.dims, src.md);
   const affine: Operand[] = [
     [Arg.scale, vector(b, layer.gamma)],
     [Arg.shift, vector(b, layer.beta)],
   ];
   b.emitPrimitive(i, pd, [...operands, ...affine, [Arg.dst, out]], 'layerNorm');
+  spoilOverflow(b, i, variance, out);
   for (const node of layer.nodes) b.done.add(node);
   // Nothing reads the values in between; reshapes ask for them.
   for (const node of [i, ...layer.nodes]) b.define(node, out);

@@ -12,6 +12,7 @@ import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { fusableSum, fuseActivation } from '../fuse.js';
 import type { Form } from '../ir.js';
+import { correctRectified } from './correct/rectifier.js';
 import { lowerRecurrentInput } from './recurrent/recurrent.js';
 
 const isSlow = (b: OneDnnBuilder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
@@ -97,7 +98,7 @@ export function lowerLinear(b: OneDnnBuilder, i: number): boolean {
   const src = matrix(b, x, type);
   const biasMd = bias === undefined ? null : d.plain([wDims[0]!]);
   const dst = d.plain(node.shape);
-  const { postOps, define } = fuseActivation(b, i);
+  const { postOps, define, rectifier } = fuseActivation(b, i);
   const prop = b.training ? Prop.forwardTraining : Prop.forwardInference;
   const xDims = b.node(x).shape;
   const plain = keepsPlain(type, xDims, wDims);
@@ -118,18 +119,21 @@ export function lowerLinear(b: OneDnnBuilder, i: number): boolean {
   const kept = type === 'float32' ? weights : float32Layout(b, type, xDims, wDims, node.shape);
   b.settle(w, wDims, plain ? own : kept);
   const out = b.newForm(node.shape, dst);
-  b.emitPrimitive(i, pd, [
+  const operands = [
     [Arg.src, src],
     [Arg.weights, b.form(w, wDims, weights)],
     ...(bias === undefined ? [] : ([[Arg.bias, b.plainForm(bias)]] as const)),
     ...(sum ? ([[d.postOpArg(0), b.form(sum.addend, node.shape, dst)]] as const) : []),
     [Arg.dst, out],
-  ]);
+  ] as const;
+  b.emitPrimitive(i, pd, operands);
   if (sum) {
     b.define(sum.node, out);
     b.done.add(sum.node);
   }
   define(out);
+  if (rectifier !== undefined)
+    correctRectified(b, { nodes: [i, rectifier], operands, make: () => makeWith([])(weights) });
   return true;
 }
 

@@ -2,13 +2,13 @@ import type { LrnAttrs } from '../../../ops/norm/local-response-norm.js';
 import { Arg, Prop, Query } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
-import { correctWhere } from './correction.js';
+import { correctWhere } from './correct/correction.js';
+import { boundOf } from './correct/magnitude.js';
 import { emitInto, forwardOf, hasGradient, workspace, writtenWorkspace } from './emit.js';
-import { emitLargest } from './largest.js';
 
 /*
  * The library computes powers of S = k + alpha / size · Σ x² by roots of S³ or by S^(beta + 1) in float32, which are
- * infinite or 0 for an S that float32 represents well. So a step finds the largest |x|, and where S may leave the range,
+ * infinite or 0 for an S that float32 represents well. So a step finds a bound of |x|, and where S may leave the range,
  * the value is computed by the reference engine's kernel instead.
  */
 
@@ -55,9 +55,9 @@ export function lowerLrn(b: OneDnnBuilder, i: number): boolean {
   const written = workspace(b, i, keep ? d.query(pd, Query.workspace) : null);
   emitInto(b, i, pd, src, [[Arg.src, src], ...written]);
   const limit = limitOf(attrs);
-  const largest = emitLargest(b, i, src);
+  const bound = boundOf(b, i, x, limit);
   // Also for NaN.
-  const isBeyond = () => !(largest.value <= limit);
+  const isBeyond = () => !(bound() <= limit);
   beyond.set(b, (beyond.get(b) ?? new Map<number, () => boolean>()).set(i, isBeyond));
   return corrected(b, i, [src], isBeyond);
 }

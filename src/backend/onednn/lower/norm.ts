@@ -2,7 +2,7 @@ import { Arg } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { arrayAt } from '../library/memory.js';
-import { correctWhere } from './correction.js';
+import { correctWhere } from './correct/correction.js';
 import { emitInto, type Operand } from './emit.js';
 
 export function lowerBatchNormTrain(b: OneDnnBuilder, i: number): boolean {

@@ -3,6 +3,8 @@ import { Alg, Arg, type ConvGeometry, type Dims, Prop, Query } from '../api/dnnl
 import type { OneDnnBuilder } from '../builder.js';
 import type { Form } from '../ir.js';
 import { padRight } from './conv.js';
+import { correctWhere } from './correct/correction.js';
+import { boundOf } from './correct/magnitude.js';
 import { emitInto, forwardOf, hasGradient, type Operand, workspace, writtenWorkspace } from './emit.js';
 
 type Window = Pick<MaxPoolAttrs, 'kernel' | 'stride' | 'padding'> & {
@@ -23,9 +25,22 @@ function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1]
   };
 }
 
+/**
+ * The library leaves NaN out of maxima, and those of −∞ are finite: where the input may have either, the reference
+ * engine's kernel computes them.
+ */
 export function lowerMaxPool(b: OneDnnBuilder, i: number): boolean {
-  return lowerPool(b, i, Alg.poolMax, hasGradient(b, i));
+  const [x] = b.node(i).inputs as [number];
+  lowerPool(b, i, Alg.poolMax, hasGradient(b, i));
+  correctWhere(b, i, [b.shapedForm(x)], b.value(i).forms[0]!, isUnusual(b, i, x));
+  return true;
 }
+
+const MOST = 3e38;
+const isUnusual = (b: OneDnnBuilder, i: number, x: number): (() => boolean) => {
+  const bound = boundOf(b, i, x, MOST);
+  return () => !(bound() <= MOST);
+};
 
 export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const [dy, x] = b.node(i).inputs as [number, number];
@@ -34,7 +49,9 @@ export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const src = b.shapedForm(x);
   const made = b.shapedForm(forward);
   const grad = b.form(dy, made.dims, made.md);
-  return lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
+  lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
+  correctWhere(b, i, [grad, src], b.value(i).forms[0]!, isUnusual(b, i, x));
+  return true;
 }
 
 const averageAlg = ({ countIncludePad }: AvgPoolAttrs): number =>

@@ -1,20 +1,36 @@
+import { sizeOf } from '../../../graph/types.js';
 import type { Cluster } from '../../plan/fusion.js';
-import { alongOf, logSoftmax } from '../../simd/norm/softmax.js';
+import { alongOf, logSoftmax, softmax } from '../../simd/norm/softmax.js';
 import { Arg } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
+import { correctWhere } from './correct/correction.js';
+import { emitLargest } from './correct/largest.js';
 import { overwrite } from './elementwise.js';
 import { emitInto } from './emit.js';
 import { emitVectors } from './vectors.js';
 
+/**
+ * Where an element of a row is NaN or ∞, the library's result is NaN there and 0 in the rest of the row, all of which is
+ * NaN: then the reference engine's kernel computes it.
+ */
 export function lowerSoftmax(b: OneDnnBuilder, i: number): boolean {
   const { inputs, attrs, shape } = b.node(i);
   // Values of more than 12 dimensions are one vector for the library.
   if (shape.includes(0) || shape.length > 12) return false;
+  const along = alongOf(shape, attrs.axis as number);
+  if (sizeOf(shape) < SMALL && emitVectors(b, i, (pool) => softmax(pool, along))) return true;
   const src = b.plainForm(inputs[0]!);
   const pd = b.dnnl.softmaxForward(src.md, attrs.axis as number);
-  return emitInto(b, i, pd, src, [[Arg.src, src]]);
+  emitInto(b, i, pd, src, [[Arg.src, src]]);
+  const out = b.value(i).forms[0]!;
+  const largest = emitLargest(b, i, out);
+  correctWhere(b, i, [src], out, () => Number.isNaN(largest.value));
+  return true;
 }
+
+/** Below this many elements a vector kernel costs less than the primitive and the look at its results. */
+const SMALL = 2 ** 12;
 
 /** The library's logarithm of 1 is 1.4e-6: ours is exact, so a probability of 1 has the logarithm 0. */
 export const lowerLogSoftmax = (b: OneDnnBuilder, i: number): boolean =>

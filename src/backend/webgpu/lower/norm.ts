@@ -39,6 +39,9 @@ function overChannel(shape: readonly number[], sums: readonly string[], body: st
   );
 }
 
+/** A variance; NaN where squares have left the range of float32, for which all normalised values would be 0. */
+const inRange = (variance: string): string => `select(notNumber(), ${variance}, isFinite(${variance}))`;
+
 /** Mean and biased variance of each channel. */
 export function lowerChannelStats(b: WebGpuBuilder, i: number): void {
   const { shape } = b.node(b.node(i).inputs[0]!);
@@ -53,7 +56,7 @@ export function lowerChannelStats(b: WebGpuBuilder, i: number): void {
   ${sumOver('squares', overChannel(shape, ['total'], 'let d = in0(at) - mean; total += d * d;'))}
   if (lane == 0u && inside) {
     put0(row, mean);
-    put0(${rowStep(channels)}u + row, squares / ${count});
+    put0(${rowStep(channels)}u + row, ${inRange(`squares / ${count}`)});
   }`,
   );
   emitRows(b, i, channels, code, { output });
@@ -122,7 +125,7 @@ const rowMoments = (k: number, length: number, eps: number): string => `
   ${sumOver('sum', rowLoop(length, `total += in${k}(at);`))}
   let mean = sum / ${literal(length)};
   ${sumOver('squares', rowLoop(length, `let d = in${k}(at) - mean; total += d * d;`))}
-  let inverse = 1f / sqrt(squares / ${literal(length)} + ${literal(eps)});`;
+  let inverse = 1f / sqrt(${inRange(`squares / ${literal(length)}`)} + ${literal(eps)});`;
 
 export function lowerNormalizeRows(b: WebGpuBuilder, i: number): void {
   const { shape, attrs } = b.node(i);

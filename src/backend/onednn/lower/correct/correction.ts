@@ -1,9 +1,9 @@
-import { bytesOf, makeArray, sizeOf, type TypedArray } from '../../../graph/types.js';
-import { scriptOf } from '../../plan/scripted.js';
-import { Arg, type Md } from '../api/dnnl.js';
-import type { OneDnnBuilder } from '../builder.js';
-import type { Form } from '../ir.js';
-import { allocate, arrayAt } from '../library/memory.js';
+import { bytesOf, makeArray, sizeOf, type TypedArray } from '../../../../graph/types.js';
+import { scriptOf } from '../../../plan/scripted.js';
+import { Arg, type Handle, type Md, Query } from '../../api/dnnl.js';
+import type { OneDnnBuilder } from '../../builder.js';
+import type { Form } from '../../ir.js';
+import { allocate, arrayAt } from '../../library/memory.js';
 
 /**
  * Adds a step that computes a node again with the reference engine's kernel, for values that its primitive is not right
@@ -68,17 +68,30 @@ function withCopy<T>(b: OneDnnBuilder, node: number, body: (md: Md, address: num
 }
 
 /** Copies values from one layout to another. */
-function reorder({ dnnl: d }: OneDnnBuilder, from: Md, source: number, to: Md, target: number): void {
-  const primitive = d.primitive(d.reorder(from, to));
+function reorder(b: OneDnnBuilder, from: Md, source: number, to: Md, target: number): void {
+  execute(b, b.dnnl.reorder(from, to), [
+    [Arg.src, from, source],
+    [Arg.dst, to, target],
+  ]);
+}
+
+/** Runs a primitive once, in a run of the plan. */
+export function execute(
+  { dnnl: d }: OneDnnBuilder,
+  pd: Handle,
+  operands: readonly (readonly [arg: number, md: Md, address: number])[],
+): void {
+  const scratch = d.query(pd, Query.scratchpad);
+  const room = scratch && d.bytes(scratch) > 0 ? allocate(d.bytes(scratch)) : undefined;
+  const primitive = d.primitive(pd);
   d.destroyPds();
-  const memories = [d.memory(from, source), d.memory(to, target)] as const;
-  d.execute(
-    primitive,
-    d.args([
-      [Arg.src, memories[0]],
-      [Arg.dst, memories[1]],
-    ]),
-  );
-  for (const memory of memories) d.destroyMemory(memory);
-  d.destroyPrimitive(primitive);
+  const all = room ? [...operands, [Arg.scratchpad, scratch!, room.address] as const] : operands;
+  const memories = all.map(([arg, md, address]) => [arg, d.memory(md, address)] as const);
+  try {
+    d.execute(primitive, d.args(memories));
+  } finally {
+    for (const [, memory] of memories) d.destroyMemory(memory);
+    d.destroyPrimitive(primitive);
+    room?.free();
+  }
 }
