@@ -59,7 +59,9 @@ export const abs: Unary<Record<never, never>> = unary('abs', f.abs, (x, _y, grad
 /** y = x^exponent, with a static exponent. */
 export const pow: Unary<{ exponent: number }> = unary<{ exponent: number }>(
   'pow',
-  (x, { exponent }) => f.pow(x, exponent),
+  // Roots, as in PyTorch: NaN for −∞.
+  (x, { exponent }) =>
+    exponent === 0.5 ? f.sqrt(x) : exponent === -0.5 ? f.div(1, f.sqrt(x)) : f.pow(x, exponent),
   (x, _y, grad, { exponent }) =>
     // x^0 is 1 everywhere; the general rule would give 0 · ∞ at 0.
     exponent === 0 ? scaleBy(grad, 0) : mul(grad, scaleBy(pow(x, { exponent: exponent - 1 }), exponent)),

@@ -1,4 +1,4 @@
-import { around, type TypedArray } from '../../../graph/types.js';
+import { around, isFloat, type TypedArray } from '../../../graph/types.js';
 import { erf as erfOf } from '../../../ops/erf.js';
 import { broadcastDimensions } from '../../plan/broadcast.js';
 import { copy, type Kernel } from './kernel.js';
@@ -67,7 +67,10 @@ const abs: Kernel = ({ inputs: [x], output: y }) => {
 };
 const pow: Kernel = ({ inputs: [x], output: y, attrs }) => {
   const exponent = attrs.exponent as number;
-  for (let i = 0; i < y.length; i++) y[i] = x![i]! ** exponent;
+  // Roots, as in PyTorch: NaN for −∞.
+  if (exponent === 0.5) for (let i = 0; i < y.length; i++) y[i] = Math.sqrt(x![i]!);
+  else if (exponent === -0.5) for (let i = 0; i < y.length; i++) y[i] = 1 / Math.sqrt(x![i]!);
+  else for (let i = 0; i < y.length; i++) y[i] = x![i]! ** exponent;
 };
 const clamp: Kernel = ({ inputs: [x], output: y, attrs }) => {
   const min = attrs.min as number;
@@ -176,6 +179,15 @@ const binary =
     }
   };
 
+/** Numbers that int32 does not have, such as NaN, become the smallest integer, as in PyTorch. */
+const cast: Kernel = (call) => {
+  const { inputs, specs, output } = call;
+  copy(call);
+  if (!(output instanceof Int32Array) || !isFloat(specs[0]!.dtype)) return;
+  const x = inputs[0]!;
+  for (let i = 0; i < x.length; i++) if (!(Math.abs(x[i]!) < 2 ** 31)) output[i] = -(2 ** 31);
+};
+
 export const elementwise: Readonly<Record<string, Kernel>> = {
   relu,
   reluGrad,
@@ -209,7 +221,7 @@ export const elementwise: Readonly<Record<string, Kernel>> = {
   maximum: binary(maximumRow),
   minimum: binary(minimumRow),
   power: binary(powerRow),
-  cast: copy,
+  cast,
   detach: copy,
   custom: copy,
 };

@@ -26,14 +26,11 @@ const FUNCTIONS: Readonly<Record<string, string>> = {
     'var<private> notNumberBits: u32 = 0x7fc00000u;\nfn notNumber() -> f32 { return bitcast<f32>(notNumberBits); }',
   isNaN: 'fn isNaN(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
   isFinite: 'fn isFinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
-  // As in JavaScript: without the bits beyond the 32nd, and 0 for infinity and NaN.
+  // The smallest integer for numbers that none of 32 bits represents, as in PyTorch.
   integerOf: `fn integerOf(x: f32) -> i32 {
-  let bits = bitcast<u32>(x);
-  let shift = i32((bits >> 23u) & 255u) - 150;
-  if (shift < 8) { return i32(x); }
-  if (shift > 31) { return 0; }
-  let size = i32(((bits & 0x7fffffu) | 0x800000u) << u32(shift));
-  return select(size, -size, x < 0f);
+  let exponent = (bitcast<u32>(x) >> 23u) & 255u;
+  if (exponent > 157u) { return bitcast<i32>(0x80000000u); }
+  return i32(x);
 }`,
   // The same number. No array is empty, but a compiler does not know that. Each use has its own n, so that two uses differ.
   opaque:
