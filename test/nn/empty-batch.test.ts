@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { LayerNorm } from '../../src/nn/index.js';
-import { Parameter } from '../../src/tensor/parameter.js';
+import { nn, Parameter } from '../../src/index.js';
 
 for (const shape of [
   [0, 6],
   [3, 0, 6],
 ])
   it(`LayerNorm of [${shape.join(', ')}] is empty, as in PyTorch`, async () => {
-    const layer = new LayerNorm(6);
+    const layer = new nn.LayerNorm(6);
     const x = new Parameter(new Float32Array(0), shape);
     const y = layer.forward(x);
     assert.deepEqual([y.shape, x.shape], [shape, shape]);
