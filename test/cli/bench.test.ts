@@ -59,7 +59,10 @@ for (const what of ['infer --peer none', 'start', 'scale'])
     const args = `bench ${what} --batch 65536 --device reference --limit 20`.split(' ');
     const { code, stderr } = await runCli(args);
     assert.equal(code, 2, stderr);
-    assert.match(stderr, /--batch 65536 does not fit in memory\. Expected at most \d+ images of \[3, 224, 224\]/);
+    assert.match(
+      stderr,
+      /--batch 65536 does not fit in memory\. Expected at most \d+ images of \[3, 224, 224\]/,
+    );
   });
 
 test('without oneDNN, bench guard does not advise a device that it does not take', async () => {

@@ -13,6 +13,7 @@ import { assertClose, type Tolerance } from './close.js';
 
 import { computedUpdates } from './conformance/computed-updates.js';
 import { largeOrders } from './conformance/large-orders.js';
+import { specialValues } from './conformance/special-values.js';
 
 import { forms } from './forms.js';
 import { handedOn } from './handed-on.js';
@@ -67,6 +68,7 @@ export function conformance(
     handedOn(() => device, dtype);
     largeOrders(() => device, dtype);
     computedUpdates(() => device, dtype, tolerance);
+    if (dtype === 'float32') specialValues(() => device);
   });
 }
 

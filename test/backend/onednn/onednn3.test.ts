@@ -28,6 +28,7 @@ else {
   await import('./conformance.test.js');
   await import('./float64.test.js');
   await import('./onednn.test.js');
+  await import('./special-values.test.js');
   await import('./beyond-range.test.js');
   await import('./onednn-errors.test.js');
   await import('../../papers/alexnet/onednn.test.js');
