@@ -70,7 +70,7 @@ export function specialValues(device: () => Device): void {
 
   it('numbers at the ends of float32 give the results of reference, or such as are not finite', async () => {
     const reference = referenceDevice();
-    for (const { name, changes } of known) {
+    for (const { name } of known) {
       const given = byName.get(name)!;
       for (const put of given.inputs.keys())
         for (const value of given.inputs[put]!.dtype === 'float32' ? EXTREMES : []) {
