@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { ShapeError } from '../../src/errors/errors.js';
-import { BatchNorm2d, Linear, Module } from '../../src/nn/index.js';
+import { BatchNorm2d, LayerNorm, Linear, Module } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
+import { Parameter } from '../../src/tensor/parameter.js';
 import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { update } from '../../src/tensor/update.js';
 import { assertNear, values } from '../support/generated.js';
@@ -230,3 +231,18 @@ describe('a model with batch norm in the middle', () => {
     await check(net.norm, [0, 1, 2, 3, 4]);
   });
 });
+
+for (const shape of [
+  [0, 6],
+  [3, 0, 6],
+])
+  it(`LayerNorm of [${shape.join(', ')}] is empty, as in PyTorch`, async () => {
+    const layer = await new LayerNorm(6).to(referenceDevice());
+    const x = new Parameter(new Float32Array(0), shape);
+    await x.place(referenceDevice());
+    const y = layer.forward(x);
+    assert.deepEqual([y.shape, x.shape], [shape, shape]);
+    y.sum().backward();
+    assert.deepEqual([...(await y.data())], []);
+    assert.deepEqual([...(await layer.weight!.grad!.data())], [0, 0, 0, 0, 0, 0]);
+  });
