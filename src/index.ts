@@ -65,4 +65,5 @@ export type {
   StepContext,
   UpdateOptions,
 } from './train/method/method.js';
+export type { LoaderParts, LoaderSetup } from './train/method/loading.js';
 export type { LossAndMetrics, Training, TrainingSetup } from './train/method/training.js';

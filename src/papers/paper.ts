@@ -10,6 +10,7 @@ import { callOwn } from '../errors/own-code.js';
 import type { Module } from '../nn/module.js';
 import type { ModelConfig, TrainConfig } from '../run/config.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
+import type { LoaderParts, LoaderSetup } from '../train/method/loading.js';
 import type { Observation, Training, TrainingSetup } from '../train/method/training.js';
 import type { Chart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
@@ -155,6 +156,8 @@ export interface Paper<M extends Module = Module> {
   build(config: ModelConfig): M;
   /** Data sets of its own by name, besides the built-in ones; the first one that is not `byNameOnly` is the default. */
   readonly datasets?: Readonly<Record<string, PaperDataset>>;
+  /** How batches are made of data sets: another collate, a sampler, worker threads. */
+  loader?(setup: LoaderSetup): LoaderParts;
   /**
    * How it is trained and measured, if that is not by cross-entropy on labelled images: another loss, a whole step,
    * several optimizers, metrics and samples of its own.

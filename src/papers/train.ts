@@ -146,6 +146,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
     opening,
     trainTransform: views?.train,
     testTransform: views?.test,
+    loader: paper.loader?.bind(paper),
     training,
     observe,
     paper: paper.name,

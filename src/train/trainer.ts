@@ -13,9 +13,10 @@ import { badMeasurement, Evaluation } from './evaluation.js';
 import { recordInsight } from './insight/insight.js';
 import { Probe } from './insight/probe.js';
 import { LookAhead } from './look-ahead.js';
+import { type LoaderParts, type LoaderSetup, loaderParts } from './method/loading.js';
 import { feedOf } from './method/measure-model.js';
 import type { Method } from './method/method.js';
-import { type MethodParts, methodOf } from './method/method-of.js';
+import { type MethodParts, methodOf, PAPER } from './method/method-of.js';
 import { scoreOf } from './method/score.js';
 import { freezeModules } from './module-patterns.js';
 import { gatherParts } from './ranks/gather-parts.js';
@@ -33,6 +34,8 @@ export interface TrainerParts extends MethodParts {
   readonly trainSet: AnySet;
   /** Of images; other samples are as their data set gives them. */
   readonly trainTransform?: Transform | undefined;
+  /** How the paper loads data sets. */
+  readonly loader?: ((setup: LoaderSetup) => LoaderParts) | undefined;
   readonly folder: RunFolder;
   readonly observer?: Observer;
   /** Messages for the user at the start of a new run. */
@@ -87,8 +90,13 @@ export class Trainer {
     // A set that is read in its order cannot be shuffled.
     const order = 'iterate' in trainSet ? { batchSize, ...ranks } : { batchSize, shuffle, seed, ...ranks };
     const blocks = ownBlocks(config, world);
+    const loading = (set: AnySet, train: boolean) =>
+      loaderParts(parts.loader, { set, train, config }, parts.paper ?? PAPER);
+    const all = loading(trainSet, true);
+    const { sampler: _, batchSampler: __, dropLast: ___, ...unordered } = all;
+    const own = shuffle ? all : unordered;
     const feed = (share: { ranks?: number; rank?: number }) =>
-      feedOf(trainSet, { ...order, ...share }, parts.trainTransform);
+      feedOf(trainSet, { ...order, ...share }, parts.trainTransform, own);
     this.#feed = blocks ? inTurn(blocks.map((rank) => feed({ ranks: config.blocks!, rank }))) : feed({});
     this.#blocks = blocks?.length ?? 1;
     if (!Number.isFinite(this.#feed.length))
@@ -100,7 +108,8 @@ export class Trainer {
       });
     this.#length = new RunLength(config, this.#feed.length);
     const { stepsTotal } = this.#length;
-    this.#method = methodOf(parts, stepsTotal);
+    const testLoading = loading(parts.testSet, false);
+    this.#method = methodOf({ ...parts, testLoading }, stepsTotal);
     const { testTransform } = parts;
     const testSet = parts.training ? undefined : imagesIn(parts.testSet);
     this.#probe = new Probe({ model, images: testSet && testTransform && { testSet, testTransform } });

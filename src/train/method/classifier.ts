@@ -10,6 +10,7 @@ import type { TrainConfig } from '../../run/config.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { evaluateModel } from '../evaluate.js';
 import { makeOptimizer, makeSchedule } from '../optimizer.js';
+import type { LoaderParts } from './loading.js';
 import { measureFirst, measureModel } from './measure-model.js';
 import type { Method } from './method.js';
 import { ownObservation } from './paper-training.js';
@@ -21,6 +22,7 @@ export interface ClassifierParts {
   readonly model: Module;
   readonly testSet: Dataset;
   readonly testTransform: Transform;
+  readonly testLoading: LoaderParts;
   readonly stepsTotal: number;
   /** Name of the paper, for messages. */
   readonly paper: string;
@@ -38,6 +40,7 @@ export function classifierMethod({
   model,
   testSet,
   testTransform,
+  testLoading: loading,
   stepsTotal,
   observed = {},
   paper,
@@ -48,7 +51,7 @@ export function classifierMethod({
   const { measure, samples } = ownObservation(observed, paper);
   const { batchSize, seed } = config;
   const common = { model, batchSize, world };
-  const measurer = measure && { ...common, testSet, testTransform, seed, measure, paper };
+  const measurer = measure && { ...common, testSet, testTransform, loading, seed, measure, paper };
   const criterion = new CrossEntropyLoss({ labelSmoothing: config.labelSmoothing ?? 0 });
   return {
     optimizers: { [MAIN]: optimizer },

@@ -1,5 +1,7 @@
 import type { AnySet } from '../../data/dataset.js';
+import type { DataLoaderOptions } from '../../data/loader/options.js';
 import { DataLoader } from '../../data/loader.js';
+import type { SampleSet } from '../../data/samples/sample.js';
 import { spreadOrder } from '../../data/stratified-sample.js';
 import type { Transform } from '../../data/transforms/index.js';
 import type { World } from '../../distributed/index.js';
@@ -10,6 +12,7 @@ import { randomState, setRandomState } from '../../tensor/random.js';
 import { evaluate, type Tensor } from '../../tensor/tensor.js';
 import type { Feed } from '../steps/step.js';
 import { contextOf } from './context.js';
+import type { LoaderParts } from './loading.js';
 import type { EvaluationOptions, MeasureContext } from './method.js';
 import { checkName, checkRecord, checkScalar } from './updates.js';
 
@@ -18,6 +21,8 @@ export interface MeasurerParts {
   readonly testSet: AnySet;
   readonly testTransform: Transform | undefined;
   readonly batchSize: number;
+  /** How the paper loads the test set. */
+  readonly loading: LoaderParts;
   readonly world?: World | undefined;
   readonly seed: number;
   /** Name of the paper, for messages. */
@@ -29,7 +34,7 @@ export interface MeasurerParts {
   ) => Readonly<Record<string, Tensor>> | Promise<Readonly<Record<string, Tensor>>>;
 }
 
-/** A loader of a data set of any kind. */
+/** A loader of a data set of any kind. @param loading what the paper decides itself */
 export function feedOf(
   set: AnySet,
   options: {
@@ -41,15 +46,21 @@ export function feedOf(
     limit?: number | undefined;
   },
   transform: Transform | undefined,
+  loading: LoaderParts = {},
 ): Feed {
-  const { limit, ...rest } = options;
+  const { limit, batchSize, shuffle, ...rest } = options;
   const sampler =
     limit !== undefined && set.length !== undefined && limit < set.length
       ? { sampler: partOf(set, limit) }
       : {};
-  return new DataLoader(set, {
+  const sized = loading.batchSampler ? {} : { batchSize };
+  const shuffled = shuffle === undefined || loading.sampler || loading.batchSampler ? {} : { shuffle };
+  return new DataLoader<unknown, unknown>(set as SampleSet<unknown>, {
     ...rest,
+    ...sized,
+    ...shuffled,
     ...sampler,
+    ...(loading as DataLoaderOptions<unknown, unknown>),
     ...(transform && 'imageShape' in set ? { transform } : {}),
   });
 }
@@ -61,12 +72,12 @@ const partOf = (set: AnySet, limit: number) => {
 
 /** Measures a model on a test set with a paper's `measure`: means over all samples. */
 export async function measureModel(
-  { model, testSet, testTransform, batchSize, seed, measure, world, paper }: MeasurerParts,
+  { model, testSet, testTransform, batchSize, seed, measure, loading, world, paper }: MeasurerParts,
   { limit, onProgress, signal }: EvaluationOptions,
 ): Promise<Measurement> {
   const total = testSet.length ?? 0;
   const sampled = limit === undefined ? total : Math.min(limit, total);
-  const feed = feedOf(testSet, { batchSize, limit }, testTransform);
+  const feed = feedOf(testSet, { batchSize, limit }, testTransform, loading);
   const name = `measure() of ${paper}`;
   const sums = new Map<string, number>();
   const wasTraining = model.training;

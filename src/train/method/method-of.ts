@@ -7,9 +7,13 @@ import type { Module } from '../../nn/module.js';
 import type { TrainConfig } from '../../run/config.js';
 import { checkObservation } from './check-training.js';
 import { classifierMethod } from './classifier.js';
+import type { LoaderParts } from './loading.js';
 import type { Method } from './method.js';
 import { ownMethod } from './paper-training.js';
 import type { Observation, Training, TrainingSetup } from './training.js';
+
+/** The name of a paper that is not known. */
+export const PAPER = 'the paper';
 
 /** What decides how a model is trained. */
 export interface MethodParts {
@@ -18,6 +22,8 @@ export interface MethodParts {
   readonly model: Module;
   readonly testSet: AnySet;
   readonly testTransform?: Transform | undefined;
+  /** How the paper loads the test set. */
+  readonly testLoading?: LoaderParts | undefined;
   /** How the model is trained if it is not a classifier of images; `paper` is its name, for messages. */
   readonly training?: ((setup: TrainingSetup) => Training) | undefined;
   /** What is measured of a classifier besides its accuracy. */
@@ -32,7 +38,8 @@ export interface MethodParts {
  * @throws UsageError if the paper has no method and the test set is not of labelled images
  */
 export function methodOf(parts: MethodParts, stepsTotal: number): Method {
-  const { config, model, testSet, testTransform, training, observe, paper = 'the paper', world } = parts;
+  const { config, model, testSet, testTransform, training, observe, paper = PAPER, world } = parts;
+  const { testLoading = {} } = parts;
   if (training)
     return ownMethod(
       callOwn(`training() of ${paper}`, () => training({ model, config, stepsTotal })),
@@ -42,6 +49,7 @@ export function methodOf(parts: MethodParts, stepsTotal: number): Method {
         model,
         testSet,
         testTransform,
+        testLoading,
         stepsTotal,
         world,
       },
@@ -56,6 +64,7 @@ export function methodOf(parts: MethodParts, stepsTotal: number): Method {
       model,
       testSet: images,
       testTransform,
+      testLoading,
       stepsTotal,
       observed,
       paper,

@@ -10,6 +10,7 @@ import type { TrainConfig } from '../../run/config.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { makeOptimizer, makeSchedule } from '../optimizer.js';
 import { checkTraining } from './check-training.js';
+import type { LoaderParts } from './loading.js';
 import { measureFirst, measureModel } from './measure-model.js';
 import type { Method } from './method.js';
 import { scoreOf } from './score.js';
@@ -22,13 +23,14 @@ export interface OwnParts {
   readonly model: Module;
   readonly testSet: AnySet;
   readonly testTransform: Transform | undefined;
+  readonly testLoading: LoaderParts;
   readonly stepsTotal: number;
   readonly world?: World | undefined;
 }
 
 /** The method of a paper that defines `training`. @throws UsageError for parts that do not fit */
 export function ownMethod(training: Training, parts: OwnParts): Method {
-  const { paper, config, model, testSet, testTransform, stepsTotal, world } = parts;
+  const { paper, config, model, testSet, testTransform, testLoading: loading, stepsTotal, world } = parts;
   checkTraining(`training() of ${paper}`, training);
   const refuse = (what: string, expected: string, got: string): never => {
     throw new UsageError({ what: `The training of ${paper}: ${what}`, expected, got });
@@ -46,7 +48,8 @@ export function ownMethod(training: Training, parts: OwnParts): Method {
   const timed = main && makeSchedule(main, config, stepsTotal);
   const { batchSize, seed } = config;
   const { measure, samples } = ownObservation(training, paper);
-  const measurer = measure && { model, testSet, testTransform, batchSize, seed, world, measure, paper };
+  const common = { model, testSet, testTransform, loading, batchSize, seed, world, paper };
+  const measurer = measure && { ...common, measure };
   return {
     optimizers: own ?? { [MAIN]: main! },
     schedules: schedules ?? (timed ? [timed] : []),

@@ -37,7 +37,7 @@ export const squares =
     ...parts(setup),
   });
 
-export interface OwnRun extends Partial<Pick<TrainerParts, 'trainSet' | 'testSet'>> {
+export interface OwnRun extends Partial<Pick<TrainerParts, 'trainSet' | 'testSet' | 'loader'>> {
   readonly training: (setup: Setup) => Training;
   readonly config?: Partial<TrainConfig>;
   /** A run that is there; default: a new one. */
