@@ -56,6 +56,7 @@ export { loadWeights } from './run/load-weights.js';
 export { type LoggedImage, Logger, type LoggerOptions } from './run/logger.js';
 export { type EvaluateOptions, evaluateModel } from './train/evaluate.js';
 export { imageStatistics } from './train/image-statistics.js';
+export type { LoaderParts, LoaderSetup } from './train/method/loading.js';
 export type {
   BestBy,
   Draws,
@@ -65,5 +66,4 @@ export type {
   StepContext,
   UpdateOptions,
 } from './train/method/method.js';
-export type { LoaderParts, LoaderSetup } from './train/method/loading.js';
 export type { LossAndMetrics, Training, TrainingSetup } from './train/method/training.js';
