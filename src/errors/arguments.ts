@@ -35,11 +35,11 @@ const camelCase = (name: string): string =>
  * @throws UsageError, suggesting the most similar known name
  */
 export function checkOptionNames(owner: string, options: unknown, known: readonly string[]): void {
-  const expected = known.length === 0 ? 'no options' : `{ ${known.join(', ')} }`;
+  const expected = (): string => (known.length === 0 ? 'no options' : `{ ${known.join(', ')} }`);
   if (typeof options !== 'object' || options === null || Array.isArray(options) || !isPlain(options))
     throw new UsageError({
       what: `${owner} takes its options by name`,
-      expected,
+      expected: expected(),
       got: shown(options),
       ...(known.length === 0 ? {} : { next: `write them as an object, such as { ${known[0]}: … }` }),
     });
@@ -49,7 +49,7 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
   const meant = known.includes(camel) ? camel : (RENAMED[camel] ?? nearest(camel, known));
   throw new UsageError({
     what: `${owner} has no option ${strange}`,
-    expected,
+    expected: expected(),
     got: strange,
     next: meant !== undefined && known.includes(meant) ? `did you mean ${meant}?` : 'leave it out',
   });

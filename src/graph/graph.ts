@@ -1,7 +1,7 @@
 import { PaperweightError } from '../errors/errors.js';
 import { attrKey } from './key.js';
 import { feedOf, KnownGraph, storageOf } from './known.js';
-import { byId, type Node, type Storage, storageLeaf } from './node.js';
+import { byId, type Node, newSearch, type Storage, storageLeaf } from './node.js';
 import type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
 import { isSettled, isStale } from './settled.js';
 import type { Feed } from './types.js';
@@ -110,13 +110,13 @@ export function reachable(roots: readonly Node[]): Node[] {
 
 /** The nodes that the roots depend on: those to compute, in the order of their creation, and leaves in any order. */
 function dependencies(roots: readonly Node[]): { computed: Node[]; leaves: Node[] } {
-  const seen = new Set<Node>();
+  const search = newSearch();
   const stack = [...roots];
   const computed: Node[] = [];
   const leaves: Node[] = [];
   for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
+    if (node.search === search) continue;
+    node.search = search;
     if (node.source || node.value || isSettled(node)) leaves.push(node);
     else {
       computed.push(node);

@@ -1,5 +1,5 @@
 import { sameAttrs } from './key.js';
-import type { Node, Storage } from './node.js';
+import { type Node, newSearch, type Storage } from './node.js';
 import type { BoundGraph, Graph, Update } from './plain.js';
 import { isSettled, isStale } from './settled.js';
 import { type Feed, type Spec, sameShape } from './types.js';
@@ -59,7 +59,7 @@ export class KnownGraph {
 class Binding {
   readonly feeds: Feed[] = [];
   readonly storages: Storage[] = [];
-  readonly #places = new Map<Node, number>();
+  readonly #search = newSearch();
   readonly #slots = new Map<Storage, number>();
 
   constructor(readonly graph: Graph) {}
@@ -70,21 +70,25 @@ class Binding {
     const { inputs } = node;
     if (node.op !== known.op || inputs.length !== known.inputs.length) return false;
     for (let i = 0; i < inputs.length; i++) if (!this.has(inputs[i]!, known.inputs[i]!)) return false;
-    this.#places.set(node, place);
+    this.#place(node, place);
     return sameSpec(node, known) && sameAttrs(node.attrs, known.attrs);
   }
 
   /** Whether a node is the one at a place of the graph: a node from before, or else a leaf. */
   has(node: Node, place: number): boolean {
-    const before = this.#places.get(node);
-    if (before !== undefined) return before === place;
-    this.#places.set(node, place);
+    if (node.search === this.#search) return node.place === place;
+    this.#place(node, place);
     const storage = storageOf(node);
     if (storage) return !isStale(node) && this.stores(storage, place);
     const known = this.graph.nodes[place]!;
     if (this.graph.feeds[this.feeds.length] !== place) return false;
     this.feeds.push(feedOf(node));
     return sameSpec(node, known) && sameAttrs(node.attrs, known.attrs);
+  }
+
+  #place(node: Node, place: number): void {
+    node.search = this.#search;
+    node.place = place;
   }
 
   /** Whether a storage is the one at a place of the graph. */

@@ -21,6 +21,10 @@ export type Source =
 export type GradientRule = (node: Node, grad: Node) => readonly (Node | null)[];
 
 let nextId = 0;
+let searches = 0;
+
+/** The number of a new search through nodes, which must end before the next one begins: see {@link Node.search}. */
+export const newSearch = (): number => ++searches;
 
 /**
  * One value in a graph: the result of an operation on other values, or a leaf. A node owns no device memory, so the
@@ -35,6 +39,9 @@ export class Node implements Spec {
   arriving: Promise<TypedArray> | undefined;
   /** The gradients of its inputs, if its operation has no rule of its own: see `custom`. */
   rule: GradientRule | undefined;
+  /** The last search that came to this node, and the place that it gave to it. A Set of nodes takes several times as long. */
+  search = 0;
+  place = 0;
 
   constructor(
     readonly op: string,
@@ -56,7 +63,10 @@ export function byId(nodes: readonly Node[]): Node[] {
   // Numbers are sorted several times faster than objects, for which a function is called at each comparison.
   const keys = new Float64Array(nodes.length);
   for (let i = 0; i < nodes.length; i++) keys[i] = (nodes[i]!.id - first) * nodes.length + i;
-  return Array.from(keys.sort(), (key) => nodes[key % nodes.length]!);
+  keys.sort();
+  const sorted: Node[] = [];
+  for (let i = 0; i < nodes.length; i++) sorted.push(nodes[keys[i]! % nodes.length]!);
+  return sorted;
 }
 
 /** A leaf whose values are sent from the host with each run. */

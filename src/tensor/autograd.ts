@@ -1,6 +1,6 @@
 import { UsageError } from '../errors/errors.js';
 import { isConstant } from '../graph/grad-mode.js';
-import { byId, type Node } from '../graph/node.js';
+import { byId, type Node, newSearch } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
 import { sameShape, showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
@@ -72,12 +72,12 @@ export const dependsOn = (values: readonly Node[], isTarget: (node: Node) => boo
  * before an update, are constants.
  */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
-  const seen = new Set<Node>();
+  const search = newSearch();
   const found: Node[] = [];
   const stack = [root];
   for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node)) continue;
-    seen.add(node);
+    if (node.search === search) continue;
+    node.search = search;
     if (isConstant(node) || (node !== root && isSettled(node))) continue;
     found.push(node);
     // No gradient flows through it, though it may be a target itself.

@@ -69,6 +69,9 @@ export function addCallHook<K extends keyof Hooks>(
   return { remove: () => void list.delete(hook) };
 }
 
+/** Whether a module ever had a hook. */
+export const isHooked = (module: object): boolean => hooks.has(module);
+
 /** The hooks of one kind, in the order in which they were added. */
 export const hooksOf = <K extends keyof Hooks>(module: object, kind: K): Hooks[K] | undefined =>
   hooks.get(module)?.[kind];

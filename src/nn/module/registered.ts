@@ -5,7 +5,7 @@ import { onParameterUse, type Parameter } from '../../tensor/parameter.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { leavesIn, plainObjectsIn } from '../nested.js';
 import { backwardCall } from './backward-hooks.js';
-import { afterCall, beforeCall } from './call-hooks.js';
+import { afterCall, beforeCall, isHooked } from './call-hooks.js';
 
 /*
  * Finds the members of a module in its properties. Members that cannot be found, as in #private fields, are detected when
@@ -70,7 +70,7 @@ export function watchCalls(prototype: object, base: object): void {
       if (running.length === 0) passed = inputs;
       running.push(this);
       try {
-        if (!whole) return forward.apply(this, inputs);
+        if (!whole || !isHooked(this)) return forward.apply(this, inputs);
         const call = backwardCall(this);
         const given = call.inputs(beforeCall(this, inputs));
         return call.output(afterCall(this, given, forward.apply(this, [...given])));
