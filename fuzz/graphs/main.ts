@@ -9,6 +9,7 @@ Sources: ${SOURCES.join(', ')} (default: graphs)
 
   --device <name>     ${ENGINE_NAMES.join(', ')} (default: onednn)
   --precision <type>  float32 (default), bfloat16 (onednn) or float16 (webgpu)
+  --inputs            plans take numbers as inputs
   --threads <n>       threads of the device (default: 2)
   --count <n>         programs (default: 1000)
   --seed <n>          what all random choices depend on (default: a random one, which is printed)
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
     options: {
       device: { type: 'string', default: 'onednn' },
       precision: { type: 'string', default: 'float32' },
+      inputs: { type: 'boolean', default: false },
       threads: { type: 'string', default: '2' },
       count: { type: 'string', default: '1000' },
       seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
@@ -32,7 +34,7 @@ async function main(): Promise<void> {
   const [threads, count, seed, from] = [values.threads, values.count, values.seed, values.from].map(
     Number,
   ) as [number, number, number, number];
-  const { device, precision } = values;
+  const { device, precision, inputs } = values;
   const source = (positionals[0] ?? 'graphs') as Source;
   const fits =
     SOURCES.includes(source) &&
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const setting: Setting = { device, precision, threads };
+  const setting: Setting = { device, precision, threads, inputs };
   const { about, same, unfit, failures } = await fuzz(setting, {
     source,
     seed,

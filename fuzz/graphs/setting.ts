@@ -8,12 +8,15 @@ import type { GpuPrecision } from '../../src/backend/webgpu/engine.js';
 import { openGpu } from '../../src/backend/webgpu/node/open.js';
 import type { Subject } from './check.js';
 import type { Narrow } from './exact.js';
+import { withNumbersAsInputs } from './numbers-as-inputs.js';
 
 /** The device under test. */
 export interface Setting {
   readonly device: string;
   readonly precision: GpuPrecision | 'bfloat16';
   readonly threads: number;
+  /** Whether plans take numbers as inputs, as they do for those that change. */
+  readonly inputs?: boolean;
 }
 
 const inline = (engine: Engine): Device => new InlineDevice(engine);
@@ -43,9 +46,10 @@ export const hasPrecision = (device: string, precision: string): precision is Se
 export async function open(setting: Setting): Promise<Subject & { readonly about: string }> {
   const device = await ENGINES[setting.device]!(setting);
   const { version, threads, precision } = await device.info();
+  const inputs = setting.inputs ? ', numbers as inputs' : '';
   return {
-    device,
+    device: setting.inputs ? withNumbersAsInputs(device) : device,
     narrow: narrowOf({ precision }),
-    about: `${setting.device} ${version}, ${precision}, threads ${threads}`,
+    about: `${setting.device} ${version}, ${precision}, threads ${threads}${inputs}`,
   };
 }

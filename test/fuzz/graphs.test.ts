@@ -91,6 +91,10 @@ for (const [threads, count] of [
   test(`wasm, threads ${threads}, gives float64's numbers; seed ${SEED}`, async () => {
     await run({ device: 'wasm', precision: 'float32', threads }, { count });
   });
+for (const device of ['wasm', 'onednn'])
+  test(`${device} gives float64's numbers where numbers are inputs; seed ${SEED}`, async () => {
+    await run({ device, precision: 'float32', threads: 1, inputs: true }, { count: 60 });
+  });
 const withoutAdapter = await withoutGpu();
 test(`webgpu gives float64's numbers; seed ${SEED}`, { skip: withoutAdapter }, async () => {
   await run({ device: 'webgpu', precision: 'float32', threads: 1 }, { count: 24 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { withNumbersAsInputs } from '../../fuzz/graphs/numbers-as-inputs.js';
 import type { Device } from '../../src/backend/backend.js';
 import { DataError, DeviceError, PaperweightError } from '../../src/errors/errors.js';
 import { buildGraph, type Graph } from '../../src/graph/graph.js';
@@ -46,7 +47,10 @@ export function conformance(
     describe('gives the numbers of', () => {
       for (const given of cases)
         it(given.name, { skip: skip[given.name] ?? false }, async () => {
-          for (const op of await compare(device, given, dtype, tolerance)) covered.add(op);
+          const used = await compare(device, given, dtype, tolerance);
+          for (const op of used) covered.add(op);
+          if ([...used].some((op) => ops.operationOf(op).numbers))
+            await compare(withNumbersAsInputs(device), given, dtype, tolerance);
         });
 
       it('every operation', () => {
