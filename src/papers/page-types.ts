@@ -19,9 +19,9 @@ export interface PaperPage {
 export interface ClaimRow {
   readonly id: string;
   /** Section of the paper, such as `3.1`. */
-  readonly section: string;
+  readonly section: { readonly en: string; readonly zh: string };
   readonly statement: { readonly en: string; readonly zh: string };
-  readonly paperSays: string;
+  readonly paperSays: { readonly en: string; readonly zh: string };
   /** Empty if not measured. */
   readonly measured: { readonly en: string; readonly zh: string };
   readonly verdict: Verdict;

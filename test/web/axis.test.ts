@@ -148,6 +148,8 @@ describe('numbers in claims', () => {
       'a 1, a 2',
       'a 1, b, c 3',
       'x '.repeat(5000),
+      'β₁ 0.9, β₁ 0.8',
+      'L = 1 −125.8, L = 5 −124.8: +1.07 nat',
     ])
       assert.deepEqual(measuredValues(text).values, [], text.slice(0, 40));
   });

@@ -111,7 +111,14 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
   const rows = claimRows({ ...paper, claims }, results);
   const jobs = missingJobs(claims, results);
   if (json) {
-    for (const row of rows) printJson({ event: 'claim', ...row, measured: row.measured.en });
+    for (const row of rows)
+      printJson({
+        event: 'claim',
+        ...row,
+        section: row.section.en,
+        paperSays: row.paperSays.en,
+        measured: row.measured.en,
+      });
     for (const job of jobs)
       printJson({ event: 'missing', run: jobName(job), seconds: Math.round(job.variant.seconds) });
     return;
@@ -119,9 +126,9 @@ async function list(paper: Paper, claims: readonly Claim[], path: string, json: 
   const head = ['Claim', 'Section', 'Verdict', 'Paper', 'Measured'];
   const lines = rows.map(({ id, section, verdict, paperSays, measured, reason }) => [
     id,
-    section,
+    section.en,
     verdict,
-    paperSays,
+    paperSays.en,
     measured.en || (reason ? `(${reason.en})` : ''),
   ]);
   for (const line of table([head, ...lines], 'lllll')) print(line);

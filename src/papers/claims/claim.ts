@@ -30,8 +30,8 @@ export interface Claim {
   /** Section of the paper, such as `3.1`. */
   readonly section: string;
   readonly statement: Text;
-  /** The paper's own number, in short form. */
-  readonly paperSays: string;
+  /** The paper's own number, or what it says in a few words. */
+  readonly paperSays: Label;
   /** What is measured, and what would confirm or refute it. */
   readonly rule: Text;
   /** Claims with a smaller number are measured first. */

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../../files/atomic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import type { ClaimRow, Verdict } from '../page-types.js';
 import type { Paper } from '../paper.js';
-import { judge } from './claim.js';
+import { judge, type Text, textOf } from './claim.js';
 import type { Results } from './result.js';
 
 /** The rows of the table of claims: what the paper says and what was measured. */
@@ -16,14 +16,32 @@ export const claimRows = ({ claims }: Paper, results: Results): ClaimRow[] =>
     const { verdict, measured, measuredZh, reason } = judge(claim, results);
     return {
       id,
-      section,
+      section: sectionIn(section),
       statement,
-      paperSays,
+      paperSays: textOf(paperSays),
       measured: { en: measured, zh: measuredZh ?? measured },
       verdict,
       ...(reason ? { reason } : {}),
     };
   });
+
+/** Words of the names of sections, which are English. */
+const PLACES: readonly (readonly [english: RegExp, chinese: string])[] = [
+  [/, /g, '，'],
+  [/\bappendix /g, '附录 '],
+  [/\bfigures (\d+) and (\d+)/g, '图 $1 和图 $2'],
+  [/\bfigure /g, '图 '],
+  [/\btable /g, '表 '],
+  [/ centre\b/g, '中'],
+  [/ right\b/g, '右'],
+  [/ left\b/g, '左'],
+];
+
+/** A section's name in both languages. */
+const sectionIn = (section: string): Text => ({
+  en: section,
+  zh: PLACES.reduce((text, [english, chinese]) => text.replace(english, chinese), section),
+});
 
 const HEADS: Readonly<Record<Language, readonly string[]>> = {
   en: ['Section', 'Claim', 'Paper says', 'We measured', 'Verdict'],
@@ -51,9 +69,9 @@ function claimTable(rows: readonly ClaimRow[], language: Language): string {
     ...rows.map((row) => {
       const why = row.reason ? `${open}${row.reason[language]}${close}` : '';
       return line([
-        row.section,
+        row.section[language],
         row.statement[language],
-        row.paperSays || '—',
+        row.paperSays[language] || '—',
         row.measured[language] || '—',
         `${VERDICTS[language][row.verdict]}${why}`,
       ]);
@@ -91,7 +109,10 @@ const page = ({ id, name, claims }: Paper, table: string, language: Language): s
   const colon = language === 'en' ? ': ' : '：';
   const rules = claims
     .filter(({ needs }) => !needs)
-    .map(({ id: claim, section, rule }) => `- **${claim}** (${section})${colon}${rule[language]}`)
+    .map(
+      ({ id: claim, section, rule }) =>
+        `- **${claim}** (${sectionIn(section)[language]})${colon}${rule[language]}`,
+    )
     .join('\n');
   return language === 'en'
     ? `# ${name}: what the paper says and what we measured\n\nWritten by \`paperweight reproduce ${id}\` from the result files in this folder. ± is the standard deviation over seeds; after a difference, its standard error.\n\n${table}\n\n## How each claim is judged\n\n${rules}\n`

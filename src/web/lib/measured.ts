@@ -21,9 +21,25 @@ const numberOf = (text: string): number => Number(text.replaceAll(',', '').repla
 /** A symbol such as β₁: its number is a setting of the training, not a measurement. */
 const SYMBOL = /^\p{Script=Greek}[₀-₉]*$/u;
 
+/** Bars from 0 say nothing if all have about the same length. */
+const LEAST_DIFFERENCE = 0.02;
+
+/** Whether values can be compared by the lengths of bars: their names differ, and so do their lengths. */
+function areComparable(values: readonly NamedValue[]): boolean {
+  const numbers = values.map(({ value }) => value);
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const names = new Set(values.map(({ name }) => name));
+  return (
+    values.length > 1 &&
+    names.size === values.length &&
+    numbers.every(Number.isFinite) &&
+    high - low >= LEAST_DIFFERENCE * Math.max(Math.abs(low), Math.abs(high))
+  );
+}
+
 /**
  * Named values and the result of `a 1.2 ± 0.1 %, b 3.4 %: 2.2 ± 0.2 (n = 3)`. Other texts have no values: a list with
- * another part, with the same name twice, or with settings, cannot be compared.
+ * another part, with the same name twice, with settings, or of about the same values, cannot be compared.
  */
 export function measuredValues(text: string): MeasuredValues {
   const [list = '', ...rest] = text.split(';')[0]!.split(/:(?=\s)/);
@@ -33,13 +49,9 @@ export function measuredValues(text: string): MeasuredValues {
     if (!match || SYMBOL.test(match[1]!)) return [];
     return [{ name: match[1]!, value: numberOf(match[2]!), spread: match[3] ? numberOf(match[3]) : 0 }];
   });
-  const isList =
-    values.length > 1 &&
-    values.length === parts.length &&
-    new Set(values.map(({ name }) => name)).size === values.length;
   const result = RESULT.exec(rest.join(':'));
   return {
-    values: isList && values.every(({ value }) => Number.isFinite(value)) ? values : [],
+    values: values.length === parts.length && areComparable(values) ? values : [],
     ...(result
       ? { result: { value: numberOf(result[1]!), spread: result[2] ? numberOf(result[2]) : 0 } }
       : {}),

@@ -17,7 +17,7 @@ export function ClaimChart({ claim: { paperSays, measured } }: { claim: ClaimRow
   const rows = values.slice(0, 6).map((each, i) => ({
     ...each,
     name: names[i]?.name ?? each.name,
-    paper: paperNumber(paperSays, each.name),
+    paper: paperNumber(paperSays.en, each.name),
   }));
   const ends = rows.flatMap(({ value, spread, paper }) => [value + spread, value - spread, paper ?? value]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];

@@ -84,7 +84,7 @@ function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChild
     <li class="claim" id={`claim-${claim.id}`}>
       <div class="claim-text">
         <span class="claim-section num">
-          {/^\d/.test(claim.section) ? `§ ${claim.section}` : claim.section}
+          {/^\d/.test(claim.section[language]) ? `§ ${claim.section[language]}` : claim.section[language]}
         </span>
         <p>{claim.statement[language]}</p>
         {claim.reason && <p class="hint">{claim.reason[language]}</p>}
@@ -93,7 +93,7 @@ function Claim({ claim, children }: { claim: ClaimRow; children?: ComponentChild
       <dl>
         <div>
           <dt>{t('claims.says')}</dt>
-          <dd>{claim.paperSays}</dd>
+          <dd>{claim.paperSays[language]}</dd>
         </div>
         <div>
           <dt>{t('claims.measured')}</dt>
