@@ -14,6 +14,7 @@ export {
   poissonNllLoss,
   smoothL1Loss,
 } from './losses/regression.js';
+export { pairwiseDistance } from './norms/distances.js';
 export { cosineSimilarity, dropout, layerNorm, linear, normalize } from './norms/functions.js';
 export {
   adaptiveAvgPool2d,
@@ -21,5 +22,7 @@ export {
   avgPool2d,
   conv2d,
   convTranspose2d,
+  fold,
   maxPool2d,
+  unfold,
 } from './spatial/functions.js';

@@ -20,6 +20,7 @@ export {
 } from './module.js';
 export * from './module-list.js';
 export * from './norm.js';
+export * from './norms/distances.js';
 export * from './norms/rms-norm.js';
 export * from './pooling.js';
 export type { AttentionOptions } from './sequence/attention.js';
@@ -39,5 +40,6 @@ export * from './spatial/conv-transpose.js';
 export * from './spatial/conv-transpose1d.js';
 export { Conv1d, type Conv1dOptions } from './spatial/conv1d.js';
 export * from './spatial/padding.js';
+export * from './spatial/patches.js';
 export * from './spatial/pooling1d.js';
 export * from './spatial/upsample.js';

@@ -260,6 +260,14 @@ export class Tensor {
   erf(): Tensor {
     return new Tensor(ops.erf(this.node));
   }
+  /** The sine of radians; in float32 for absolute values up to 10^5. */
+  sin(): Tensor {
+    return new Tensor(ops.sin(this.node));
+  }
+  /** The cosine of radians; in float32 for absolute values up to 10^5. */
+  cos(): Tensor {
+    return new Tensor(ops.cos(this.node));
+  }
   /** 1 where the elements are equal, else 0. */
   equal(other: Tensor): Tensor {
     return new Tensor(ops.equal(this.node, operand('equal', other, false)));
@@ -451,6 +459,25 @@ export class Tensor {
   /** The positions of an axis that `indices` (int32, one axis) names, in its order. */
   indexSelect(axis: number, indices: Tensor): Tensor {
     return new Tensor(ops.indexSelect(this.node, operand('indexSelect', indices, false), axis));
+  }
+  /** One or several axes in reverse order. */
+  flip(axes: number | readonly number[]): Tensor {
+    return new Tensor(ops.flipAlong(this.node, listOf('flip', 'axes, such as [1]', [axes].flat())));
+  }
+  /**
+   * Moves positions along axes, by one shift for each; those beyond the end come in at the beginning. Without axes, the
+   * elements move in row-major order.
+   */
+  roll(shifts: number | readonly number[], axes?: number | readonly number[]): Tensor {
+    const by = listOf('roll', 'shifts, such as [1]', [shifts].flat());
+    if (axes === undefined) return this.reshape(-1).roll(by, 0).reshape(this.shape);
+    const along = listOf('roll', 'axes, such as [1]', [axes].flat());
+    if (by.length === along.length) return new Tensor(ops.roll(this.node, by, along));
+    throw new UsageError({
+      what: 'roll() got another number of axes than shifts',
+      expected: String(by.length),
+      got: String(along.length),
+    });
   }
   /** Picks elements along an axis: y[i, j] = x[index[i, j], j] for axis 0. `index` is int32. */
   gather(axis: number, index: Tensor): Tensor {

@@ -220,6 +220,18 @@ const BUILD: Readonly<Record<string, Build>> = {
   'AdaptiveMaxPool1d of one sequence': [() => new nn.AdaptiveMaxPool1d(2)],
   'InstanceNorm1d of one sequence': [() => new nn.InstanceNorm1d(2)],
   'TransformerEncoderLayer of one sequence': [() => encoder()],
+  Unfold: [() => new nn.Unfold([2, 3], { padding: 1, stride: [2, 1] })],
+  'Unfold of one image': [() => new nn.Unfold(2)],
+  Fold: [() => new nn.Fold([5, 4], [2, 3], { padding: 1, stride: [2, 1] })],
+  'Fold of one image': [() => new nn.Fold([3, 4], 2)],
+  CosineSimilarity: [
+    () => new nn.CosineSimilarity({ dim: -1 }),
+    (m: nn.CosineSimilarity, { x, y }) => m.forward(x!, y!),
+  ],
+  PairwiseDistance: [
+    () => new nn.PairwiseDistance({ p: 3, keepDims: true }),
+    (m: nn.PairwiseDistance, { x, y }) => m.forward(x!, y!),
+  ],
   RNNCell: [() => new nn.RNNCell(3, 4), (m: nn.RNNCell, { x, h }) => m.forward(x!, h)],
   'RNNCell with a rectifier, without biases': [
     () => new nn.RNNCell(3, 4, { bias: false, nonlinearity: 'relu' }),

@@ -12,6 +12,7 @@ import { AvgPool2d, type AvgPool2dOptions, MaxPool2d, type MaxPool2dOptions } fr
 import { AdaptiveAvgPool2d, AdaptiveMaxPool2d, type AdaptiveSize } from './adaptive-pooling.js';
 import type { ConvTranspose2dOptions } from './conv-transpose.js';
 import { onImages } from './one-or-many.js';
+import { Fold, type PatchOptions, Unfold } from './patches.js';
 
 /* Layers of images as functions, whose weights are arguments: tensors of any origin, such as computed ones. */
 
@@ -105,3 +106,11 @@ export const adaptiveAvgPool2d = (x: Tensor, outputSize: AdaptiveSize): Tensor =
 /** Largest value of evenly spaced bins, as `nn.AdaptiveMaxPool2d`: [N, C, H, W] → [N, C, h, w]. */
 export const adaptiveMaxPool2d = (x: Tensor, outputSize: AdaptiveSize): Tensor =>
   new AdaptiveMaxPool2d(outputSize).forward(x);
+
+/** The patches of images as columns, as `nn.Unfold`: [N, C, H, W] → [N, C · kernel, patches]. */
+export const unfold = (x: Tensor, kernelSize: Size, options?: PatchOptions): Tensor =>
+  new Unfold(kernelSize, options).forward(x);
+
+/** Adds patches where they overlap, as `nn.Fold`: [N, C · kernel, patches] → [N, C, H, W]. */
+export const fold = (x: Tensor, outputSize: Size, kernelSize: Size, options?: PatchOptions): Tensor =>
+  new Fold(outputSize, kernelSize, options).forward(x);

@@ -39,6 +39,8 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'nn.SELU',
     'nn.LogSigmoid',
     'nn.Softsign',
+    'x.sin',
+    'x.cos',
   ],
   [
     '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 0 uint8',
@@ -547,6 +549,33 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '0 first 99, 0 first null, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 longer2, 1 longer3, 1 float64',
     'nn.AdaptiveMaxPool2d',
     'nn.AdaptiveAvgPool2d',
+  ],
+  [
+    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 0 uint8, 1 none, 1 shorter',
+    'x.flip',
+  ],
+  [
+    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 0 uint8, 1 first -9, 1 first 99',
+    'x.roll',
+  ],
+  [
+    '0 fewer, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 0 int32, 0 uint8, 2 padding 99, 2 stride 99',
+    'F.unfold',
+  ],
+  ['0 fewer, 0 longer0, 0 empty0, 0 empty1, 0 float64', 'F.fold'],
+  [
+    '0 more, 0 fewer, 0 scalar, 1 more, 1 fewer, 1 scalar, 2 p infinity, 2 p -9, 2 p 1.5, 2 p 99, 2 eps -9, 2 eps 1.5, 2 eps 99',
+    'F.pairwiseDistance',
+  ],
+  [
+    '1 padding 99, 1 stride 99, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 longer3, 2 float64, 2 int32, 2 uint8',
+    'nn.Unfold',
+  ],
+  ['3 fewer, 3 longer0, 3 empty0, 3 empty1, 3 float64', 'nn.Fold'],
+  ['0 eps 1.5, 0 eps 99, 1 more, 2 more', 'nn.CosineSimilarity'],
+  [
+    '0 p infinity, 0 p -9, 0 p 1.5, 0 p 99, 0 eps -9, 0 eps 1.5, 0 eps 99, 1 more, 1 fewer, 1 scalar, 2 more, 2 fewer, 2 scalar',
+    'nn.PairwiseDistance',
   ],
 ];
 
