@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { UsageError } from '../../src/errors/errors.js';
-import * as nn from '../../src/nn/index.js';
-import { arange } from '../../src/tensor/create.js';
-import { cat, where } from '../../src/tensor/functions.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { ones, type Tensor, tensor } from '../../src/tensor/tensor.js';
-import '../../src/core.js';
-import { assertNear } from '../support/generated.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { UsageError } from '../../../src/errors/errors.js';
+import * as nn from '../../../src/nn/index.js';
+import { arange } from '../../../src/tensor/create.js';
+import { cat, where } from '../../../src/tensor/functions.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { ones, type Tensor, tensor } from '../../../src/tensor/tensor.js';
+import '../../../src/core.js';
+import { assertNear } from '../../support/generated.js';
 
 const { scaledDotProductAttention } = nn.functional;
 const wave = (shape: number[]): Tensor =>

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError } from '../../src/errors/errors.js';
-import * as nn from '../../src/nn/index.js';
-import { manualSeed } from '../../src/tensor/random.js';
-import { evaluate, type Tensor, tensor } from '../../src/tensor/tensor.js';
-import '../../src/core.js';
-import { assertNear } from '../support/generated.js';
+import { UsageError } from '../../../src/errors/errors.js';
+import * as nn from '../../../src/nn/index.js';
+import { manualSeed } from '../../../src/tensor/random.js';
+import { evaluate, type Tensor, tensor } from '../../../src/tensor/tensor.js';
+import '../../../src/core.js';
+import { assertNear } from '../../support/generated.js';
 
 /* PyTorch's numbers for padded sequences are in pytorch-layers.test.ts. */
 

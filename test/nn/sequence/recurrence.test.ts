@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import { hostLeaf, type Node } from '../../src/graph/node.js';
-import { sizeOf } from '../../src/graph/types.js';
-import { recurrence, withUnrolled } from '../../src/nn/sequence/recurrence.js';
-import * as ops from '../../src/ops/index.js';
-import { grad } from '../../src/tensor/grad.js';
-import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { evaluate, Tensor } from '../../src/tensor/tensor.js';
-import { assertClose } from '../support/close.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import { hostLeaf, type Node } from '../../../src/graph/node.js';
+import { sizeOf } from '../../../src/graph/types.js';
+import { recurrence, withUnrolled } from '../../../src/nn/sequence/recurrence.js';
+import * as ops from '../../../src/ops/index.js';
+import { grad } from '../../../src/tensor/grad.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { evaluate, Tensor } from '../../../src/tensor/tensor.js';
+import { assertClose } from '../../support/close.js';
 
 const [LENGTH, N, SIZE] = [4, 3, 5];
 const noise = (shape: readonly number[], stream: number): Tensor =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { grad, nn, optim, type Parameter, referenceDevice, type Tensor, tensor } from '../../src/core.js';
-import { averageGradients } from '../../src/distributed/average.js';
-import { assertNear, readFixture } from '../support/generated.js';
+import { grad, nn, optim, type Parameter, referenceDevice, type Tensor, tensor } from '../../../src/core.js';
+import { averageGradients } from '../../../src/distributed/average.js';
+import { assertNear, readFixture } from '../../support/generated.js';
 
 interface Step {
   readonly a: readonly number[];
