@@ -8,10 +8,13 @@ import type { Feed } from './types.js';
 
 export type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
 
-/** The graphs of the last steps, the latest first. */
+/** Graphs that were built more than once, the one that was used last first. */
 const latest: KnownGraph[] = [];
 /** Number of graphs that are kept: an epoch has a few, such as those of its last batch and of its evaluation. */
 const MAX_LATEST = 8;
+/** Keys of the graphs that were built last: one with a number that changes in each step is not kept. */
+const built = new Set<string>();
+const MAX_BUILT = 16;
 
 /**
  * Builds the graph that computes `outputs` and `updates`. Equal subexpressions become one node, unused nodes are left
@@ -97,8 +100,12 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     ...(guard ? { guard: place(guard) } : {}),
   };
   const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}${guard ? `|${graph.guard}` : ''}`;
-  latest.unshift(new KnownGraph(graph, key, places));
-  if (latest.length > MAX_LATEST) latest.pop();
+  if (built.delete(key)) {
+    latest.unshift(new KnownGraph(graph, key, places));
+    if (latest.length > MAX_LATEST) latest.pop();
+  }
+  built.add(key);
+  if (built.size > MAX_BUILT) built.delete(built.values().next().value!);
   return { graph, key, feeds, storages };
 }
 
