@@ -19,7 +19,7 @@ const EPOCH: Text = { en: 'epoch', zh: '轮' };
 
 /** One chart as SVG. The seeds of a series are separate curves of one colour. */
 export function chartSvg(chart: Chart, language: Language): string {
-  const { title, xLabel = EPOCH, yLabel, unit = ' %', range, log, dots, mark, series } = chart;
+  const { title, xLabel = EPOCH, yLabel, unit = ' %', range, log, dots, dashed, mark, series } = chart;
   return curvesSvg({
     title: title[language],
     xLabel: xLabel[language],
@@ -29,6 +29,7 @@ export function chartSvg(chart: Chart, language: Language): string {
     ...(range ? { range } : {}),
     ...(log ? { log } : {}),
     ...(dots ? { dots } : {}),
+    ...(dashed ? { dashed } : {}),
     series: series
       .filter(({ points }) => points.length > 0)
       .map(({ label, points }) => ({

@@ -28,6 +28,8 @@ export interface CurvesOptions {
   readonly range?: readonly [from: number, to: number];
   /** Points without lines between them. */
   readonly dots?: boolean;
+  /** A dash pattern for each series; default: for every eight, when the colours begin again. */
+  readonly dashed?: boolean;
   /** Unit after each number of a linear axis, such as ` %`. */
   readonly unit?: string;
   /** A value marked by a horizontal line. */
@@ -43,7 +45,17 @@ const LEGEND = { beside: 170, columns: 4 };
 
 /** Several labelled curves over one axis. */
 export function curvesSvg(options: CurvesOptions): string {
-  const { title, xLabel, yLabel, series, log = false, unit = '', dots = false, mark } = options;
+  const {
+    title,
+    xLabel,
+    yLabel,
+    series,
+    log = false,
+    unit = '',
+    dots = false,
+    dashed = false,
+    mark,
+  } = options;
   const beside = series.length <= LINES;
   const area = { left: 66, right: WIDTH - (beside ? LEGEND.beside : 20), top: 66, bottom: HEIGHT - 48 };
   const below = beside ? 0 : LINE * Math.ceil(series.length / LEGEND.columns) + 8;
@@ -78,7 +90,7 @@ export function curvesSvg(options: CurvesOptions): string {
   }
   for (const [i, { label, points, gaps = [] }] of series.entries()) {
     const cls = `s s${i % SERIES_COLOURS}`;
-    const dash = seriesDash(i)?.join(' ') ?? '';
+    const dash = seriesDash(i, dashed ? 1 : undefined)?.join(' ') ?? '';
     const shown = points.map((p) => [x(p.step), isDrawable(p.value, log) ? y(p.value) : Number.NaN] as const);
     if (!dots) drawing.path(cls, shown, { dash });
     // A single point makes no visible line.

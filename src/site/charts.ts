@@ -20,7 +20,7 @@ export const seriesOf = (label: Bilingual, points: readonly Point[]): SiteSeries
 
 /** A paper's chart, without series that have no points. */
 export function chartOf(chart: Chart): SiteChart {
-  const { name, title, xLabel = EPOCHS, yLabel, unit = ' %', log, dots, range, mark, series } = chart;
+  const { name, title, xLabel = EPOCHS, yLabel, unit = ' %', log, dots, dashed, range, mark, series } = chart;
   return {
     name,
     title,
@@ -29,6 +29,7 @@ export function chartOf(chart: Chart): SiteChart {
     unit: log ? '' : unit,
     ...(log ? { log } : {}),
     ...(dots ? { dots } : {}),
+    ...(dashed ? { dashed } : {}),
     ...(range ? { range } : {}),
     ...(mark === undefined ? {} : { mark }),
     series: series

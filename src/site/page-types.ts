@@ -35,6 +35,8 @@ export interface SiteChart {
   readonly unit: string;
   readonly log?: boolean;
   readonly dots?: boolean;
+  /** A dash pattern for each series. */
+  readonly dashed?: boolean;
   /** Ends of the vertical axis. */
   readonly range?: readonly [from: number, to: number];
   /** A value marked by a horizontal line. */

@@ -18,6 +18,8 @@ export interface Chart {
   readonly log?: boolean;
   /** Points without lines between them. */
   readonly dots?: boolean;
+  /** A dash pattern for each series, for curves that lie on each other. */
+  readonly dashed?: boolean;
   /** A horizontal line at a target level. */
   readonly mark?: number;
   /** Series without points are not drawn. */

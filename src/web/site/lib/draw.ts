@@ -148,7 +148,7 @@ export function drawChart(chart: Drawn, frame: Frame): string {
   );
   for (const [i, series] of chart.series.entries()) {
     const cls = `line run-${seriesColour(i)}`;
-    const dash = seriesDash(i);
+    const dash = seriesDash(i, chart.dashed ? 1 : undefined);
     const dashed = dash ? ` stroke-dasharray="${dash.join(' ')}"` : '';
     if (!chart.dots) parts.push(`<path class="${cls}" d="${pathOf(series, chart, scales, view)}"${dashed}/>`);
     const alone = series.y.filter((value) => isDrawable(value, chart.log)).length === 1;

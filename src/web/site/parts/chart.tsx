@@ -50,7 +50,7 @@ export function Chart({ chart, language }: { chart: SiteChart; language: Languag
             <svg width="22" height="10" aria-hidden="true">
               <path
                 class={`line run-${seriesColour(i)}`}
-                stroke-dasharray={seriesDash(i)?.join(' ')}
+                stroke-dasharray={seriesDash(i, chart.dashed ? 1 : undefined)?.join(' ')}
                 d="M0 5H22"
               />
             </svg>
