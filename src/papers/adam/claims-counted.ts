@@ -1,6 +1,6 @@
 import { Generator } from 'paperweight/core';
 import type { Claim } from '../claims/claim.js';
-import { counted } from '../claims/kinds.js';
+import { counted, measuredIn } from '../claims/kinds.js';
 
 interface Settings {
   readonly beta1: number;
@@ -95,7 +95,10 @@ export const countedClaims: readonly Claim[] = [
       const exact = differences(0);
       return {
         verdict: exact < 1e-9 ? 'confirmed' : 'refuted',
-        measured: `ε = 0: ${exact.toExponential(0)}; ε = 1e-8: ${differences(1e-8).toExponential(0)}`,
+        ...measuredIn({
+          en: `largest difference ${exact.toExponential(0)} (ε = 0), ${differences(1e-8).toExponential(0)} (ε = 1e-8)`,
+          zh: `最大差 ${exact.toExponential(0)}（ε = 0）、${differences(1e-8).toExponential(0)}（ε = 1e-8）`,
+        }),
       };
     },
   }),
@@ -118,15 +121,19 @@ export const countedClaims: readonly Claim[] = [
         ) as [number, number, number];
         return { settings, random, single, growing, most: Math.max(random, single, growing) };
       });
+      const list = found.map(({ settings, random, single, growing }) => {
+        const steps = [random, single, growing].map((step) => step.toFixed(2)).join(', ');
+        const bound = boundOf(settings).toFixed(2);
+        const betas = `β₁ = ${settings.beta1}, β₂ = ${settings.beta2}`;
+        return { en: `${steps} (${betas}, bound ${bound})`, zh: `${steps}（${betas}，上界 ${bound}）` };
+      });
       const broken = found.filter(({ settings, most }) => most > 1.01 * boundOf(settings));
       return {
         verdict: broken.length === 0 ? 'confirmed' : 'refuted',
-        measured: found
-          .map(
-            ({ settings, random, single, growing }) =>
-              `β₁ ${settings.beta1}, β₂ ${settings.beta2}: ≤ ${boundOf(settings).toFixed(2)} / ${random.toFixed(2)} · ${single.toFixed(2)} · ${growing.toFixed(2)}`,
-          )
-          .join('; '),
+        ...measuredIn({
+          en: `largest step for normal, single, growing gradients: ${list.map(({ en }) => en).join('; ')}`,
+          zh: `梯度为正态、单个、逐步增大时的最大步长：${list.map(({ zh }) => zh).join('；')}`,
+        }),
         ...(broken.length === 0
           ? {}
           : {
@@ -157,7 +164,13 @@ export const countedClaims: readonly Claim[] = [
         squares += gradients[i]! ** 2;
         return Math.max(most, Math.abs(step / Math.sqrt(i + 1) - gradients[i]! / Math.sqrt(squares)));
       }, 0);
-      return { verdict: off < 1e-4 ? 'confirmed' : 'refuted', measured: `≤ ${off.toExponential(0)}` };
+      return {
+        verdict: off < 1e-4 ? 'confirmed' : 'refuted',
+        ...measuredIn({
+          en: `largest difference ${off.toExponential(0)}`,
+          zh: `最大差 ${off.toExponential(0)}`,
+        }),
+      };
     },
   }),
 ];

@@ -16,6 +16,13 @@ const RULES: Readonly<Record<Method, Pick<Recipe, 'optimizer' | 'momentum' | 'op
   RMSProp: { optimizer: 'rmsprop', momentum: 0 },
   Adam: { optimizer: 'adam', momentum: 0 },
 };
+/** Names in charts and tables. */
+export const NAMES: Readonly<Record<Method, string>> = {
+  'SGD with Nesterov momentum': 'SGD-Nesterov',
+  AdaGrad: 'AdaGrad',
+  RMSProp: 'RMSProp',
+  Adam: 'Adam',
+};
 const SHORT: Readonly<Record<Method, OptimizerName>> = {
   'SGD with Nesterov momentum': 'sgd',
   AdaGrad: 'adagrad',
@@ -24,7 +31,7 @@ const SHORT: Readonly<Record<Method, OptimizerName>> = {
 };
 
 /** Candidate rates, about √10 apart. */
-const LADDER = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1];
+const LADDER = [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100];
 const SEARCH_SEED = 0;
 
 /** One of the experiments that compare optimizers. */
@@ -32,13 +39,14 @@ export interface Experiment {
   readonly id: 'logistic' | 'two-layer' | 'conv';
   readonly dataset: string;
   readonly epochs: number;
-  readonly searchEpochs: number;
   readonly seeds: readonly number[];
   /** Of one epoch on two cores. */
   readonly seconds: number;
   /** Where the search begins. */
   readonly middle: Readonly<Record<Method, number>>;
   readonly options?: Readonly<Record<string, string | number>>;
+  /** Methods that keep their rate where `options` lets it fall. */
+  readonly constant?: readonly Method[];
   /** Test images that are measured; default all. */
   readonly evalLimit?: number;
 }
@@ -47,21 +55,24 @@ export const LOGISTIC: Experiment = {
   id: 'logistic',
   dataset: 'mnist',
   epochs: 20,
-  searchEpochs: 4,
-  seeds: [1, 2],
+  seeds: [1, 2, 3],
   seconds: 0.5,
-  middle: { 'SGD with Nesterov momentum': 0.1, AdaGrad: 0.1, RMSProp: 0.01, Adam: 0.03 },
+  middle: { 'SGD with Nesterov momentum': 3, AdaGrad: 0.3, RMSProp: 0.03, Adam: 0.1 },
   options: { decay: 'root' },
+  // AdaGrad divides by the root of a sum that grows with the steps, so its steps fall like those of the others.
+  constant: ['AdaGrad'],
 };
+
+/** Every method with the falling rate, AdaGrad too. */
+export const ALL_FALLING: Experiment = { ...LOGISTIC, constant: [] };
 
 export const TWO_LAYER: Experiment = {
   id: 'two-layer',
   dataset: 'mnist',
   epochs: 6,
-  searchEpochs: 2,
-  seeds: [1],
+  seeds: [1, 2],
   seconds: 3,
-  middle: { 'SGD with Nesterov momentum': 0.03, AdaGrad: 0.01, RMSProp: 3e-4, Adam: 1e-3 },
+  middle: { 'SGD with Nesterov momentum': 0.1, AdaGrad: 0.01, RMSProp: 1e-3, Adam: 1e-3 },
 };
 
 /** A quarter of the paper's kernels, and a tenth of its images. */
@@ -69,19 +80,20 @@ export const CONV: Experiment = {
   id: 'conv',
   dataset: 'cifar10-part',
   epochs: 8,
-  searchEpochs: 1,
   seeds: [1],
   seconds: 3,
-  middle: { 'SGD with Nesterov momentum': 0.01, AdaGrad: 0.01, RMSProp: 3e-4, Adam: 1e-3 },
+  middle: { 'SGD with Nesterov momentum': 0.03, AdaGrad: 3e-3, RMSProp: 3e-4, Adam: 1e-3 },
   options: { kernels: 16 },
   evalLimit: 500,
 };
 
-function variant(experiment: Experiment, method: Method, lr: number, epochs: number): Variant {
-  const { id, dataset, options, evalLimit, seconds } = experiment;
+function variant(experiment: Experiment, method: Method, lr: number): Variant {
+  const { id, dataset, epochs, evalLimit, seconds } = experiment;
   const { model, training } = partsOf(recipes[id]);
+  const isConstant = experiment.constant?.includes(method);
+  const options = isConstant ? { ...experiment.options, decay: 'none' } : experiment.options;
   return {
-    id: `${id}-${SHORT[method]}-lr${lr}${epochs === experiment.epochs ? '' : '-search'}`,
+    id: `${id}-${SHORT[method]}${isConstant ? '-constant' : ''}-lr${lr}`,
     dataset,
     model: { ...model, ...(options ? { options } : {}) },
     training: {
@@ -99,13 +111,13 @@ function variant(experiment: Experiment, method: Method, lr: number, epochs: num
 export const lastCost = ({ diverged, epochs }: Pick<Result, 'diverged' | 'epochs'>): number =>
   diverged ? Number.POSITIVE_INFINITY : (epochs.at(-1)?.trainLoss ?? Number.POSITIVE_INFINITY);
 
-const searchOf = (experiment: Experiment, method: Method, results: Results): Search =>
+export const searchOf = (experiment: Experiment, method: Method, results: Results): Search =>
   searchRate(
     {
       ladder: LADDER,
       middle: experiment.middle[method],
       seed: SEARCH_SEED,
-      variant: (lr) => variant(experiment, method, lr, experiment.searchEpochs),
+      variant: (lr) => variant(experiment, method, lr),
       score: lastCost,
     },
     results,
@@ -118,7 +130,7 @@ export function measuredVariant(
   results: Results,
 ): Variant | undefined {
   const { best } = searchOf(experiment, method, results);
-  return best === undefined ? undefined : variant(experiment, method, best, experiment.epochs);
+  return best === undefined ? undefined : variant(experiment, method, best);
 }
 
 /** The searches of some methods, and the training runs that they decide. */
@@ -136,15 +148,26 @@ export const measuredResults = (experiment: Experiment, method: Method, results:
   return chosen ? resultsOf(results, chosen, experiment.seeds) : [];
 };
 
-/** Settings of Figure 4, for β₁ = 0.9. */
+/** The settings of Figure 4 with the larger of its two β₁. */
+const BETA1 = 0.9;
 export const BETA2 = [0.99, 0.999, 0.9999];
 /** log₁₀ of the step size. */
 export const EXPONENTS = [-4, -3, -2];
 export const BIAS_EPOCHS = 3;
+const BIAS_SEED = 0;
 export const CORRECTIONS = ['on', 'off'] as const;
 export type Correction = (typeof CORRECTIONS)[number];
 
-function biasVariant(beta2: number, exponent: number, correction: Correction): Variant {
+export interface BiasSetting {
+  readonly beta2: number;
+  readonly exponent: number;
+}
+
+export const BIAS_SETTINGS: readonly BiasSetting[] = BETA2.flatMap((beta2) =>
+  EXPONENTS.map((exponent) => ({ beta2, exponent })),
+);
+
+function biasVariant({ beta2, exponent }: BiasSetting, correction: Correction): Variant {
   const { model, training } = partsOf(recipes.autoencoder);
   return {
     id: `bias-beta2-${beta2}-lr1e${exponent}-${correction}`,
@@ -153,27 +176,20 @@ function biasVariant(beta2: number, exponent: number, correction: Correction): V
     training: {
       ...training,
       lr: 10 ** exponent,
-      optimizerOptions: { betas: [0.9, beta2] },
+      optimizerOptions: { betas: [BETA1, beta2] },
       epochs: BIAS_EPOCHS,
     },
-    seconds: 5,
+    seconds: 15,
   };
 }
 
 export const biasJobs = (): Job[] =>
-  BETA2.flatMap((beta2) =>
-    EXPONENTS.flatMap((exponent) =>
-      CORRECTIONS.map((correction) => ({ variant: biasVariant(beta2, exponent, correction), seed: 0 })),
-    ),
+  BIAS_SETTINGS.flatMap((setting) =>
+    CORRECTIONS.map((correction) => ({ variant: biasVariant(setting, correction), seed: BIAS_SEED })),
   );
 
 /** Negated bound on the training images in the last epoch, in nats; infinite for a training that diverged. */
-export const biasCost = (
-  beta2: number,
-  exponent: number,
-  correction: Correction,
-  results: Results,
-): number => {
-  const result = results.get(biasVariant(beta2, exponent, correction), 0);
+export const biasCost = (setting: BiasSetting, correction: Correction, results: Results): number => {
+  const result = results.get(biasVariant(setting, correction), BIAS_SEED);
   return result ? lastCost(result) : Number.NaN;
 };
