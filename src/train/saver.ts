@@ -43,12 +43,19 @@ interface Owed {
   readonly failedAt: number;
 }
 
+/** The best weights, copied while they could not be written. */
+interface Waiting {
+  readonly best: Best;
+  readonly weights: ReturnType<typeof weightsIn>;
+}
+
 /** Saves and restores a run: checkpoints, best weights, and `state.json`. */
 export class Saver {
   readonly #parts: SaverParts;
   #saved = -1;
   #best: Best | undefined;
   #owed: Owed | undefined;
+  #waiting: Waiting | undefined;
 
   constructor(parts: SaverParts) {
     this.#parts = parts;
@@ -116,6 +123,7 @@ export class Saver {
     // Choosing kernels again could select others, which would change the last bits.
     if (kernels) await deviceOf(trained.model)?.kernels(kernels);
     this.#best = best;
+    this.#waiting = undefined;
     this.#saved = position.step;
     return position;
   }
@@ -188,7 +196,11 @@ export class Saver {
       await this.#write(position, measured, wholes);
     } catch (error) {
       if (!isTransient(error)) throw error;
+      const better = this.#better(position.step, measured);
+      if (better) this.#waiting = { best: better, weights: await this.#copied(wholes) };
+      const told = this.#owed !== undefined;
       this.#owed = { step: position.step, measured, failedAt: performance.now() };
+      if (told) return;
       this.#parts.note(
         `${(error as Error).message}\nThere is no checkpoint at step ${position.step}. The run continues and retries in a minute and at the next checkpoint; the previous one is kept.`,
       );
@@ -228,6 +240,26 @@ export class Saver {
     return world?.split && gatherParts(world, tensorsIn(trained));
   }
 
+  /** What a measurement makes the best weights; undefined if it is not better than the best so far. */
+  #better(step: number, measured: Measurement | undefined): Best | undefined {
+    const { best } = this.#parts;
+    const score = measured && scoreOf(measured, best);
+    const before = this.#waiting?.best ?? this.#best;
+    if (score === undefined || (before && !isBetter(score, before, best))) return undefined;
+    const file = `best-${String(step).padStart(8, '0')}.safetensors`;
+    return best ? { file, metric: best.metric, value: score } : { file, accuracy: score };
+  }
+
+  /** The present weights, which later steps do not change. */
+  async #copied(wholes: Wholes = new Map()): Promise<Waiting['weights']> {
+    const { model } = this.#parts.trained;
+    const copies = new Map(wholes);
+    for (const parameter of model.stateDict().values())
+      if (!copies.has(parameter))
+        copies.set(parameter, { shape: [...parameter.shape], data: (await parameter.data()).slice() });
+    return weightsIn({ model, wholes: copies });
+  }
+
   async #write(
     position: Position,
     measured: Measurement | undefined,
@@ -239,15 +271,14 @@ export class Saver {
     const name = `step-${String(step).padStart(8, '0')}.safetensors`;
     // The log lines up to the checkpoint must reach the disk before it.
     folder.syncLogs();
-    const { best } = this.#parts;
-    const score = measured && scoreOf(measured, best);
-    if (score !== undefined && (!this.#best || isBetter(score, this.#best, best))) {
-      const file = `best-${String(step).padStart(8, '0')}.safetensors`;
-      await writeSafetensors(folder.checkpoints.file(file), weightsIn(trained), {
-        format: 'pt',
-        [best?.metric ?? 'accuracy']: String(score),
-      });
-      this.#best = best ? { file, metric: best.metric, value: score } : { file, accuracy: score };
+    const better = this.#better(step, measured);
+    const found = better ? { best: better, weights: weightsIn(trained) } : this.#waiting;
+    if (found) {
+      const { file, metric = 'accuracy', value, accuracy } = found.best;
+      const metadata = { format: 'pt', [metric]: String(value ?? accuracy) };
+      await writeSafetensors(folder.checkpoints.file(file), found.weights, metadata);
+      this.#best = found.best;
+      this.#waiting = undefined;
     }
     // At the end of an epoch the position changes without a step, so the same step may be saved again.
     if (this.#saved !== step || measured !== undefined) {
