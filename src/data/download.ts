@@ -6,6 +6,7 @@ import { counted } from '../errors/counted.js';
 import { DataError, UsageError } from '../errors/errors.js';
 import { diskError } from '../files/disk-error.js';
 import { rename } from '../files/rename.js';
+import { checkedMd5 } from './fetching.js';
 import { RateMeter } from './rate.js';
 
 /** Progress of a download. */
@@ -60,7 +61,8 @@ async function sizeOf(file: string): Promise<number> {
  * @throws DataError if the network, the server or the disk fails or the MD5 differs; the signal's reason if aborted
  */
 export async function downloadFile(options: DownloadOptions): Promise<{ fetched: boolean }> {
-  const { url, to, md5, retries = 3, backoffMs = 1000, signal } = options;
+  const { url, to, retries = 3, backoffMs = 1000, signal } = options;
+  const md5 = options.md5 === undefined ? undefined : checkedMd5('downloadFile', options.md5);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new UsageError({
       what: 'the download address is not valid',

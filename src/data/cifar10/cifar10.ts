@@ -7,6 +7,7 @@ import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import type { DownloadProgress } from '../download.js';
+import { isBroken } from '../fetching.js';
 import {
   CIFAR10_FOLDER,
   CIFAR10_MD5,
@@ -26,7 +27,7 @@ export interface CIFAR10Options {
   root: string;
   /** true: the 50,000 training images. false: the 10,000 test images. */
   train: boolean;
-  /** Download the archive (about 170 MB) if the images are missing; default false. */
+  /** Download the archive (about 170 MB) if files are missing or damaged; default false. */
   download?: boolean;
   /** Address of a mirror of the official archive. */
   mirror?: string;
@@ -105,6 +106,39 @@ async function readClasses(folder: string): Promise<readonly string[]> {
   return text === undefined ? CLASSES : parseClasses(file, text);
 }
 
+/** Reads and checks the files of one split. */
+async function readFolder(folder: string, train: boolean, allowPartial: boolean): Promise<Contents> {
+  const marker = await readSourceMarker(folder);
+  const classes = await readClasses(folder);
+  const files: { name: string; size: number }[] = [];
+  for (const name of train ? CIFAR10_TRAIN_FILES : [CIFAR10_TEST_FILE]) {
+    const file = path.join(folder, name);
+    // With allowPartial an empty folder is still an error.
+    if (allowPartial && files.length > 0 && !(await isThere(file))) continue;
+    files.push({ name, size: await sizeOfFile(file, allowPartial) });
+  }
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const records = new Uint8Array(new SharedArrayBuffer(total));
+  let official = marker?.archiveMd5 === CIFAR10_MD5 ? true : undefined;
+  let at = 0;
+  for (const { name, size } of files) {
+    const into = records.subarray(at, (at += size));
+    const md5 = await readRecords(path.join(folder, name), into, official !== undefined);
+    if (official && md5 !== marker?.files[name]?.md5) official = false;
+  }
+  return { records, classes, train, folder, official };
+}
+
+/** @throws DataError if a file is missing or damaged */
+async function checkFile(file: string): Promise<void> {
+  if (path.basename(file) === CIFAR10_META_FILE) {
+    if (await isThere(file)) await readClasses(path.dirname(file));
+    return;
+  }
+  const size = await sizeOfFile(file, false);
+  await readRecords(file, new Uint8Array(size), false);
+}
+
 /**
  * CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009): 32×32 RGB images of
  * ten classes, from the binary version of the archive.
@@ -158,7 +192,8 @@ export class CIFAR10 implements Dataset {
       const records = await readPickled(pickled, train);
       return new CIFAR10({ records, classes: CLASSES, train, folder: pickled, official: undefined });
     }
-    if (folder === undefined && download) folder = await fetchCIFAR10(options);
+    const fetched = folder === undefined && download;
+    if (fetched) folder = await fetchCIFAR10(options);
     if (folder === undefined) {
       throw new DataError({
         what: `CIFAR-10 not found in ${root}`,
@@ -167,25 +202,15 @@ export class CIFAR10 implements Dataset {
         next: 'pass download: true, or name the folder that holds the .bin files',
       });
     }
-    const marker = await readSourceMarker(folder);
-    const classes = await readClasses(folder);
-    const files: { name: string; size: number }[] = [];
-    for (const name of train ? CIFAR10_TRAIN_FILES : [CIFAR10_TEST_FILE]) {
-      const file = path.join(folder, name);
-      // With allowPartial an empty folder is still an error.
-      if (allowPartial && files.length > 0 && !(await isThere(file))) continue;
-      files.push({ name, size: await sizeOfFile(file, allowPartial) });
-    }
-    const total = files.reduce((sum, { size }) => sum + size, 0);
-    const records = new Uint8Array(new SharedArrayBuffer(total));
-    let official = marker?.archiveMd5 === CIFAR10_MD5 ? true : undefined;
-    let at = 0;
-    for (const { name, size } of files) {
-      const into = records.subarray(at, (at += size));
-      const md5 = await readRecords(path.join(folder, name), into, official !== undefined);
-      if (official && md5 !== marker?.files[name]?.md5) official = false;
-    }
-    return new CIFAR10({ records, classes, train, folder, official });
+    const where = folder;
+    const opened = () => readFolder(where, train, allowPartial);
+    if (!download || fetched) return new CIFAR10(await opened());
+    const contents = await opened().catch(async (error) => {
+      if (!isBroken(error)) throw error;
+      await fetchCIFAR10(options, { folder: where, check: (name) => checkFile(path.join(where, name)) });
+      return opened();
+    });
+    return new CIFAR10(contents);
   }
 
   read(index: number, into: Uint8Array, offset: number): number {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
@@ -6,6 +6,7 @@ import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
+import { checkedMd5, fetchAlone, isThere, replaceDamaged } from '../fetching.js';
 import { type Extracted, extractTarGz } from '../untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
@@ -57,33 +58,56 @@ export interface FetchCIFAR10Options {
   signal?: AbortSignal;
 }
 
+/** A folder with files of which some are damaged or missing. */
+export interface Damaged {
+  readonly folder: string;
+  /** Reads a file; throws if it is damaged or missing. */
+  readonly check: (name: string) => Promise<unknown>;
+}
+
 /**
  * Downloads the CIFAR-10 archive, verifies it and extracts it to `root/cifar-10-batches-bin`. An archive that
  * is already at `root/cifar-10-binary.tar.gz` with the right MD5 is used without the network, and kept.
  *
- * @returns the folder with the .bin files; it is created atomically
+ * @param damaged the files to replace; by default the folder is created, atomically
+ * @returns the folder with the .bin files
  * @throws DataError if the download, the archive or a disk operation fails
  */
-export async function fetchCIFAR10(options: FetchCIFAR10Options): Promise<string> {
-  const { root, mirror: url = CIFAR10_URL, md5 = CIFAR10_MD5, onProgress, signal } = options;
-  const folder = path.join(root, CIFAR10_FOLDER);
+export async function fetchCIFAR10(options: FetchCIFAR10Options, damaged?: Damaged): Promise<string> {
+  const { root, signal } = options;
+  const md5 = checkedMd5('fetchCIFAR10', options.md5 ?? CIFAR10_MD5);
+  await makeFolder(root).catch((error) => {
+    throw diskError(error, `cannot prepare CIFAR-10 in ${root}`, DataError);
+  });
+  return fetchAlone(root, signal, async (waited) => {
+    const folder = path.join(root, CIFAR10_FOLDER);
+    if (waited && !damaged && (await isThere(path.join(folder, CIFAR10_TEST_FILE)))) return folder;
+    return fetchFiles({ ...options, md5 }, damaged);
+  });
+}
+
+async function fetchFiles(
+  { root, mirror: url = CIFAR10_URL, md5, onProgress, signal }: FetchCIFAR10Options & { md5: string },
+  damaged: Damaged | undefined,
+): Promise<string> {
+  const folder = damaged?.folder ?? path.join(root, CIFAR10_FOLDER);
   const archive = path.join(root, 'cifar-10-binary.tar.gz');
   let temporary: string | undefined;
   try {
-    await makeFolder(root);
     const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
     temporary = await mkdtemp(path.join(root, '.cifar-10-'));
-    const files = await extractTarGz({
-      archive,
-      into: temporary,
-      wanted: [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE, CIFAR10_META_FILE],
-    });
+    const wanted = [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE, CIFAR10_META_FILE];
+    const files = await extractTarGz({ archive, into: temporary, wanted });
     const marker: SourceMarker = { url, archiveMd5: md5, files: Object.fromEntries(files) };
     await writeFile(path.join(temporary, MARKER), `${JSON.stringify(marker, null, 2)}\n`);
-    await rename(temporary, folder).catch(async (error) => {
-      // Another process may have created it in the meantime.
-      if (!(await stat(path.join(folder, CIFAR10_TEST_FILE)).catch(() => undefined))) throw error;
-    });
+    if (damaged) {
+      await replaceDamaged(temporary, folder, wanted, damaged.check);
+      await rename(path.join(temporary, MARKER), path.join(folder, MARKER));
+    } else
+      await rename(temporary, folder).catch(async (error) => {
+        // Another process may have created it in the meantime.
+        if (!(await isThere(path.join(folder, CIFAR10_TEST_FILE)))) throw error;
+      });
     if (fetched) await removeOld(archive);
     return folder;
   } catch (error) {

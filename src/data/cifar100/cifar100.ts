@@ -9,6 +9,7 @@ import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
+import { checkedMd5, fetchAlone, isBroken, isThere, replaceDamaged } from '../fetching.js';
 import { extractTarGz } from '../untar.js';
 
 const URL = 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz';
@@ -29,7 +30,7 @@ export interface CIFAR100Options {
   train: boolean;
   /** `fine` (default): 100 classes; `coarse`: the 20 superclasses. */
   labels?: 'fine' | 'coarse';
-  /** Download the archive (about 160 MB) if the images are missing; default false. */
+  /** Download the archive (about 160 MB) if files are missing or damaged; default false. */
   download?: boolean;
   /** Address of a mirror of the official archive. */
   mirror?: string;
@@ -96,7 +97,9 @@ export class CIFAR100 implements Dataset {
         got: shown(kind),
       });
     const name = train ? 'train.bin' : 'test.bin';
-    const folder = (await findFolder(root, name)) ?? (download ? await fetchArchive(options) : undefined);
+    if (options.md5 !== undefined) checkedMd5('CIFAR100.open', options.md5);
+    const found = await findFolder(root, name);
+    const folder = found ?? (download ? await fetchArchive(options) : undefined);
     if (folder === undefined)
       throw new DataError({
         what: `CIFAR-100 not found in ${root}`,
@@ -104,13 +107,16 @@ export class CIFAR100 implements Dataset {
         got: 'nothing there',
         next: 'pass download: true, or name the folder that holds the .bin files',
       });
-    const classes = await readNames(folder, kind);
-    return new CIFAR100({
-      records: await readRecords(path.join(folder, name)),
-      classes,
-      train,
-      kind,
-      folder,
+    const opened = async () => {
+      const classes = await readNames(folder, kind);
+      const records = await readRecords(path.join(folder, name));
+      return new CIFAR100({ records, classes, train, kind, folder });
+    };
+    if (!download || found === undefined) return opened();
+    return opened().catch(async (error) => {
+      if (!isBroken(error)) throw error;
+      await fetchArchive(options, folder);
+      return opened();
     });
   }
 
@@ -179,26 +185,42 @@ async function readNames(folder: string, kind: 'fine' | 'coarse'): Promise<reado
   });
 }
 
-async function fetchArchive({
-  root,
-  mirror: url = URL,
-  md5 = MD5,
-  onProgress,
-  signal,
-}: CIFAR100Options): Promise<string> {
-  const folder = path.join(root, FOLDER);
+/** Reads a file of the data set. @throws DataError if it is missing or damaged */
+async function checkFile(folder: string, name: string): Promise<unknown> {
+  if (name === NAMES.fine) return readNames(folder, 'fine');
+  return name === NAMES.coarse ? readNames(folder, 'coarse') : readRecords(path.join(folder, name));
+}
+
+/**
+ * @param damaged a folder with files of which some are damaged or missing; these are replaced
+ * @returns the folder of the files
+ */
+async function fetchArchive(options: CIFAR100Options, damaged?: string): Promise<string> {
+  const { root, signal } = options;
+  await makeFolder(root).catch((error) => {
+    throw diskError(error, `cannot prepare CIFAR-100 in ${root}`, DataError);
+  });
+  return fetchAlone(root, signal, async (waited) => {
+    const there = waited && !damaged ? await findFolder(root, 'test.bin') : undefined;
+    return there ?? fetchFiles(options, damaged);
+  });
+}
+
+async function fetchFiles(
+  { root, mirror: url = URL, md5 = MD5, onProgress, signal }: CIFAR100Options,
+  damaged: string | undefined,
+): Promise<string> {
+  const folder = damaged ?? path.join(root, FOLDER);
   const archive = path.join(root, 'cifar-100-binary.tar.gz');
   let temporary: string | undefined;
   try {
-    await makeFolder(root);
     const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
     temporary = await mkdtemp(path.join(root, '.cifar-100-'));
     const wanted = ['train.bin', 'test.bin', NAMES.fine, NAMES.coarse];
     await extractTarGz({ archive, into: temporary, wanted });
-    await rename(temporary, folder).catch(async (error) => {
-      // Another process may have created it in the meantime.
-      if (!(await stat(path.join(folder, 'test.bin')).catch(() => undefined))) throw error;
-    });
+    if (await isThere(folder))
+      await replaceDamaged(temporary, folder, wanted, (name) => checkFile(folder, name));
+    else await rename(temporary, folder);
     if (fetched) await removeOld(archive);
     return folder;
   } catch (error) {

@@ -8,6 +8,7 @@ import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download.js';
+import { fetchAlone, isBroken, setAside } from '../fetching.js';
 import { type IdxArray, parseIdx } from './idx.js';
 
 /** A file of an archive: its name without `.gz`, and the MD5 of the compressed file. */
@@ -77,7 +78,7 @@ export interface MNISTOptions {
   root: string;
   /** true: the training images. false: the test images. */
   train: boolean;
-  /** Download the files (about 12 MB for MNIST, 31 MB for FashionMNIST) if they are missing; default false. */
+  /** Download the files (about 12 MB for MNIST, 31 MB for FashionMNIST) if they are missing or damaged; default false. */
   download?: boolean;
   /** Address of a folder with the files, instead of the official ones. */
   mirror?: string;
@@ -172,8 +173,9 @@ async function openFamily(family: Family, options: MNISTOptions): Promise<Conten
   checkPath(`${name}.open`, 'root', root);
   checkBooleans(`${name}.open`, { train, download });
   const split = train ? family.train : family.test;
-  const folder =
-    (await findFolder(family, root, split)) ?? (download ? await fetchFiles(family, options) : undefined);
+  const found = await findFolder(family, root, split);
+  const everything = [family.train, family.test].flatMap((one) => Object.values(one));
+  let folder = found ?? (download ? await fetchFiles(family, options, everything) : undefined);
   if (folder === undefined)
     throw new DataError({
       what: `${name} not found in ${root}`,
@@ -181,9 +183,14 @@ async function openFamily(family: Family, options: MNISTOptions): Promise<Conten
       got: 'at least one of them missing',
       next: 'pass download: true, or name the folder that holds the files',
     });
-  const images = await readIdx(folder, split.images);
-  const labels = await readIdx(folder, split.labels);
-  check(family, folder, split, images, labels);
+  const damaged = download && found !== undefined ? await damagedIn(family, found, split) : [];
+  if (damaged.length > 0) {
+    folder = await fetchFiles(family, options, Object.values(split));
+    // What was downloaded has replaced a damaged file of the same name.
+    const fresh = Object.values(split).map(({ name }) => path.join(folder!, `${name}.gz`));
+    for (const file of damaged) if (!fresh.includes(file)) await setAside(file);
+  }
+  const { images, labels } = await readSplit(family, folder, split);
   const [, height, width] = images.shape as [number, number, number];
   return {
     name: `${name} ${train ? 'train' : 'test'}`,
@@ -225,6 +232,31 @@ function check(
     );
 }
 
+async function readSplit(family: Family, folder: string, split: Family['train']) {
+  const images = await readIdx(folder, split.images);
+  const labels = await readIdx(folder, split.labels);
+  check(family, folder, split, images, labels);
+  return { images, labels };
+}
+
+/** The files of a split that cannot be used: those that are damaged, or both if they do not belong together. */
+async function damagedIn(family: Family, folder: string, split: Family['train']): Promise<string[]> {
+  const whole = await readSplit(family, folder, split).catch((error) => {
+    if (!isBroken(error)) throw error;
+  });
+  if (whole) return [];
+  const files = await Promise.all(Object.values(split).map((one) => fileOf(folder, one)));
+  const there = files.filter((file) => file !== undefined);
+  const broken = await Promise.all(there.map(isDamaged));
+  return broken.includes(true) ? there.filter((_, i) => broken[i]) : there;
+}
+
+const isDamaged = (file: string): Promise<boolean> =>
+  readIdxFile(file).then(
+    () => false,
+    () => true,
+  );
+
 async function findFolder(
   { name }: Family,
   root: string,
@@ -245,7 +277,10 @@ async function fileOf(folder: string, { name }: Resource): Promise<string | unde
 const MOST_BYTES = 2 ** 30;
 
 async function readIdx(folder: string, resource: Resource): Promise<IdxArray> {
-  const file = (await fileOf(folder, resource)) ?? path.join(folder, resource.name);
+  return readIdxFile((await fileOf(folder, resource)) ?? path.join(folder, resource.name));
+}
+
+async function readIdxFile(file: string): Promise<IdxArray> {
   const bytes = await readFile(file).catch((error) => {
     throw diskError(error, `cannot read ${file}`, DataError);
   });
@@ -269,27 +304,33 @@ async function unzipped(file: string, bytes: Uint8Array): Promise<Uint8Array> {
   );
 }
 
-/** Downloads all four files into `root/NAME/raw`, each verified by its MD5. */
-async function fetchFiles(family: Family, options: MNISTOptions): Promise<string> {
+/** Downloads files into `root/NAME/raw`, each verified by its MD5. */
+async function fetchFiles(
+  family: Family,
+  options: MNISTOptions,
+  resources: readonly Resource[],
+): Promise<string> {
   const { root, mirror, onProgress, signal } = options;
   const folder = path.join(root, family.name, 'raw');
   await makeFolder(folder).catch((error) => {
     throw diskError(error, `cannot prepare ${family.name} in ${root}`, DataError);
   });
   const mirrors = mirror === undefined ? family.mirrors : [mirror];
-  for (const { name, md5 } of [family.train, family.test].flatMap((split) => Object.values(split))) {
-    const to = path.join(folder, `${name}.gz`);
-    for (const [i, base] of mirrors.entries())
-      try {
-        const url = `${base.endsWith('/') ? base : `${base}/`}${name}.gz`;
-        const more = { ...(onProgress ? { onProgress } : {}), ...(signal ? { signal } : {}) };
-        await downloadFile({ url, to, md5, ...(mirrors.length > 1 ? { retries: 1 } : {}), ...more });
-        break;
-      } catch (error) {
-        // Another mirror may have it.
-        if (!(error instanceof DataError) || i === mirrors.length - 1) throw error;
-      }
-  }
+  await fetchAlone(folder, signal, async () => {
+    for (const { name, md5 } of resources) {
+      const to = path.join(folder, `${name}.gz`);
+      for (const [i, base] of mirrors.entries())
+        try {
+          const url = `${base.endsWith('/') ? base : `${base}/`}${name}.gz`;
+          const more = { ...(onProgress ? { onProgress } : {}), ...(signal ? { signal } : {}) };
+          await downloadFile({ url, to, md5, ...(mirrors.length > 1 ? { retries: 1 } : {}), ...more });
+          break;
+        } catch (error) {
+          // Another mirror may have it.
+          if (!(error instanceof DataError) || i === mirrors.length - 1) throw error;
+        }
+    }
+  });
   return folder;
 }
 

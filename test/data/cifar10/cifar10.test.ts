@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
@@ -142,6 +142,41 @@ test('downloads, extracts, and leaves only the folder', async (t) => {
   });
   assert.equal(set.length, 100);
   assert.equal(set.official, undefined, 'another MD5 is not the official archive');
+});
+
+test('what is damaged is downloaded again, and kept under another name', async (t) => {
+  const bytes = archive();
+  const md5 = createHash('md5').update(bytes).digest('hex');
+  const mirror = await serve(t, (_, response) => response.end(bytes));
+  const root = await temporaryFolder(t);
+  const folder = await fetchCIFAR10({ root, mirror, md5 });
+  const file = path.join(folder, 'data_batch_2.bin');
+  const whole = await readFile(file);
+  for (const bad of [whole.subarray(7), undefined]) {
+    if (bad) await writeFile(file, bad);
+    else await rm(file);
+    const check = async (name: string) => {
+      if (name === 'data_batch_2.bin') throw new Error('damaged');
+    };
+    assert.equal(await fetchCIFAR10({ root, mirror, md5: md5.toUpperCase() }, { folder, check }), folder);
+    assert.deepEqual(await readFile(file), whole);
+    if (bad) assert.deepEqual(await readFile(`${file}.damaged`), bad);
+  }
+  assert.deepEqual(await readdir(root), [CIFAR10_FOLDER]);
+});
+
+test('damaged files are asked for again with download', async (t) => {
+  let asked = 0;
+  const mirror = await serve(t, (_, response) => {
+    asked++;
+    response.end('no archive');
+  });
+  const root = await temporaryFolder(t);
+  const damaged = cifarRecords(3).subarray(1);
+  await writeFile(path.join(root, 'test_batch.bin'), damaged);
+  await assert.rejects(CIFAR10.open({ root, train: false, download: true, mirror }), /wrong checksum/);
+  assert.equal(asked, 1);
+  assert.deepEqual(await readFile(path.join(root, 'test_batch.bin')), Buffer.from(damaged));
 });
 
 test('a folder extracted from the official archive is verified until a byte changes', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -88,6 +88,30 @@ describe('MNIST', () => {
       FashionMNIST.open({ root: path.join(root, 'none'), train: true, download: true, mirror }),
       /8d4fb7e6c68d591d4c3dfef9ec88bf0d/,
     );
+  });
+
+  it('is downloaded again where it is damaged; until then the files stay', async (t) => {
+    const asked: string[] = [];
+    const mirror = await serve(t, (request, response) => {
+      asked.push(request.url!);
+      response.end('no idx');
+    });
+    for (const [bad, pixels] of [
+      ['train-images-idx3-ubyte', images(3).subarray(0, 30)],
+      ['train-images-idx3-ubyte', images(4)],
+      ['train-images-idx3-ubyte.gz', gzipSync(images(3)).subarray(0, 40)],
+    ] as const) {
+      const root = await temporaryFolder(t);
+      await writeFile(path.join(root, bad), pixels);
+      await writeFile(path.join(root, 'train-labels-idx1-ubyte'), labels(3));
+      asked.length = 0;
+      await assert.rejects(
+        MNIST.open({ root, train: true, download: true, mirror }),
+        /f68b3c2dcbeaaa9fbdd348bbdeb94873/,
+      );
+      assert.deepEqual(asked, ['/train-images-idx3-ubyte.gz']);
+      assert.deepEqual(await readFile(path.join(root, bad)), pixels);
+    }
   });
 
   it('has the digits of real files', async (t) => {
