@@ -27,6 +27,7 @@ export type { AttentionOptions } from './sequence/attention.js';
 export * from './sequence/cells.js';
 export * from './sequence/decoder.js';
 export * from './sequence/embedding.js';
+export * from './sequence/embedding-bag.js';
 export * from './sequence/multihead.js';
 export * from './sequence/recurrent.js';
 export {

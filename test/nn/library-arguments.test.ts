@@ -100,6 +100,21 @@ describe('layers of the reading list refuse bad arguments', () => {
       () => new nn.LSTM(6, 3, { projSize: 3 }),
       /bad projSize.*\[0, 2\]|bad projSize/,
     ],
+    [
+      'EmbeddingBag of a list without offsets',
+      () => new nn.EmbeddingBag(5, 2).forward(arange(3)),
+      /a list \[L\] with offsets.*\[3\] without/,
+    ],
+    [
+      'EmbeddingBag with falling offsets',
+      () => new nn.EmbeddingBag(5, 2).forward(arange(3), { offsets: [0, 2, 1] }),
+      /rising order, from 0, of at most 3.*\[0, 2, 1\]/,
+    ],
+    [
+      'EmbeddingBag with factors of a mean',
+      () => new nn.EmbeddingBag(5, 2).forward(arange(3), { offsets: [0], perSampleWeights: zeros([3]) }),
+      /the mode 'sum'/,
+    ],
     ['LSTM with a chance of 1', () => new nn.LSTM(6, 3, { dropout: 1 }), /bad dropout/],
     ['attention with odd heads', () => new nn.MultiheadAttention(6, 4), /divides 6/],
     ['attention of another width', () => attention.forward(zeros([2, 3, 5]), tokens, tokens), /E = 6/],

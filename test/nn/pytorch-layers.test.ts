@@ -232,6 +232,26 @@ const BUILD: Readonly<Record<string, Build>> = {
     () => new nn.PairwiseDistance({ p: 3, keepDims: true }),
     (m: nn.PairwiseDistance, { x, y }) => m.forward(x!, y!),
   ],
+  ...Object.fromEntries(
+    (['mean', 'sum', 'max'] as const).flatMap((mode): [string, Build][] => {
+      const bag = (paddingIdx?: number) =>
+        new nn.EmbeddingBag(6, 3, { mode, ...(paddingIdx === undefined ? {} : { paddingIdx }) });
+      const call = (m: nn.EmbeddingBag, { x, starts }: Inputs) => m.forward(x!, { offsets: starts! });
+      return [
+        [`EmbeddingBag, ${mode} of equal bags`, [() => bag(1)]],
+        [`EmbeddingBag, ${mode} of a list`, [() => bag(), call]],
+        [`EmbeddingBag, ${mode} of a list with padding`, [() => bag(4), call]],
+      ];
+    }),
+  ),
+  'EmbeddingBag with factors': [
+    () => new nn.EmbeddingBag(6, 3, { mode: 'sum', includeLastOffset: true }),
+    (m: nn.EmbeddingBag, { x, starts, w }) => m.forward(x!, { offsets: starts!, perSampleWeights: w! }),
+  ],
+  'EmbeddingBag with factors of equal bags': [
+    () => new nn.EmbeddingBag(6, 3, { mode: 'sum', paddingIdx: 0 }),
+    (m: nn.EmbeddingBag, { x, w }) => m.forward(x!, { perSampleWeights: w! }),
+  ],
   RNNCell: [() => new nn.RNNCell(3, 4), (m: nn.RNNCell, { x, h }) => m.forward(x!, h)],
   'RNNCell with a rectifier, without biases': [
     () => new nn.RNNCell(3, 4, { bias: false, nonlinearity: 'relu' }),

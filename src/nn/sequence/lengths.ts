@@ -28,7 +28,7 @@ export class Lengths {
    * @throws UsageError for anything else
    */
   constructor(owner: string, given: unknown, positions: number, n: number) {
-    const known = given instanceof Tensor ? valuesOf(given) : given;
+    const known = given instanceof Tensor ? knownValues(given) : given;
     const list =
       Array.isArray(known) || ArrayBuffer.isView(known) ? Array.from(known as number[]) : undefined;
     const bad = list?.find((value) => !Number.isInteger(value) || value < 1 || value > positions);
@@ -96,7 +96,8 @@ export class Lengths {
 }
 
 /** The values of a tensor of integers, if they are known without computing anything. */
-function valuesOf({ node, dtype }: Tensor): ArrayLike<number> | undefined {
+/** The values of a list of integers, if they are known without a run. */
+export function knownValues({ node, dtype }: Tensor): ArrayLike<number> | undefined {
   if (dtype !== 'int32' || node.shape.length !== 1) return undefined;
   return node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
 }

@@ -102,6 +102,22 @@ describe('rows of limited norm', () => {
     assert.ok((await small(table.weight)).slice(0, 4).every((norm) => norm < 0.5));
   });
 
+  it('are those of bags too', async () => {
+    const [table, bag] = [
+      await tableOf(start, { maxNorm: 0.5 }),
+      new nn.EmbeddingBag(6, 3, { maxNorm: 0.5, mode: 'sum' }),
+    ];
+    await bag.toFloat('float64');
+    bag.weight.load(Float64Array.from(start, Math.fround));
+    await bag.to(referenceDevice());
+    const index = tensor([1, 1, 4, 0], { dtype: 'int32' });
+    const rows = await table.forward(ids([1, 1, 4, 0])).data();
+    const sums = [0, 1, 2].flatMap((k) => [rows[k]! + rows[3 + k]!, rows[6 + k]! + rows[9 + k]!]);
+    const bags = bag.forward(index, { offsets: [0, 2] }).transpose(0, 1);
+    await near(bags, sums, 'sums');
+    assert.deepEqual(await bag.weight.data(), await table.weight.data());
+  });
+
   it('pass gradients to the table by grad() too, and a limit of the host changes outputs only', async () => {
     const table = await tableOf(start, { maxNorm: 0.5 });
     const rows = table.forward(ids([0, 0, 1, 2]));

@@ -577,6 +577,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '0 p infinity, 0 p -9, 0 p 1.5, 0 p 99, 0 eps -9, 0 eps 1.5, 0 eps 99, 1 more, 1 fewer, 1 scalar, 2 more, 2 fewer, 2 scalar',
     'nn.PairwiseDistance',
   ],
+  ['0 99, 1 99, 4 perSampleWeights undefined', 'nn.EmbeddingBag'],
 ];
 
 /** What each call accepts, by its name; calls that accept nothing else are left out. */

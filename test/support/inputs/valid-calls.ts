@@ -204,6 +204,10 @@ layer('Softmax', [1], f(2, 3));
 layer('LogSoftmax', [1], f(2, 3));
 layer('Linear', [3, 4, { bias: true }], f(2, 3));
 layer('Embedding', [4, 2, { paddingIdx: 0, maxNorm: 1, normType: 2 }], int(3));
+layer('EmbeddingBag', [4, 2, { paddingIdx: 0, mode: 'sum' }], int(3), {
+  offsets: [0, 2],
+  perSampleWeights: f(3),
+});
 layer('Flatten', [1, -1], f(2, 3, 2));
 layer('Unflatten', [1, [3, 2]], f(2, 6));
 layer('Dropout', [0.5], f(2, 3));
