@@ -182,6 +182,8 @@ export const elementwise: Readonly<Record<string, Rule>> = {
   Pow: pow,
   Ceil: unary((x) => ops.neg(ops.floor(ops.neg(x)))),
   Round: unary(round),
+  Sin: unary(ops.sin),
+  Cos: unary(ops.cos),
   Reciprocal: unary((x) => ops.div(scalarLeaf(1), x)),
   Cast: cast,
   CastLike: cast,
