@@ -27,20 +27,17 @@ function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1]
 
 /**
  * The library leaves NaN out of maxima, and those of −∞ are finite: where the input may have either, the reference
- * engine's kernel computes them.
+ * engine's kernel computes them. (The gradient then still goes to the largest number beside the NaN, for which the
+ * input would have to be kept.)
  */
 export function lowerMaxPool(b: OneDnnBuilder, i: number): boolean {
   const [x] = b.node(i).inputs as [number];
   lowerPool(b, i, Alg.poolMax, hasGradient(b, i));
-  correctWhere(b, i, [b.shapedForm(x)], b.value(i).forms[0]!, isUnusual(b, i, x));
+  const bound = boundOf(b, i, x, MOST);
+  correctWhere(b, i, [b.shapedForm(x)], b.value(i).forms[0]!, () => !(bound() <= MOST));
   return true;
 }
-
 const MOST = 3e38;
-const isUnusual = (b: OneDnnBuilder, i: number, x: number): (() => boolean) => {
-  const bound = boundOf(b, i, x, MOST);
-  return () => !(bound() <= MOST);
-};
 
 export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const [dy, x] = b.node(i).inputs as [number, number];
@@ -49,9 +46,7 @@ export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const src = b.shapedForm(x);
   const made = b.shapedForm(forward);
   const grad = b.form(dy, made.dims, made.md);
-  lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
-  correctWhere(b, i, [grad, src], b.value(i).forms[0]!, isUnusual(b, i, x));
-  return true;
+  return lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
 }
 
 const averageAlg = ({ countIncludePad }: AvgPoolAttrs): number =>
