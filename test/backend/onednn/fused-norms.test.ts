@@ -30,7 +30,8 @@ describe('normalisations that are written as several operations', () => {
       await engines.reference.run(key, graph, feeds, []),
     ];
     for (const [k, value] of ours.entries()) assertNear(value, expected[k]!, 2e-6, `output ${k}`);
-    return (await engines.device.profile(key, graph, feeds, [])).map(({ op }) => op);
+    const rows = await engines.device.profile(key, graph, feeds, []);
+    return rows.filter(({ kernel }) => kernel !== 'corrected').map(({ op }) => op);
   }
 
   const [n, length, size] = [6, 5, 16];

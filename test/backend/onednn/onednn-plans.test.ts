@@ -43,7 +43,8 @@ describe('a rectifier before max-pooling', () => {
   after(() => device.close());
   const namesOf = async (...outputs: Tensor[]) => {
     const nodes = outputs.map((t) => t.node);
-    return (await rowsOf(device, nodes)).map((row) => row.op).filter((op) => op !== 'reorder');
+    const rows = (await rowsOf(device, nodes)).filter(({ kernel }) => kernel !== 'corrected');
+    return rows.map((row) => row.op).filter((op) => op !== 'reorder' && op !== 'largest');
   };
   const valuesOf = async (on: Device, y: Tensor) => {
     const { graph, key, feeds, storages } = buildGraph([y.node], []);
@@ -61,7 +62,7 @@ describe('a rectifier before max-pooling', () => {
   });
 
   it('is not moved if a convolution applies it', async () => {
-    const y = conv(noise([2, 16, 9, 9]), noise([16, 16, 3, 3], 2), 1).relu();
+    const y = conv(noise([2, 16, 24, 24]), noise([32, 16, 3, 3], 2), 1).relu();
     assert.deepEqual(await namesOf(pool(y)), ['conv2d', 'maxPool2d']);
   });
 
