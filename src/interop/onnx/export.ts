@@ -22,6 +22,8 @@ import { NOT_EXPORTED, rules } from './operators.js';
 import * as onnx from './schema.js';
 import type { Writer } from './writer.js';
 
+type InputType = 'float32' | 'int32';
+
 export interface OnnxOptions {
   /** Name of the graph. */
   readonly name?: string;
@@ -29,8 +31,11 @@ export interface OnnxOptions {
   readonly version?: string;
   /** Metadata strings, such as the class names. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Type of the input: float32 by default, int32 for positions in a table of embeddings. */
-  readonly inputType?: 'float32' | 'int32';
+  /**
+   * Type of the input: float32 by default, int32 for positions in a table of embeddings. Of several inputs, a record by
+   * their names.
+   */
+  readonly inputType?: InputType | Readonly<Record<string, InputType>>;
 }
 
 /** Batch size for tracing. A large prime: dimensions that it divides depend on the batch. */
@@ -45,7 +50,8 @@ const OUTPUT = 'logits';
  * size. Parameters have the names of `stateDict()`. Dropout is removed. Several tensors of a result have the names of
  * their places in it: `output_0`, or the key of a record.
  *
- * @param inputShape [C, H, W] of one image; [T] of a sequence of positions in a table
+ * @param inputShape [C, H, W] of one image; [T] of a sequence of positions in a table. If `forward` takes several tensors,
+ *   a record of such shapes, in their order, by the names that the inputs get
  * @returns the bytes of the file, as chunks for `writeFileAtomic`
  * @throws UsageError for an operation that ONNX cannot express, and for wrong arguments
  * @example
@@ -53,17 +59,11 @@ const OUTPUT = 'logits';
  */
 export async function exportOnnx(
   model: Module<unknown>,
-  inputShape: Shape,
+  inputShape: Shape | Readonly<Record<string, Shape>>,
   options: OnnxOptions = {},
 ): Promise<Message> {
   checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata', 'inputType']);
-  const { name = 'paperweight', version = '', metadata = {}, inputType = 'float32' } = options;
-  if (inputType !== 'float32' && inputType !== 'int32')
-    throw new UsageError({
-      what: 'exportOnnx got a bad inputType',
-      expected: "'float32' or 'int32'",
-      got: shown(inputType),
-    });
+  const { name = 'paperweight', version = '', metadata = {} } = options;
   const texts = isRecord(metadata) ? Object.values(metadata) : [undefined];
   if (![name, version, ...texts].every((text) => typeof text === 'string'))
     throw new UsageError({
@@ -73,24 +73,26 @@ export async function exportOnnx(
     });
   if (!(model instanceof Module))
     throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });
-  if (!isShape(inputShape) || inputShape.includes(0))
-    throw new UsageError({
-      what: 'exportOnnx got a bad inputShape',
-      expected: 'the sizes of one image without the batch, such as [3, 224, 224]',
-      got: shown(inputShape),
-    });
-  const traced = (batch: number): { input: Tensor; outputs: [string, Node][]; nodes: Node[] } => {
-    const input = new Tensor(hostLeaf(makeArray(inputType, 0), [batch, ...inputShape], inputType));
-    const result = inEvaluation(model, () => withUnrolled(() => model.forward(input)));
+  const wanted = inputsOf(inputShape, options.inputType);
+  const traced = (batch: number): { inputs: Tensor[]; outputs: [string, Node][]; nodes: Node[] } => {
+    const inputs = wanted.map(
+      ({ shape, type }) => new Tensor(hostLeaf(makeArray(type, 0), [batch, ...shape], type)),
+    );
+    const forward = model.forward as (...inputs: Tensor[]) => unknown;
+    const result = inEvaluation(model, () => withUnrolled(() => forward.call(model, ...inputs)));
     const outputs = outputsOf(model, result);
-    return { input, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
+    return { inputs, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
   };
-  const { input, outputs, nodes } = traced(TRACED_BATCH);
+  const { inputs, outputs, nodes } = traced(TRACED_BATCH);
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
-  const graph = new GraphWriter(outputs.map(([key]) => key));
+  const graph = new GraphWriter(
+    wanted.map((input) => input.name),
+    outputs.map(([key]) => key),
+  );
   const names = new Map<Node, string>();
   for (const node of nodes) {
-    if (node === input.node) names.set(node, INPUT);
+    const place = inputs.findIndex((input) => input.node === node);
+    if (place >= 0) names.set(node, wanted[place]!.name);
     // Positions and flags, one per image: the rule of the operation reads their values.
     else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
     else if (node.inputs.length === 0) {
@@ -110,8 +112,8 @@ export async function exportOnnx(
         ),
       );
   }
-  for (const [wanted, output] of outputs)
-    if (names.get(output) !== wanted) graph.add('Identity', [names.get(output)!], {}, wanted);
+  for (const [key, output] of outputs)
+    if (names.get(output) !== key) graph.add('Identity', [names.get(output)!], {}, key);
   checkBatchFree({ nodes, batch: TRACED_BATCH }, { nodes: traced(OTHER_BATCH).nodes, batch: OTHER_BATCH });
   const free = (shape: Shape) =>
     shape.map((size) => {
@@ -123,11 +125,42 @@ export async function exportOnnx(
       name,
       nodes: graph.nodes,
       initializers: graph.initializers,
-      input: onnx.valueInfo(INPUT, free(input.shape), input.dtype),
+      inputs: inputs.map(({ shape, dtype }, i) => onnx.valueInfo(wanted[i]!.name, free(shape), dtype)),
       outputs: outputs.map(([key, { shape, dtype }]) => onnx.valueInfo(key, free(shape), dtype)),
     },
     { version, metadata },
   );
+}
+
+interface Input {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly type: InputType;
+}
+
+/** The inputs that are asked for. @throws UsageError */
+function inputsOf(shapes: unknown, types: unknown = 'float32'): Input[] {
+  const several = isRecord(shapes);
+  const list = several ? Object.entries(shapes) : [[INPUT, shapes] as const];
+  const isType = (type: unknown): type is InputType => type === 'float32' || type === 'int32';
+  return list.map(([name, shape]) => {
+    if (!isShape(shape) || shape.includes(0) || name === '')
+      throw new UsageError({
+        what: 'exportOnnx got a bad inputShape',
+        expected:
+          'the sizes of one image without the batch, such as [3, 224, 224], or a record of such sizes by name',
+        got: shown(shapes),
+      });
+    const type = isRecord(types) ? (types[name] ?? 'float32') : types;
+    const isKnown = !isRecord(types) || Object.keys(types).every((key) => list.some(([own]) => own === key));
+    if (!isType(type) || !isKnown)
+      throw new UsageError({
+        what: 'exportOnnx got a bad inputType',
+        expected: "'float32' or 'int32', or a record of these by the names of the inputs",
+        got: shown(types),
+      });
+    return { name, shape, type };
+  });
 }
 
 /** The tensors of a result, by their names in the file. */
@@ -165,9 +198,12 @@ class GraphWriter implements Writer {
   #batchSize: string | undefined;
   #scope = '';
 
-  /** @param outputs names that are taken */
-  constructor(outputs: readonly string[]) {
-    this.#taken = new Set([INPUT, ...outputs]);
+  /** @param outputs names that are taken, as are those of the inputs */
+  constructor(
+    private readonly inputs: readonly string[],
+    outputs: readonly string[],
+  ) {
+    this.#taken = new Set([...inputs, ...outputs]);
   }
 
   #unique(wanted: string): string {
@@ -253,7 +289,7 @@ class GraphWriter implements Writer {
 
   shape(sizes: readonly number[]): string {
     if (sizes.every((size) => size % this.batch !== 0)) return this.integers(sizes);
-    this.#batchSize ??= this.add('Gather', [this.add('Shape', [INPUT]), this.integers([0])]);
+    this.#batchSize ??= this.add('Gather', [this.add('Shape', [this.inputs[0]!]), this.integers([0])]);
     const batch = this.#batchSize;
     const parts = sizes.map((size) => {
       if (size % this.batch !== 0) return this.integers([size]);

@@ -75,7 +75,7 @@ export interface GraphParts {
   readonly name: string;
   readonly nodes: readonly Message[];
   readonly initializers: readonly Message[];
-  readonly input: Message;
+  readonly inputs: readonly Message[];
   readonly outputs: readonly Message[];
 }
 
@@ -87,7 +87,7 @@ export function model(
   for (const each of parts.nodes) graph.message(1, each);
   graph.string(2, parts.name);
   for (const each of parts.initializers) graph.message(5, each);
-  graph.message(11, parts.input);
+  for (const each of parts.inputs) graph.message(11, each);
   for (const each of parts.outputs) graph.message(12, each);
   const message = new Message()
     .int(1, IR_VERSION)

@@ -5,6 +5,7 @@ import { imageRules } from '../../data/images/rules.js';
 import { compose, normalize, resize, type Transform, toTensor } from '../../data/transforms/index.js';
 import { classCount, counted } from '../../errors/counted.js';
 import { CheckpointError, UsageError } from '../../errors/errors.js';
+import { quoted } from '../../errors/excerpt.js';
 import { showOpen } from '../../interop/onnx/import/model.js';
 import { type OnnxModel, readOnnx } from '../../interop/onnx/index.js';
 import { type ModelConfig, modelConfigSchema } from '../../run/config.js';
@@ -107,7 +108,14 @@ function configOf(path: string, { description }: OnnxModel): ModelConfig | undef
 
 /** Side of the square images that a model takes. @throws UsageError if its input has another form */
 export function imageSide({ description }: OnnxModel, otherwise?: number): number {
-  const { name, inputShape } = description;
+  const { name, inputShape, inputs, outputs } = description;
+  if (inputs.length !== 1 || outputs.length !== 1)
+    throw new UsageError({
+      what: `${name} is not a classifier of images`,
+      expected: 'one input and one output',
+      got: `inputs ${inputs.map((each) => quoted(each.name)).join(', ')} and outputs ${outputs.map((each) => quoted(each.name)).join(', ')}`,
+      next: 'use importOnnx() and run() in a program, or extract the part that classifies (onnx.utils.extract_model)',
+    });
   const [, channels, height, width] = inputShape;
   const [h, w] = [height, width].map((size) => (typeof size === 'number' ? size : otherwise));
   if (inputShape.length === 4 && (channels === 3 || typeof channels === 'string') && h && h === w) return h;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nn, PaperweightError, type Tensor, tensor } from '../../../src/core.js';
+import { nn, type Tensor, tensor } from '../../../src/core.js';
 import { exportOnnx, importOnnx } from '../../../src/interop/onnx/index.js';
 import { inspect } from '../../../src/nn/inspect.js';
 import { watching } from '../../../src/nn/watch.js';
@@ -61,10 +61,36 @@ describe('networks on positions in a table', () => {
     const bytes = (await exportOnnx(new Characters(), [5], { inputType: 'int32' })).encode();
     const file = Buffer.from(bytes).toString('latin1');
     for (const name of ['logits', 'state_0', 'state_1']) assert.ok(file.includes(name), name);
-    assert.throws(
-      () => importOnnx(bytes),
-      (error: unknown) => error instanceof PaperweightError && /outputs.*one/.test(error.message),
+    const again = importOnnx(bytes);
+    const ids = tensor(
+      Int32Array.from({ length: 10 }, (_, i) => i % 3),
+      { shape: [2, 5] },
     );
+    assert.deepEqual(Object.keys(again.run({ images: ids })), ['logits', 'state_0', 'state_1']);
+    assert.throws(() => again.forward(ids), /several outputs.*"logits", "state_0", "state_1".*run/);
+  });
+
+  it('with several inputs name them, and are run by name', async () => {
+    class Scaled extends nn.Module<Tensor> {
+      forward(x: Tensor, by: Tensor): Tensor {
+        return x.mul(by.toFloat());
+      }
+    }
+    const shapes = { x: [3], by: [1] };
+    const bytes = (await exportOnnx(new Scaled(), shapes, { inputType: { by: 'int32' } })).encode();
+    const again = importOnnx(bytes);
+    const inputs = {
+      by: tensor(Int32Array.of(2, 3), { shape: [2, 1] }),
+      x: tensor([1, 2, 3, 4, 5, 6], { shape: [2, 3] }),
+    };
+    assert.deepEqual([...(await again.run(inputs).logits!.data())], [2, 4, 6, 12, 15, 18]);
+    const { x } = inputs;
+    for (const wrong of [{ x }, { ...inputs, z: x }, { x, z: x }])
+      assert.throws(() => again.run(wrong as never), /other inputs.*"x", "by"/);
+    assert.throws(() => again.run({ x, by: x }), /wrong input "by".*int32 \[batch, 1\].*float32 \[2, 3\]/);
+    assert.throws(() => again.forward(x), /several inputs/);
+    await assert.rejects(exportOnnx(new Scaled(), { x: [3], by: [0] }), /bad inputShape/);
+    await assert.rejects(exportOnnx(new Scaled(), shapes, { inputType: { z: 'int32' } }), /bad inputType/);
   });
 
   it('of which one result is an input or comes twice are exported too', async () => {

@@ -4,8 +4,9 @@ import type { Device } from '../../../src/backend/backend.js';
 import { openDevice } from '../../../src/backend/open.js';
 import { NETS } from '../../../src/bench/suite/nets/index.js';
 import { sizeOf } from '../../../src/graph/types.js';
-import { manualSeed, nn, type Tensor, tensor } from '../../../src/index.js';
+import { manualSeed, nn, noGrad, type Tensor, tensor } from '../../../src/index.js';
 import { exportOnnx, importOnnx } from '../../../src/interop/onnx/index.js';
+import { namedTensors } from '../../../src/nn/nested.js';
 import {
   check,
   farthest,
@@ -18,38 +19,25 @@ import {
 
 /* The networks of `bench suite`, exported: in other programs, and imported again. */
 
-/** A network with one result. */
-class Result extends nn.Module {
-  constructor(
-    readonly inner: nn.Module<unknown>,
-    readonly result: (inner: never, x: Tensor) => Tensor,
-  ) {
-    super();
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.result(this.inner as never, x);
-  }
-}
-
-interface Vae extends nn.Module<unknown> {
-  readonly encoder: nn.Module;
-  readonly mean: nn.Module;
-  readonly decoder: nn.Module;
-}
 interface Dcgan extends nn.Module {
   readonly generator: nn.Module;
   readonly discriminator: nn.Module;
 }
 
-/** What is exported of networks with several inputs or results; of the others, all. */
-const PARTS: Readonly<Record<string, (inner: never, x: Tensor) => Tensor>> = {
-  googlenet: (inner: nn.Module<Tensor[]>, x) => inner.forward(x)[0]!,
-  vae: (inner: Vae, x) => inner.decoder.forward(inner.mean.forward(inner.encoder.forward(x))),
-  dcgan: (inner: Dcgan, x) => inner.discriminator.forward(inner.generator.forward(x)),
-};
-/** Which of its inputs a network then reads; the first if left out. */
-const INPUT: Readonly<Record<string, number>> = { dcgan: 1 };
+/** Both networks of a DCGAN: the image that is drawn, and whether it looks real. */
+class Both extends nn.Module<Record<string, Tensor>> {
+  constructor(readonly inner: Dcgan) {
+    super();
+  }
+
+  forward(noise: Tensor): Record<string, Tensor> {
+    const image = this.inner.generator.forward(noise);
+    return { image, real: this.inner.discriminator.forward(image) };
+  }
+}
+
+/** The inputs that `forward` takes, by their places among the net's inputs; the first if left out. */
+const INPUTS: Readonly<Record<string, readonly number[]>> = { vae: [0, 1], dcgan: [1] };
 const ROWS = 3;
 
 const skip = nowhere && 'neither PAPERWEIGHT_PEERS nor PAPERWEIGHT_ONNX_PYTHON is set';
@@ -64,26 +52,40 @@ describe('networks of the suite, exported', { skip }, () => {
   for (const [name, net] of Object.entries(NETS))
     it(name, async (t) => {
       manualSeed(3);
-      const whole = (inner: nn.Module, x: Tensor): Tensor => inner.forward(x);
-      const model = new Result(net.build() as nn.Module<unknown>, PARTS[name] ?? whole).eval();
-      await model.to(device);
-      const { shape, below } = net.inputs(ROWS)[INPUT[name] ?? 0]!;
-      const size = sizeOf(shape);
-      const [kind, data] =
-        below === undefined
-          ? (['float32', Float32Array.from({ length: size }, (_, i) => Math.sin(12.9 * i * i))] as const)
-          : (['int32', Int32Array.from({ length: size }, (_, i) => (7919 * i) % below)] as const);
-      const x = tensor(data, { shape });
-      const ours = (await model.forward(x).data()) as Values;
-      assert.ok(ours.every(Number.isFinite));
-      const bytes = (await exportOnnx(model, shape.slice(1), { inputType: kind })).encode();
+      const built = net.build();
+      const model: nn.Module<unknown> = name === 'dcgan' ? new Both(built as Dcgan) : built;
+      await model.eval().to(device);
+      const all = net.inputs(ROWS);
+      const inputs = (INPUTS[name] ?? [0]).map((place) => {
+        const { shape, below } = all[place]!;
+        const size = sizeOf(shape);
+        const [kind, data] =
+          below === undefined
+            ? (['float32', Float32Array.from({ length: size }, (_, i) => Math.sin(12.9 * i * i))] as const)
+            : (['int32', Int32Array.from({ length: size }, (_, i) => (7919 * i) % below)] as const);
+        return { name: `input${place}`, shape, kind, data, x: tensor(data, { shape }) };
+      });
+      const forward = model.forward as (...given: Tensor[]) => unknown;
+      const results = namedTensors(await noGrad(() => forward.call(model, ...inputs.map(({ x }) => x)))).map(
+        ([, result]) => result,
+      );
+      const ours = (await Promise.all(results.map((result) => result.data()))) as Values[];
+      assert.ok(ours.every((values) => values.every(Number.isFinite)));
+      const shapes = Object.fromEntries(inputs.map((input) => [input.name, input.shape.slice(1)]));
+      const types = Object.fromEntries(inputs.map((input) => [input.name, input.kind]));
+      const bytes = (await exportOnnx(model, shapes, { inputType: types })).encode();
+      const apartFrom = (theirs: readonly Values[]): number => {
+        assert.equal(theirs.length, ours.length);
+        return Math.max(...theirs.map((values, i) => farthest(values, ours[i]!)));
+      };
       for (const { name: which, provider, found } of runtimes)
         await t.test(which, { skip: typeof found === 'string' ? found : false }, async () => {
           const { InferenceSession, Tensor: Theirs } = found as Runtime;
           const session = await InferenceSession.create(bytes, { executionProviders: [provider] });
-          const { logits } = await session.run({ images: new Theirs(kind, data, shape) });
+          const feeds = inputs.map((input) => [input.name, new Theirs(input.kind, input.data, input.shape)]);
+          const theirs = await session.run(Object.fromEntries(feeds));
           await session.release();
-          const apart = farthest(logits!.data, ours);
+          const apart = apartFrom(Object.values(theirs).map(({ data }) => data));
           t.diagnostic(`${which}: ${apart.toExponential(1)}`);
           assert.ok(apart <= 1e-5, `${apart}`);
         });
@@ -92,7 +94,9 @@ describe('networks of the suite, exported', { skip }, () => {
       });
       await t.test('imported again', async () => {
         const again = await importOnnx(bytes).to(device);
-        assert.ok(farthest((await again.forward(x).data()) as Values, ours) <= 1e-6);
+        const found = again.run(Object.fromEntries(inputs.map((input) => [input.name, input.x])));
+        const theirs = await Promise.all(Object.values(found).map((result) => result.data()));
+        assert.ok(apartFrom(theirs as Values[]) <= 1e-6);
       });
     });
 });

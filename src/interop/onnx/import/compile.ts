@@ -16,15 +16,15 @@ export interface Compiled {
   /** Parameters and buffers, by their names in the file. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly operators: ReadonlyMap<string, OnnxOperator>;
-  /** Type of the result. */
-  readonly output: ValueType;
+  /** Types of the results. */
+  readonly outputs: readonly ValueType[];
 }
 
 export interface CompileOptions {
   readonly opset: number;
   readonly external: ExternalFiles;
-  /** Name of the graph's input (the one that is not an initialiser). */
-  readonly input: ValueProto;
+  /** The graph's inputs that are not initialisers. */
+  readonly inputs: readonly ValueProto[];
 }
 
 /**
@@ -37,13 +37,16 @@ export function compile(graph: GraphProto, options: CompileOptions): Compiled {
   refuseUnknown(graph);
   const compiler = new Compiler(options);
   const scope = new Scope();
-  const { name, type } = options.input;
   // Whole numbers of an input are not known when the graph is built.
-  scope.declare(name, { kind: isFloatType(type!) ? 'float' : 'mask', type });
+  for (const { name, type } of options.inputs)
+    scope.declare(name, { kind: isFloatType(type!) ? 'float' : 'mask', type });
   const program = compiler.graph(graph, scope);
   const { parameters, operators } = compiler;
-  const output = scope.find(program.outputs[0]!)!.value;
-  return { program, parameters, operators, output: { kind: output.kind!, type: output.type } };
+  const outputs = program.outputs.map((output) => {
+    const { kind, type } = scope.find(output)!.value;
+    return { kind: kind!, type };
+  });
+  return { program, parameters, operators, outputs };
 }
 
 function* allNodes(graph: GraphProto): Generator<NodeProto> {

@@ -85,33 +85,35 @@ function build(proto: ModelProto, name: string, external: ExternalFiles): OnnxMo
     if (held !== undefined && claimed > held)
       refuse(`its weights in ${quoted(location)}`, `${claimed} bytes`, `${held} bytes`);
   }
-  const input = onlyInput(graph);
-  if (graph.outputs.length !== 1)
-    refuse(
-      'its outputs',
-      'one',
-      graph.outputs
-        .slice(0, 10)
-        .map((v) => quoted(v.name))
-        .join(', ') || 'none',
-      'extract the one that you need (onnx.utils.extract_model)',
-    );
-  const compiled = compile(graph, { opset, external, input });
-  const outputShape = graph.outputs[0]!.shape;
+  const inputs = inputsOf(graph);
+  if (graph.outputs.length === 0) refuse('its outputs', 'at least one', 'none');
+  const compiled = compile(graph, { opset, external, inputs });
+  const described = {
+    inputs: inputs.map((input) => ({
+      name: input.name,
+      shape: input.shape!,
+      type: isFloatType(input.type!) ? ('float32' as const) : ('int32' as const),
+    })),
+    outputs: graph.outputs.map((output, i) => ({
+      name: output.name,
+      shape: output.shape,
+      type: compiled.outputs[i]!.kind === 'float' ? ('float32' as const) : ('int32' as const),
+    })),
+  };
   const model = new OnnxModel(
     {
       name,
       producer: producer.replaceAll(/\p{Cc}/gu, '?').slice(0, 100),
       opset,
       metadata,
-      inputName: input.name,
-      inputShape: input.shape!,
-      inputType: isFloatType(input.type!) ? 'float32' : 'int32',
-      outputShape,
+      ...described,
+      inputShape: described.inputs[0]!.shape,
+      inputType: described.inputs[0]!.type,
+      outputShape: described.outputs[0]!.shape,
     },
     compiled,
   ).eval();
-  tryOut(model, outputShape);
+  tryOut(model);
   return model;
 }
 
@@ -137,46 +139,50 @@ function checkVersions({ irVersion, opsets }: ModelProto): number {
 /** Types of positions, such as those of words: int32 and int64. */
 const WHOLE: readonly number[] = [6, 7];
 
-/** The only input that is not an initialiser; early versions of the format list initialisers as inputs. */
-function onlyInput({ inputs, initializers }: GraphProto): ValueProto {
+/** The inputs that are not initialisers; early versions of the format list initialisers as inputs. */
+function inputsOf({ inputs, initializers }: GraphProto): ValueProto[] {
   const constants = new Set(initializers.map(({ name }) => name));
   const real = inputs.filter(({ name }) => !constants.has(name));
-  const [input] = real;
-  if (!input || real.length > 1)
-    refuse(
-      'its inputs',
-      'one',
-      real
-        .slice(0, 10)
-        .map((v) => quoted(v.name))
-        .join(', ') || 'none',
-      'turn the others into constants, or extract the part that takes images (onnx.utils.extract_model)',
-    );
-  const readable = input.type !== undefined && (isFloatType(input.type) || WHOLE.includes(input.type));
-  if (!readable || !input.shape)
-    refuse(
-      `its input ${quoted(input.name)}`,
-      'a tensor of floating-point numbers, or of positions of int32 or int64, with a shape',
-      `type ${input.type ?? 'unknown'}`,
-    );
-  if (input.type === BFLOAT16)
-    refuse(
-      `its input ${quoted(input.name)}`,
-      'float32, float64 or float16 (bfloat16 is supported only for weights)',
-      'bfloat16',
-      'export the model in float32 (model.float() in PyTorch)',
-    );
-  return input;
+  if (real.length === 0) refuse('its inputs', 'at least one', 'none');
+  for (const input of real) {
+    const readable = input.type !== undefined && (isFloatType(input.type) || WHOLE.includes(input.type));
+    if (!readable || !input.shape)
+      refuse(
+        `its input ${quoted(input.name)}`,
+        'a tensor of floating-point numbers, or of positions of int32 or int64, with a shape',
+        `type ${input.type ?? 'unknown'}`,
+      );
+    if (input.type === BFLOAT16)
+      refuse(
+        `its input ${quoted(input.name)}`,
+        'float32, float64 or float16 (bfloat16 is supported only for weights)',
+        'bfloat16',
+        'export the model in float32 (model.float() in PyTorch)',
+      );
+  }
+  return real;
 }
 
 /** If all sizes except the batch are known, infers the shapes once, so that mismatches are reported on import. */
-function tryOut(model: OnnxModel, declared: ValueProto['shape']): void {
-  const [batch, ...rest] = model.description.inputShape;
-  if (!rest.every((size) => typeof size === 'number')) return;
-  const size = typeof batch === 'number' ? batch : 1;
-  const found = model.check(batch === undefined ? [] : [size, ...(rest as number[])]);
-  const fits =
-    !declared ||
-    (declared.length === found.length && declared.every((d, i) => typeof d === 'string' || d === found[i]));
-  if (!fits) refuse('its output', `the shape that it declares, ${showOpen(declared)}`, showOpen(found));
+function tryOut(model: OnnxModel): void {
+  const { inputs, outputs } = model.description;
+  const shapes = inputs.map(({ shape }) => {
+    const [batch, ...rest] = shape!;
+    if (batch === undefined) return [];
+    return [typeof batch === 'number' ? batch : 1, ...rest];
+  });
+  const known = shapes.filter((shape): shape is number[] => shape.every((size) => typeof size === 'number'));
+  if (known.length < shapes.length) return;
+  for (const [i, found] of model.checkAll(known).entries()) {
+    const { name, shape } = outputs[i]!;
+    const fits =
+      !shape ||
+      (shape.length === found.length && shape.every((d, k) => typeof d === 'string' || d === found[k]));
+    if (!fits)
+      refuse(
+        `its output${outputs.length > 1 ? ` ${quoted(name)}` : ''}`,
+        `the shape that it declares, ${showOpen(shape)}`,
+        showOpen(found),
+      );
+  }
 }
