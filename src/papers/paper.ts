@@ -12,7 +12,7 @@ import type { ModelConfig, TrainConfig } from '../run/config.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import type { LoaderParts, LoaderSetup } from '../train/method/loading.js';
 import type { Observation, Training, TrainingSetup } from '../train/method/training.js';
-import type { Chart, SampleFigure } from './claims/chart.js';
+import type { Chart, RatioChart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
 import { checkPartNames } from './part-names.js';
@@ -184,6 +184,8 @@ export interface Paper<M extends Module = Module> {
   readonly claims: readonly Claim[];
   /** Learning curves drawn from its results. */
   readonly charts?: (results: Results) => readonly Chart[];
+  /** Ratios that its results have under several conditions. */
+  readonly ratios?: (results: Results) => readonly RatioChart[];
   /** Images from its training runs that are kept as figures. */
   readonly samples?: (results: Results) => readonly SampleFigure[];
 }

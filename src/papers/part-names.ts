@@ -29,6 +29,7 @@ const PAPER = [
   'parallel',
   'claims',
   'charts',
+  'ratios',
   'samples',
 ];
 
@@ -85,6 +86,7 @@ const FUNCTIONS = [
   'observe',
   'transforms',
   'charts',
+  'ratios',
   'samples',
 ];
 

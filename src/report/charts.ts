@@ -6,13 +6,14 @@ import type { Language } from '../display/languages.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
-import { type Chart, divergedIn } from '../papers/claims/chart.js';
+import { type Chart, divergedIn, type RatioChart } from '../papers/claims/chart.js';
 import { type Text, textOf } from '../papers/claims/claim.js';
 import { jobName } from '../papers/claims/job.js';
 import type { Results } from '../papers/claims/result.js';
 import type { Paper } from '../papers/paper.js';
 import { readSamples, sampleSteps } from '../run/sample-files.js';
 import { curvesSvg } from './curves.js';
+import { ratiosSvg } from './drawing/ratios.js';
 import { samplesSvg } from './samples.js';
 
 const EPOCH: Text = { en: 'epoch', zh: '轮' };
@@ -40,6 +41,20 @@ export function chartSvg(chart: Chart, language: Language): string {
   });
 }
 
+/** Ratios under several conditions as SVG. */
+export function ratioChartSvg(
+  { title, subtitle, sides: [below, above], mark, rows }: RatioChart,
+  language: Language,
+): string {
+  return ratiosSvg({
+    title: title[language],
+    subtitle: subtitle[language],
+    sides: [below[language], above[language]],
+    mark: { value: mark.value, label: mark.label[language] },
+    rows: rows.map(({ label, ...row }) => ({ ...row, label: textOf(label)[language] })),
+  });
+}
+
 /** A figure in both languages. */
 interface Drawn {
   readonly name: string;
@@ -61,8 +76,10 @@ export async function writeCharts(
 ): Promise<void> {
   const charts =
     paper.charts?.(results).filter(({ series }) => series.some((s) => s.points.length > 0)) ?? [];
+  const ratios = paper.ratios?.(results).filter(({ rows }) => rows.length > 0) ?? [];
   const all: Drawn[] = [
     ...charts.map((chart) => ({ ...chart, draw: (language: Language) => chartSvg(chart, language) })),
+    ...ratios.map((chart) => ({ ...chart, draw: (language: Language) => ratioChartSvg(chart, language) })),
     ...(runs === undefined ? [] : await sampleFigures(paper, results, runs)),
   ];
   if (all.length === 0) return;

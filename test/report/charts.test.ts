@@ -115,6 +115,7 @@ test('images that a training has drawn are written as figures while its run is t
   const paper: Paper = {
     ...alexnet,
     charts: () => [],
+    ratios: () => [],
     samples: () => [
       { name: 'drawn', title, job },
       { name: 'other', title, job, set: 'other' },
@@ -138,7 +139,7 @@ test('images that a training has drawn are written as figures while its run is t
 
 test('charts are written beside other figures, in both languages', async (t) => {
   const folder = await scratch(t);
-  const paper = { ...alexnet, charts: (results: Results) => [chart(results)] } as Paper;
+  const paper = { ...alexnet, charts: (results: Results) => [chart(results)], ratios: () => [] } as Paper;
   await writeCharts(paper, none, join(folder, 'not-made'));
   assert.deepEqual(await readdir(folder), []);
   await writeFile(join(folder, 'kernels.png'), 'x');
@@ -153,14 +154,16 @@ test('charts are written beside other figures, in both languages', async (t) => 
 
 for (const id of paperIds())
   test(`the charts of ${id} have unique names, need no results, and draw its own`, async () => {
-    const { charts, samples } = await openPaper(id);
+    const { charts, ratios, samples } = await openPaper(id);
     assert.ok(charts);
     const measured = await ResultFolder.open(join(paperFolder(id), 'results'), id);
-    const figures = [...charts(measured), ...(samples?.(measured) ?? [])];
+    const figures = [...charts(measured), ...(ratios?.(measured) ?? []), ...(samples?.(measured) ?? [])];
     const names = figures.map(({ name }) => name);
     assert.equal(new Set(names).size, names.length);
     for (const name of names) assert.match(name, /^[a-z0-9-]+$/);
     for (const { series } of charts(measured)) assert.ok(series.some(({ points }) => points.length > 0));
     for (const { series } of charts(none)) for (const { points } of series) assert.deepEqual(points, []);
+    for (const { rows } of ratios?.(measured) ?? []) assert.ok(rows.length > 0);
+    for (const { rows } of ratios?.(none) ?? []) assert.deepEqual(rows, []);
     samples?.(none);
   });

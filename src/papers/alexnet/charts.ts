@@ -1,7 +1,16 @@
-import { type Chart, seriesOf, TEST, TEST_ERROR, TRAINING, TRAINING_ERROR } from '../claims/chart.js';
+import { grouped } from '../../errors/counted.js';
+import {
+  type Chart,
+  type RatioChart,
+  seriesOf,
+  TEST,
+  TEST_ERROR,
+  TRAINING,
+  TRAINING_ERROR,
+} from '../claims/chart.js';
 import { type Text, textOf } from '../claims/claim.js';
 import type { Results } from '../claims/result.js';
-import { labelOf, ratiosOf } from './conditions.js';
+import { labelOf, MOST_EPOCHS, PART, ratiosOf } from './conditions.js';
 import { measuredCurve, type Start, TARGET } from './figure1.js';
 import { ACTIVATIONS, type Activation } from './layers.js';
 import * as variants from './variants.js';
@@ -41,23 +50,6 @@ export const charts = (results: Results): Chart[] => [
     zh: '复现图 1：采用 cuda-convnet 的小初始权重',
   }),
   {
-    name: 'figure-1-conditions',
-    title: {
-      en: 'Figure 1 under other conditions: how much longer tanh takes than ReLU, and the paper’s factor',
-      zh: '其他条件下的图 1：tanh 所需轮数是 ReLU 的几倍，以及论文所述倍数',
-    },
-    xLabel: { en: 'condition', zh: '条件' },
-    yLabel: { en: 'epochs with tanh / epochs with ReLU', zh: 'tanh 轮数 / ReLU 轮数' },
-    unit: '',
-    log: true,
-    dots: true,
-    mark: 6,
-    series: ratiosOf(results).map(({ condition, bound }, i) => ({
-      label: { en: `${i + 1} ${labelOf(condition).en}`, zh: `${i + 1} ${labelOf(condition).zh}` },
-      points: [{ step: i + 1, value: bound }],
-    })),
-  },
-  {
     name: 'normalisation',
     title: {
       en: 'Four-layer network without normalisation, with LRN, with batch norm; three seeds',
@@ -81,5 +73,26 @@ export const charts = (results: Results): Chart[] => [
       seriesOf(results, TRAINING, variants.notesTenEpochs, [0], 'trainError'),
       seriesOf(results, TEST, variants.notesTenEpochs, [0], 'testError'),
     ],
+  },
+];
+
+/** Figure 1 under other conditions. */
+export const ratios = (results: Results): RatioChart[] => [
+  {
+    name: 'figure-1-conditions',
+    title: {
+      en: `Figure 1 under other conditions: ${grouped(PART)} images, one seed`,
+      zh: `其他条件下的图 1：${grouped(PART)} 张图像，一个种子`,
+    },
+    subtitle: {
+      en: `epochs to ${TARGET} % training error (at most ${MOST_EPOCHS}), tanh / ReLU`,
+      zh: `训练误差降到 ${TARGET} % 所需轮数（至多 ${MOST_EPOCHS}），tanh / ReLU`,
+    },
+    sides: [
+      { en: 'tanh is faster', zh: 'tanh 更快' },
+      { en: 'ReLU is faster', zh: 'ReLU 更快' },
+    ],
+    mark: { value: 6, label: { en: 'the paper: 6', zh: '论文：6' } },
+    rows: ratiosOf(results).map(({ condition, ...ratio }) => ({ ...ratio, label: labelOf(condition) })),
   },
 ];

@@ -1,8 +1,9 @@
-import { resultsOf, type Text } from '../claims/claim.js';
+import type { Text } from '../claims/claim.js';
 import type { Job, Variant } from '../claims/job.js';
 import { epochsTo } from '../claims/kinds.js';
+import type { Ratio } from '../claims/ratio.js';
 import type { Result, Results } from '../claims/result.js';
-import { type Search, searchRate } from '../claims/search.js';
+import { searchRate } from '../claims/search.js';
 import { partsOf } from '../paper.js';
 import { TARGET } from './figure1.js';
 import type { Init } from './initialise.js';
@@ -16,12 +17,10 @@ import { recipes } from './recipe.js';
 /** Training images. */
 export const PART = 1000;
 export const PART_NAME = `cifar10-${PART}`;
-export const SEARCH_EPOCHS = 3;
 /** Smaller than the recipe's, since there are few images. */
 export const BATCH = 16;
 /** Training stops after this many epochs even if the target is not reached. */
 export const MOST_EPOCHS = 60;
-const SEARCH_SEED = 0;
 const SEED = 1;
 const EPOCH_SECONDS = 0.4;
 
@@ -31,7 +30,7 @@ const LADDER = [
 ];
 
 /** Where searches begin unless a condition says otherwise. */
-const MIDDLE = { relu: 0.001, tanh: 0.003 };
+const MIDDLE = { relu: 0.003, tanh: 0.01 };
 
 type Options = NonNullable<Variant['model']['options']>;
 
@@ -52,7 +51,11 @@ export interface Condition {
 const bytes: Options = { pixels: 'bytes' };
 
 export const CONDITIONS: readonly Condition[] = [
-  { id: 'base', name: { en: 'as in the claims above', zh: '与前述论断相同' } },
+  {
+    id: 'base',
+    name: { en: 'as in the claims above', zh: '与前述论断相同' },
+    middle: { relu: 0.001, tanh: 0.003 },
+  },
   {
     id: 'bytes',
     name: {
@@ -60,12 +63,13 @@ export const CONDITIONS: readonly Condition[] = [
       zh: '输入为减均值的字节，初始权重按单位方差输入设定',
     },
     options: bytes,
-    middle: { relu: 3e-7, tanh: 3e-4 },
+    middle: { relu: 3e-6, tanh: 0.003 },
   },
   {
     id: 'scaled-tanh',
     name: { en: 'LeCun’s 1.7159 tanh(2x/3)', zh: 'LeCun 的 1.7159 tanh(2x/3)' },
     scaled: true,
+    middle: { relu: 0.001, tanh: 0.003 },
   },
   {
     id: 'small-start',
@@ -77,22 +81,27 @@ export const CONDITIONS: readonly Condition[] = [
     name: { en: 'bytes, and the small weights of cuda-convnet', zh: '字节输入，cuda-convnet 的小初始权重' },
     init: 'cuda-convnet',
     options: bytes,
-    middle: { relu: 1e-4, tanh: 1e-4 },
+    middle: { relu: 3e-4, tanh: 0.01 },
   },
   {
     id: 'no-momentum',
     name: { en: 'no momentum', zh: '无动量' },
     training: { momentum: 0 },
-    middle: { relu: 0.01, tanh: 0.03 },
+    middle: { relu: 0.003, tanh: 0.03 },
   },
   {
     id: 'bytes-paper-start',
     name: { en: 'bytes, and weights from N(0, 0.01²)', zh: '字节输入，初始权重取 N(0, 0.01²)' },
     init: 'paper',
     options: bytes,
-    middle: { relu: 1e-5, tanh: 3e-4 },
+    middle: { relu: 3e-4, tanh: 0.01 },
   },
-  { id: 'batch-64', name: { en: 'batches of 64', zh: '批大小 64' }, training: { batchSize: 64 } },
+  {
+    id: 'batch-64',
+    name: { en: 'batches of 64', zh: '批大小 64' },
+    training: { batchSize: 64 },
+    middle: { relu: 0.001, tanh: 0.03 },
+  },
   {
     id: 'deeper',
     name: { en: 'one more hidden layer of 64 units', zh: '多一个 64 单元的隐藏层' },
@@ -108,49 +117,61 @@ export const CONDITIONS: readonly Condition[] = [
     name: { en: 'bytes, and PyTorch’s weights', zh: '字节输入，PyTorch 的初始权重' },
     init: 'pytorch',
     options: bytes,
-    middle: { relu: 1e-6, tanh: 0.001 },
+    middle: { relu: 3e-5, tanh: 0.003 },
   },
   {
     id: 'shallower',
     name: { en: 'one convolution less', zh: '少一个卷积层' },
     options: { without: 'conv3' },
   },
-  { id: 'wider', name: { en: 'full width', zh: '完整宽度' }, options: { width: 'full' } },
-  { id: 'batch-4', name: { en: 'batches of 4', zh: '批大小 4' }, training: { batchSize: 4 } },
+  {
+    id: 'wider',
+    name: { en: 'full width', zh: '完整宽度' },
+    options: { width: 'full' },
+    middle: { relu: 0.001, tanh: 0.003 },
+  },
+  {
+    id: 'batch-4',
+    name: { en: 'batches of 4', zh: '批大小 4' },
+    training: { batchSize: 4 },
+    middle: { relu: 3e-4, tanh: 0.001 },
+  },
 ];
 
-/** Short Chinese names of the conditions, by their ids. */
-const LABELS_ZH: Readonly<Record<string, string>> = {
-  base: '同论断',
-  bytes: '字节输入',
-  'scaled-tanh': '缩放的 tanh',
-  'small-start': '小初始权重',
-  'bytes-small-start': '字节，小权重',
-  'no-momentum': '无动量',
-  'bytes-paper-start': '字节，论文权重',
-  'batch-64': '批大小 64',
-  deeper: '多一层',
-  'uniform-start': 'PyTorch 权重',
-  'bytes-uniform-start': '字节，PyTorch',
-  shallower: '少一层卷积',
-  wider: '完整宽度',
-  'batch-4': '批大小 4',
+/** Short names of the conditions, by their ids. */
+const LABELS: Readonly<Record<string, Text>> = {
+  base: { en: 'as above', zh: '同论断' },
+  bytes: { en: 'bytes', zh: '字节输入' },
+  'scaled-tanh': { en: 'scaled tanh', zh: '缩放的 tanh' },
+  'small-start': { en: 'small weights', zh: '小初始权重' },
+  'bytes-small-start': { en: 'bytes + small weights', zh: '字节＋小权重' },
+  'no-momentum': { en: 'no momentum', zh: '无动量' },
+  'bytes-paper-start': { en: 'bytes + paper weights', zh: '字节＋论文权重' },
+  'batch-64': { en: '64 a batch', zh: '每批 64 张' },
+  deeper: { en: 'one layer more', zh: '多一层' },
+  'uniform-start': { en: 'PyTorch weights', zh: 'PyTorch 权重' },
+  'bytes-uniform-start': { en: 'bytes + PyTorch', zh: '字节＋PyTorch 权重' },
+  shallower: { en: 'one layer less', zh: '少一层卷积' },
+  wider: { en: 'full width', zh: '完整宽度' },
+  'batch-4': { en: '4 a batch', zh: '每批 4 张' },
 };
 
 /** A short name for figures. */
-export const labelOf = ({ id }: Condition): Text => ({ en: id, zh: LABELS_ZH[id] ?? id });
+export const labelOf = ({ id }: Condition): Text => LABELS[id] ?? { en: id, zh: id };
 
 const SIDES = ['relu', 'tanh'] as const;
 type Side = (typeof SIDES)[number];
 
 const { model, training } = partsOf(recipes['four-layer']);
 
-function variant(of: Condition, side: Side, lr: number, epochs: number): Variant {
-  // Another tanh changes nothing for ReLU.
-  const condition = side === 'relu' && of.scaled ? CONDITIONS[0]! : of;
+/** Another tanh changes nothing for ReLU. */
+const trained = (condition: Condition, side: Side): Condition =>
+  side === 'relu' && condition.scaled ? CONDITIONS[0]! : condition;
+
+function variant(condition: Condition, side: Side, lr: number, epochs: number): Variant {
   const activation = condition.scaled ? 'scaled-tanh' : side;
   return {
-    id: `conditions-${condition.id}-${side}-lr${lr}${epochs === SEARCH_EPOCHS ? '-search' : ''}`,
+    id: `conditions-${condition.id}-${side}-lr${lr}${epochs === MOST_EPOCHS ? '' : `-${epochs}-epochs`}`,
     dataset: PART_NAME,
     model: {
       ...model,
@@ -177,54 +198,45 @@ function variant(of: Condition, side: Side, lr: number, epochs: number): Variant
 const score = ({ epochs, diverged }: Result): number =>
   diverged ? 1e6 : (epochsTo({ epochs }, TARGET) ?? 1e3 * (epochs.at(-1)!.trainError ?? 100));
 
-const searchOf = (condition: Condition, side: Side, results: Results): Search =>
-  searchRate(
-    {
-      ladder: LADDER,
-      middle: (condition.middle ?? MIDDLE)[side],
-      seed: SEARCH_SEED,
-      variant: (lr) => variant(condition, side, lr, SEARCH_EPOCHS),
-      score,
-    },
-    results,
-  );
-
-function measuredOf(condition: Condition, side: Side, results: Results): Variant | undefined {
-  const { best } = searchOf(condition, side, results);
-  return best === undefined ? undefined : variant(condition, side, best, MOST_EPOCHS);
+/** The training with the best rate and its result, once every job is done. */
+interface Measured {
+  readonly jobs: readonly Job[];
+  readonly best?: Result | undefined;
 }
 
-/** The searches of all conditions, and the training runs that they decide. */
+/**
+ * Tries rates by what is judged, the epochs to the target, until the best has a worse one on either side. Only the first
+ * may need all epochs: the others stop where it reached the target, since later they could not be better.
+ */
+function measure(of: Condition, side: Side, results: Results): Measured {
+  const condition = trained(of, side);
+  const middle = (condition.middle ?? MIDDLE)[side];
+  const first = variant(condition, side, middle, MOST_EPOCHS);
+  const result = results.get(first, SEED);
+  if (!result) return { jobs: [{ variant: first, seed: SEED }] };
+  const enough = Math.ceil(epochsTo(result, TARGET) ?? MOST_EPOCHS);
+  const tried = (lr: number): Variant => (lr === middle ? first : variant(condition, side, lr, enough));
+  const { jobs, best } = searchRate({ ladder: LADDER, middle, seed: SEED, variant: tried, score }, results);
+  return { jobs, best: best === undefined ? undefined : results.get(tried(best), SEED) };
+}
+
+/** The trainings of all conditions, as far as known from the results so far. */
 export const conditionJobs = (results: Results): Job[] =>
-  CONDITIONS.flatMap((condition) =>
-    SIDES.flatMap((side) => {
-      const chosen = measuredOf(condition, side, results);
-      return [
-        ...searchOf(condition, side, results).jobs,
-        ...(chosen ? [{ variant: chosen, seed: SEED }] : []),
-      ];
-    }),
-  );
+  CONDITIONS.flatMap((condition) => SIDES.flatMap((side) => measure(condition, side, results).jobs));
 
-/** How many times as many epochs tanh takes as ReLU. */
-export interface Ratio {
+/** How many times as many epochs tanh takes as ReLU, each with its best rate. */
+export interface ConditionRatio extends Ratio {
   readonly condition: Condition;
-  /** Infinite if tanh never reached the target, 0 if ReLU never did, NaN if neither. */
-  readonly ratio: number;
-  /** The ratio with the largest number of epochs where a side did not reach the target. */
-  readonly bound: number;
 }
 
-/** The ratios of those conditions that have been measured. */
-export const ratiosOf = (results: Results): Ratio[] =>
+/** The ratios of those conditions that have been measured: bounds where one side did not reach the target. */
+export const ratiosOf = (results: Results): ConditionRatio[] =>
   CONDITIONS.flatMap((condition) => {
-    const epochs = SIDES.map((side) => {
-      const chosen = measuredOf(condition, side, results);
-      const [result] = chosen ? resultsOf(results, chosen, [SEED]) : [];
-      return result && (epochsTo(result, TARGET) ?? Number.POSITIVE_INFINITY);
-    });
-    const [relu, tanh] = epochs;
-    if (relu === undefined || tanh === undefined) return [];
-    const most = (count: number): number => Math.min(count, MOST_EPOCHS);
-    return [{ condition, ratio: tanh / relu, bound: most(tanh) / most(relu) }];
+    const [relu, tanh] = SIDES.map((side) => measure(condition, side, results).best);
+    if (!relu || !tanh) return [];
+    const [slow, fast] = [epochsTo(tanh, TARGET), epochsTo(relu, TARGET)];
+    if (slow === undefined && fast === undefined) return [{ condition, value: Number.NaN }];
+    const value = (slow ?? MOST_EPOCHS) / (fast ?? MOST_EPOCHS);
+    const bound = slow === undefined ? 'least' : fast === undefined ? 'most' : undefined;
+    return [{ condition, value, bound }];
   });

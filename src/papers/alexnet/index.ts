@@ -1,7 +1,7 @@
 import { cifar10Part } from '../cifar10-part.js';
 import { definePaper } from '../paper.js';
 import { alexNetOptions, alexNetTransforms, buildAlexNet, FOUR_LAYER } from './build.js';
-import { charts } from './charts.js';
+import { charts, ratios } from './charts.js';
 import { claims } from './claims.js';
 import { PART, PART_NAME } from './conditions.js';
 import { INITS } from './initialise.js';
@@ -40,4 +40,5 @@ export default definePaper({
   parallel: { towers },
   claims,
   charts,
+  ratios,
 });

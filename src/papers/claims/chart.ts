@@ -1,5 +1,6 @@
 import { type Label, resultsOf, type Text } from './claim.js';
 import type { Job, Variant } from './job.js';
+import type { Ratio } from './ratio.js';
 import type { EpochResult, Result, Results } from './result.js';
 
 /** A chart drawn from a paper's results; errors over epochs unless it says otherwise. */
@@ -42,6 +43,20 @@ export interface ChartPoint {
 /** Positions of training runs that diverged. */
 export const divergedIn = (points: readonly ChartPoint[]): number[] =>
   points.filter(({ value }) => value === Number.POSITIVE_INFINITY).map(({ step }) => step);
+
+/** Ratios under several conditions, as bars from 1. */
+export interface RatioChart {
+  /** File name: small letters, digits and hyphens. */
+  readonly name: string;
+  readonly title: Text;
+  /** What is divided by what. */
+  readonly subtitle: Text;
+  /** What ratios below and above 1 say. */
+  readonly sides: readonly [below: Text, above: Text];
+  /** The paper's own ratio, with its name. */
+  readonly mark: { readonly value: number; readonly label: Text };
+  readonly rows: readonly (Ratio & { readonly label: Label })[];
+}
 
 /** Images that a generative model has drawn in one training, as one figure. */
 export interface SampleFigure {

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { referenceDevice } from '../../../src/backend/reference/index.js';
 import { UsageError } from '../../../src/errors/errors.js';
-import { charts } from '../../../src/papers/alexnet/charts.js';
+import { ratios } from '../../../src/papers/alexnet/charts.js';
 import { claims } from '../../../src/papers/alexnet/claims.js';
-import { CONDITIONS, conditionJobs, ratiosOf } from '../../../src/papers/alexnet/conditions.js';
+import { CONDITIONS, conditionJobs, MOST_EPOCHS, ratiosOf } from '../../../src/papers/alexnet/conditions.js';
 import { FourLayerNet } from '../../../src/papers/alexnet/four-layer.js';
 import alexnet from '../../../src/papers/alexnet/index.js';
 import { activation } from '../../../src/papers/alexnet/layers.js';
-import { judge } from '../../../src/papers/claims/claim.js';
+import { judge, textOf } from '../../../src/papers/claims/claim.js';
 import type { EpochResult, Result, Results } from '../../../src/papers/claims/result.js';
 import { defaultDataset } from '../../../src/papers/datasets.js';
 import { buildModel } from '../../../src/papers/paper.js';
 import { Generator } from '../../../src/random.js';
+import { ratioChartSvg } from '../../../src/report/charts.js';
 import type { ModelConfig } from '../../../src/run/config.js';
 import { setDefaultDevice } from '../../../src/tensor/realize.js';
 import { evaluate, tensor } from '../../../src/tensor/tensor.js';
@@ -38,16 +39,50 @@ const reaching = (epochs: (condition: string, side: string) => number): Results 
 const claim = claims.find(({ id }) => id === 'relu-tanh-conditions')!;
 
 describe('Figure 1 under other conditions', () => {
-  it('searches a rate for each condition and activation, then measures it with another seed', () => {
+  it('tries rates around the first by the epochs that are judged', () => {
     const first = conditionJobs({ get: () => undefined });
-    assert.equal(first.length, 2 * 3 * CONDITIONS.length);
-    assert.ok(first.every(({ seed, variant }) => seed === 0 && variant.dataset === 'cifar10-1000'));
+    assert.equal(first.length, 2 * CONDITIONS.length);
+    assert.ok(first.every(({ seed, variant }) => seed === 1 && variant.dataset === 'cifar10-1000'));
+    assert.ok(first.every(({ variant }) => variant.training.epochs === MOST_EPOCHS));
+    // The scaled tanh is compared with the ReLUs of the first condition, which train once.
+    assert.equal(new Set(first.map(({ variant }) => variant.id)).size, first.length - 1);
     const all = conditionJobs(reaching(() => 10));
-    const measured = all.filter(({ seed }) => seed === 1);
-    assert.equal(measured.length, 2 * CONDITIONS.length);
-    assert.ok(measured.every(({ variant }) => variant.training.lr === 0.001));
-    // The scaled tanh is compared with the ReLUs of the first condition, which trained once.
-    assert.equal(new Set(all.map(({ variant }) => variant.id)).size, all.length - 4);
+    for (const condition of CONDITIONS)
+      for (const side of ['relu', 'tanh']) {
+        const own = condition.scaled && side === 'relu' ? 'base' : condition.id;
+        const tried = all.filter(({ variant }) => variant.id.startsWith(`conditions-${own}-${side}-lr`));
+        const rates = tried.map(({ variant }) => variant.training.lr);
+        // Also those on both sides of the best.
+        for (const rate of [3e-4, 0.001, 0.003]) assert.ok(rates.includes(rate), `${own} ${side} ${rates}`);
+      }
+  });
+
+  it('finds a rate that is slow at first, and stops those that cannot be faster', () => {
+    // The larger the rate, the faster at first, but only 0.0003 comes down to the target.
+    const results: Results = {
+      get: ({ training: { lr, epochs } }) => {
+        const all = Array.from({ length: epochs }, (_, i) => ({
+          epoch: i + 1,
+          trainLoss: 1,
+          trainError:
+            lr === 3e-4 ? 90 - 65 * (i / 29) : Math.max(80 - 10 * i, 30 + Math.abs(Math.log10(lr / 3e-4))),
+        }));
+        return { epochs: (lr === 3e-4 ? all.slice(0, 30) : all) as EpochResult[], diverged: false } as Result;
+      },
+    };
+    const tried = conditionJobs(results)
+      .map(({ variant }) => variant)
+      .filter(({ id }) => id.startsWith('conditions-batch-4-relu-'));
+    assert.deepEqual(
+      tried.map(({ id, training: { lr, epochs } }) => [id.replace(/^.*-relu-/, ''), lr, epochs]),
+      [
+        ['lr0.0001-30-epochs', 1e-4, 30],
+        ['lr0.0003', 3e-4, 60],
+        ['lr0.001-30-epochs', 0.001, 30],
+      ],
+    );
+    const [base] = ratiosOf(results);
+    assert.equal(base!.value, 1);
   });
 
   it('is judged by the number of conditions with at least four times as many epochs', () => {
@@ -59,30 +94,45 @@ describe('Figure 1 under other conditions', () => {
     assert.equal(verdict(() => 60).verdict, 'confirmed');
     const none = verdict(() => 20);
     assert.equal(none.verdict, 'refuted');
-    assert.match(none.measured, /^base 2\.0, bytes 2\.0, scaled-tanh 2\.0/);
+    assert.match(none.reason!.en, /1,000 images, batches of 16, one seed/);
+    assert.match(none.reason!.zh, /1,000 张图像、批大小 16、一个种子/);
+    assert.match(none.measured, /^as above 2\.0, bytes 2\.0, scaled tanh 2\.0/);
     const one = verdict((condition) => (condition === 'bytes' ? 1000 : 10));
     assert.equal(one.verdict, 'trend only');
-    assert.match(one.measured, /base 1\.0.* bytes ≥ 6\.0,/);
+    assert.match(one.measured, /as above 1\.0.* bytes ≥ 6\.0,/);
     assert.match(one.reason!.en, /^1 of \d+ conditions: bytes minus the mean/);
     assert.match(one.reason!.zh, /^\d+ 种条件中的 1 种：输入为减均值的字节/);
     const lost = judge(
       claim,
       reaching((condition, side) => (side === 'relu' || condition === 'base' ? 1000 : 30)),
     );
-    assert.match(lost.measured, /^base —, bytes ≤ 0\.5/);
+    assert.match(lost.measured, /^as above —, bytes ≤ 0\.50/);
     assert.equal(lost.verdict, 'refuted');
   });
 
-  it('is drawn as one point for each condition', () => {
-    const results = reaching((_, side) => (side === 'relu' ? 10 : 50));
-    assert.equal(ratiosOf(results).length, CONDITIONS.length);
-    const chart = charts({
-      get: (variant, seed) => (variant.id.startsWith('conditions-') ? results.get(variant, seed) : undefined),
-    }).find(({ name }) => name === 'figure-1-conditions')!;
+  it('is drawn as one row for each condition, with bounds', () => {
     assert.deepEqual(
-      chart.series.map(({ points }) => points),
-      CONDITIONS.map((_, i) => [{ step: i + 1, value: 5 }]),
+      ratios({ get: () => undefined }).map(({ rows }) => rows),
+      [[]],
     );
+    const [chart] = ratios(
+      reaching((condition, side) => {
+        if (side === 'relu') return condition === 'bytes' || condition === 'deeper' ? 1000 : 10;
+        return condition === 'wider' || condition === 'deeper' ? 1000 : 50;
+      }),
+    );
+    assert.equal(chart!.rows.length, CONDITIONS.length);
+    const row = (name: string) => chart!.rows.find(({ label }) => textOf(label).en === name)!;
+    assert.deepEqual([row('as above').value, row('as above').bound], [5, undefined]);
+    assert.deepEqual([row('bytes').value, row('bytes').bound], [50 / MOST_EPOCHS, 'most']);
+    assert.deepEqual([row('full width').value, row('full width').bound], [6, 'least']);
+    assert.deepEqual([row('one layer more').value, row('one layer more').bound], [Number.NaN, undefined]);
+    const svg = ratioChartSvg(chart!, 'zh');
+    assert.equal(svg.match(/class="bar"/g)!.length, CONDITIONS.length - 1 + 2, 'bounds end in a point');
+    assert.match(svg, /完整宽度<.*>≥ 6\.0</s);
+    assert.match(svg, />字节输入<.*>≤ 0\.83</s);
+    assert.match(svg, /class="chance".*>论文：6</s);
+    assert.doesNotMatch(svg, /NaN|Infinity/);
   });
 
   it('uses its part of the data only where it is named', () => {
