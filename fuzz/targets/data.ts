@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { CLASSES, checkLabels, checkSize, parseClasses, RECORD } from '../../src/data/cifar10/format.js';
 import { recordsFrom } from '../../src/data/cifar10/pickle.js';
+import { type Extracted, parseTarHeader, TAR_BLOCK, unpackTar } from '../../src/data/download/untar.js';
 import { parseSynsets } from '../../src/data/images/class-list.js';
 import { linesOf, named } from '../../src/data/images/layout.js';
 import { labelled, parseIndex } from '../../src/data/images/tar/tar.js';
 import { listMembers } from '../../src/data/images/tar/tar-index.js';
-import { type Extracted, parseTarHeader, TAR_BLOCK, unpackTar } from '../../src/data/untar.js';
 import { DataError } from '../../src/errors/errors.js';
 import type { Generator } from '../../src/random.js';
 import { bytesOf, joined, sourceOf, textOf } from '../bytes.js';

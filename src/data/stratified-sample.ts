@@ -1,6 +1,7 @@
 import { grouped } from '../errors/counted.js';
 import { Generator } from '../random.js';
 import type { Dataset } from './dataset.js';
+import type { Items } from './items.js';
 import { Subset } from './subset.js';
 
 /** Stream number: makes samples independent of other uses of the same seed. */
@@ -47,8 +48,13 @@ export function sampleOf(dataset: Dataset, count: number, seed = 0): Subset {
  * Text such as "a random sample of 1,000 of the 10,000 test images, spread over the classes".
  * @param total size of the test set if `images` is the size of a sample of it
  */
-export function describeSample(images: number, total: number | undefined): string | undefined {
+export function describeSample(
+  images: number,
+  total: number | undefined,
+  items: Items = 'images',
+): string | undefined {
   if (total === undefined) return undefined;
   const [some, all] = [images, total].map(grouped);
-  return `a random sample of ${some} of the ${all} test images, spread over the classes`;
+  const spread = items === 'images' ? ', spread over the classes' : '';
+  return `a random sample of ${some} of the ${all} test ${items}${spread}`;
 }

@@ -1,5 +1,6 @@
 import { mkdtemp, rmdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { itemOf, itemsOf } from '../data/items.js';
 import { counted } from '../errors/counted.js';
 import { CheckpointError } from '../errors/errors.js';
 import { makeFolder } from '../files/make-folder.js';
@@ -37,7 +38,7 @@ export async function dryRun(path: string, { config, ...run }: Omit<RunOptions, 
     if (!done) return 'Dry run: interrupted; nothing was left behind.';
     const again = await prepareRun({ ...run, config: small, folder });
     await compare(folder, await trainer.weights(), await again.weights());
-    return `Dry run: no problems found. ${counted(done.step, 'step')}, ${counted(done.testImages, 'image')} evaluated, a checkpoint written and read back identically; nothing was left behind.`;
+    return `Dry run: no problems found. ${counted(done.step, 'step')}, ${counted(done.testImages, itemOf(itemsOf(run.testSet)))} evaluated, a checkpoint written and read back identically; nothing was left behind.`;
   } finally {
     await removeFolder(trial);
     // A folder that is no longer empty stays.

@@ -107,6 +107,8 @@ export function checkPartNames(paper: Named): void {
     if (!missing && typeof one !== 'function')
       throw new UsageError({ what: `${where}: ${name}`, expected: 'a function', got: typeof one });
   }
+  if (!Array.isArray(parts.inits) || parts.inits.length === 0)
+    throw new UsageError({ what: `${where}: its inits`, expected: 'at least one name', got: 'none' });
   for (const [name, dataset] of Object.entries(paper.datasets ?? {})) {
     checkOptionNames(`${where}: data set ${name}`, dataset, DATASET);
     if (typeof dataset.open !== 'function')

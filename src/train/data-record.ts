@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { placesIn, sameClasses, showClasses } from '../data/class-order.js';
 import { type AnySet, classesOf } from '../data/dataset.js';
+import { itemOf, itemsOf } from '../data/items.js';
 import { counted, grouped } from '../errors/counted.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -138,8 +139,10 @@ function refuseOtherNumbers(
   which: string,
   before: SetRecord,
   now: SetRecord,
-  { name }: AnySet,
+  set: AnySet,
 ): void {
+  const { name } = set;
+  const items = itemsOf(set);
   const places = placesIn(before.classes, now.classes);
   const then = before.perClass?.map((n, i) => [before.classes[i]!, n, now.perClass?.[places[i]!]] as const);
   const differing = then?.filter(([, n, is]) => is !== undefined && is !== n) ?? [];
@@ -149,8 +152,8 @@ function refuseOtherNumbers(
     .map(([label, n, is]) => `${label} ${grouped(is!)} instead of ${grouped(n)}`);
   const more = differing.length > 10 ? ` and ${differing.length - 10} more classes` : '';
   throw new UsageError({
-    what: `The run in ${path} cannot resume with another number of ${which} images, which determines its ${which === 'test' ? 'accuracies' : 'epochs and steps'}`,
-    expected: `${counted(before.images, 'image')}, as at its start`,
+    what: `The run in ${path} cannot resume with another number of ${which} ${items}, which determines its ${which === 'test' ? 'accuracies' : 'epochs and steps'}`,
+    expected: `${counted(before.images, itemOf(items))}, as at its start`,
     got: `${grouped(now.images)} in ${name}${list.length > 0 ? ` (${list.join(', ')}${more})` : ''}`,
     next: NEXT,
   });

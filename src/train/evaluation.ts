@@ -13,6 +13,8 @@ export interface EvaluationParts {
   readonly folder: RunFolder;
   readonly method: Method;
   readonly observer: Observer;
+  /** Sends a message to observers and to the log of the run. */
+  readonly note: (text: string) => void;
   readonly control: SharedControl;
   /** Number of test images; undefined for all. */
   readonly limit: number | undefined;
@@ -57,11 +59,11 @@ export class Evaluation {
 
   /** Saves images of a generative model. @param step number of completed steps */
   async sample(step: number): Promise<void> {
-    const { model, config, folder, method, observer, control } = this.#parts;
+    const { model, config, folder, method, observer, control, note } = this.#parts;
     const { samples } = method;
     if (!samples || !control.first) return;
     const made = await folder.spare(() =>
-      recordSamples({ model, run: folder.path, seed: config.seed, samples }, step),
+      recordSamples({ model, run: folder.path, seed: config.seed, samples, note }, step),
     );
     if (made) observer.samples?.(made);
   }

@@ -1,3 +1,4 @@
+import type { Items } from '../data/items.js';
 import { describeSample } from '../data/stratified-sample.js';
 import type { Position } from '../run/checkpoint.js';
 import type { DoneEvent, Measurement, Observer, StepEvent } from '../run/events.js';
@@ -9,6 +10,8 @@ export interface ReporterParts {
   readonly folder: RunFolder;
   readonly observer: Observer;
   readonly stepsTotal: number;
+  /** What the test set consists of. */
+  readonly items: Items;
   /** Advice while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string | undefined;
 }
@@ -83,7 +86,7 @@ export class Reporter {
   ): Promise<DoneEvent> {
     const { folder } = this.#parts;
     this.say('line', step, 'Finished Training');
-    const sample = last && describeSample(last.images, sampledFrom(last).testTotal);
+    const sample = last && describeSample(last.images, sampledFrom(last).testTotal, this.#parts.items);
     const of = sample ? ` (${sample})` : '';
     if (last?.accuracy !== undefined)
       this.say('line', step, `Accuracy on test set: ${trim(last.accuracy)}%${of}`);

@@ -1,3 +1,4 @@
+import type { Items } from '../data/items.js';
 import { grouped } from '../errors/counted.js';
 import type { TrainConfig } from '../run/config.js';
 
@@ -38,12 +39,12 @@ export class RunLength {
 
   /**
    * Message for the user if evaluations use a smaller sample than requested.
-   * @param total number of test images
+   * @param total number of test images, or of other samples
    */
-  sampleNote(total: number): string | undefined {
+  sampleNote(total: number, items: Items): string | undefined {
     const { evalLimit, maxSteps } = this.#config;
     const limit = this.evalLimit;
     if (evalLimit !== undefined || limit === undefined || limit >= total) return undefined;
-    return `The run ends within its first epoch (--max-steps ${maxSteps}), so it is evaluated on a random sample of ${grouped(limit)} of the ${grouped(total)} test images; --eval-limit ${total} evaluates all.`;
+    return `The run ends within its first epoch (--max-steps ${maxSteps}), so it is evaluated on a random sample of ${grouped(limit)} of the ${grouped(total)} test ${items}; --eval-limit ${total} evaluates all.`;
   }
 }

@@ -1,4 +1,5 @@
 import { type AnySet, imagesIn } from '../data/dataset.js';
+import { itemsOf } from '../data/items.js';
 import type { Transform } from '../data/transforms/index.js';
 import { DeviceError, UsageError } from '../errors/errors.js';
 import type { TypedArray } from '../graph/types.js';
@@ -117,6 +118,7 @@ export class Trainer {
       folder: parts.folder,
       observer: this.#observer,
       stepsTotal,
+      items: itemsOf(parts.testSet),
       slowStart: parts.slowStart,
     });
     const { optimizers, schedules, best } = this.#method;
@@ -148,6 +150,7 @@ export class Trainer {
       folder: parts.folder,
       method: this.#method,
       observer: this.#observer,
+      note,
       control: this.#control,
       limit: this.#length.evalLimit,
     });
@@ -254,10 +257,10 @@ export class Trainer {
   }
 
   async #train(): Promise<DoneEvent | undefined> {
-    const { config } = this.#parts;
+    const { config, testSet } = this.#parts;
     let last: Measurement | 'unmeasured' | undefined;
     if (this.#position.step === 0) for (const text of this.#opening) this.#note(text);
-    const sampled = this.#method.evaluate && this.#length.sampleNote(this.#parts.testSet.length ?? 0);
+    const sampled = this.#method.evaluate && this.#length.sampleNote(testSet.length ?? 0, itemsOf(testSet));
     if (sampled) this.#note(sampled);
     if (this.#position.step === 0) await this.#rehearse();
     if (this.#epochComplete) await this.#evaluation.sampleMissing(this.#position.step);

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
-import { type DownloadProgress, downloadFile } from '../../src/data/download.js';
-import { RateMeter } from '../../src/data/rate.js';
+import { type DownloadProgress, downloadFile } from '../../src/data/download/download.js';
+import { RateMeter } from '../../src/data/download/rate.js';
 import { DataError, UsageError } from '../../src/errors/errors.js';
 import { serve, temporaryFolder } from './support.js';
 

@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { extractTarGz, type UntarOptions } from '../../src/data/untar.js';
+import { extractTarGz, type UntarOptions } from '../../src/data/download/untar.js';
 import { DataError } from '../../src/errors/errors.js';
 import { type TarEntry, tar, tarGz, temporaryFolder } from './support.js';
 

@@ -1,4 +1,4 @@
-import { RateMeter } from '../../data/rate.js';
+import { RateMeter } from '../../data/download/rate.js';
 import { cut, widthOf } from '../../display/text-width.js';
 import { grouped } from '../../errors/counted.js';
 import { printableLines } from '../../errors/printable.js';

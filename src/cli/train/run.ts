@@ -3,6 +3,7 @@ import { resolve as absolute, basename, join } from 'node:path';
 import type { Device } from '../../backend/backend.js';
 import { classesOf, imagesIn } from '../../data/dataset.js';
 import { type ImageRules, imageRules } from '../../data/images/rules.js';
+import { type Items, itemOf, itemsOf } from '../../data/items.js';
 import { describeSample } from '../../data/stratified-sample.js';
 import type { World } from '../../distributed/index.js';
 import { counted, grouped } from '../../errors/counted.js';
@@ -133,7 +134,7 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             note(line);
         if (config.dataset === 'imagefolder') await adviseOnJpegs();
         const machine = isFirst ? MachineLog.start(folder.path) : undefined;
-        const screen = new TrainScreen(folder, flags.json ?? false);
+        const screen = new TrainScreen(folder, flags.json ?? false, itemsOf(run.trainSet));
         const stopServing =
           isFirst &&
           flags.serve !== undefined &&
@@ -179,15 +180,15 @@ async function train(given: TrainFlags, world: World | undefined): Promise<void>
             });
           if (!isFirst) return;
           const steps = (await folder.metrics()).filter(({ event }) => event === 'step');
-          for (const line of summaryLines(done, steps as unknown as StepEvent[], terminalColumns()))
-            note(line);
+          const shown = steps as unknown as StepEvent[];
+          for (const line of summaryLines(done, shown, terminalColumns(), itemsOf(run.trainSet))) note(line);
           for (const set of [run.trainSet, run.testSet]) {
             const summary = imagesIn(set)?.summary?.();
             if (summary) note(summary);
           }
           const images = imagesIn(run.testSet);
           for (const line of images ? absentClasses(images) : []) note(line);
-          closing(await openPaper(config.model.paper), config, done);
+          closing(await openPaper(config.model.paper), config, done, itemsOf(run.testSet));
         } finally {
           machine?.stop();
           screen.end();
@@ -416,13 +417,14 @@ function closing(
   paper: Paper,
   { recipe, dataset, data, seed, startFrom }: TrainConfig,
   { run, testImages, testTotal }: DoneEvent,
+  items: Items,
 ): void {
-  const sample = describeSample(testImages, testTotal);
+  const sample = describeSample(testImages, testTotal, items);
   if (testImages > 0)
     note(
       sample
         ? `Evaluated on ${sample}, of ${dataset}, not used for training.`
-        : `Evaluated on ${counted(testImages, 'test image')} of ${dataset}, not used for training.`,
+        : `Evaluated on ${counted(testImages, `test ${itemOf(items)}`)} of ${dataset}, not used for training.`,
     );
   note(`The run is in ${printable(run)}; its curve is ${printable(join(run, CURVE))}`);
   const shortOf = Object.hasOwn(paper.recipes, recipe) ? paper.recipes[recipe]!.shortOf : undefined;

@@ -1,3 +1,4 @@
+import type { Items } from '../../data/items.js';
 import { printableLines } from '../../errors/printable.js';
 import { describeMetrics } from '../../report/epoch-metrics.js';
 import { type EpochEvent, isClassified, type Observer } from '../../run/events.js';
@@ -16,6 +17,7 @@ export class TrainScreen implements Observer {
   constructor(
     readonly folder: RunFolder,
     readonly json: boolean,
+    readonly items: Items = 'images',
   ) {}
 
   begin(step: number, total: number): void {
@@ -57,7 +59,10 @@ export class TrainScreen implements Observer {
     const percent = (share: number) => `${(100 * Math.min(1, share)).toFixed(1)} %`;
     const waiting = ranks === undefined ? '' : `, waiting ${percent(waitShare)} on ${ranks} ranks`;
     const split = `${stepSeconds.toFixed(2)} s/step, data ${percent(dataSeconds / stepSeconds)}${waiting}`;
-    this.#bar?.update(step, `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} images/s  ${split}`);
+    this.#bar?.update(
+      step,
+      `loss ${loss.toFixed(3)}  ${imagesPerSecond.toFixed(1)} ${this.items}/s  ${split}`,
+    );
   }
 
   counting(images: number, total: number): void {
@@ -69,7 +74,7 @@ export class TrainScreen implements Observer {
     if (!this.#testing) {
       this.#bar?.done();
       this.#bar = undefined;
-      this.#testing = new Progress({ label: 'test', total, unit: 'images' });
+      this.#testing = new Progress({ label: 'test', total, unit: this.items });
     }
     this.#testing.update(images);
   }

@@ -1,3 +1,4 @@
+import type { Items } from '../../data/items.js';
 import { counted } from '../../errors/counted.js';
 import type { DoneEvent, StepEvent } from '../../run/events.js';
 import { meanRate } from '../../train/steps/mean-rate.js';
@@ -16,6 +17,7 @@ export function summaryLines(
   done: DoneEvent,
   steps: readonly StepEvent[],
   columns: number | undefined,
+  items: Items = 'images',
 ): string[] {
   const lines: string[] = [];
   const curve =
@@ -37,7 +39,7 @@ export function summaryLines(
     ...(steps.length > 0 ? [`last loss ${steps.at(-1)!.loss.toFixed(3)}`] : []),
     counted(done.step, 'step'),
     ...(seconds > 0
-      ? [`${clock(seconds)} in steps`, `${Number(imagesPerSecond.toPrecision(3))} images/s on average`]
+      ? [`${clock(seconds)} in steps`, `${Number(imagesPerSecond.toPrecision(3))} ${items}/s on average`]
       : []),
   ];
   return [...lines, ...wrapped(parts, columns)];

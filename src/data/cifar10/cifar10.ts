@@ -6,8 +6,8 @@ import { grouped } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
-import type { DownloadProgress } from '../download.js';
-import { isBroken } from '../fetching.js';
+import type { DownloadProgress } from '../download/download.js';
+import { isBroken } from '../download/fetching.js';
 import {
   CIFAR10_FOLDER,
   CIFAR10_MD5,

@@ -5,9 +5,9 @@ import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
-import { type DownloadProgress, downloadFile } from '../download.js';
-import { checkedMd5, fetchAlone, isThere, replaceDamaged } from '../fetching.js';
-import { type Extracted, extractTarGz } from '../untar.js';
+import { type DownloadProgress, downloadFile } from '../download/download.js';
+import { checkedMd5, fetchAlone, isThere, replaceDamaged } from '../download/fetching.js';
+import { type Extracted, extractTarGz } from '../download/untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
 const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';

@@ -8,9 +8,9 @@ import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
-import { type DownloadProgress, downloadFile } from '../download.js';
-import { checkedMd5, fetchAlone, isBroken, isThere, replaceDamaged } from '../fetching.js';
-import { extractTarGz } from '../untar.js';
+import { type DownloadProgress, downloadFile } from '../download/download.js';
+import { checkedMd5, fetchAlone, isBroken, isThere, replaceDamaged } from '../download/fetching.js';
+import { extractTarGz } from '../download/untar.js';
 
 const URL = 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz';
 const MD5 = '03b5dce01913d631647c71ecec9e9cb8';

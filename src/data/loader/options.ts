@@ -1,7 +1,8 @@
 import { checkBooleans, checkInteger, checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
-import { isIterableSet, isSampleSet } from '../check-dataset.js';
+import { isIterableSet } from '../check-dataset.js';
 import type { Dataset, FloatDataset } from '../dataset.js';
+import { itemsOf } from '../items.js';
 import type { BatchesSampler, Sampler } from '../samplers/samplers.js';
 import type { IterableSet, SampleSet } from '../samples/sample.js';
 import { checkTransform, type Transform } from '../transforms/transform.js';
@@ -97,17 +98,12 @@ export function checkedOptions<S, B>(set: AnySource<S>, options: DataLoaderOptio
   return { batchSize, shuffle, dropLast, workers, prefetch, seed, ranks, rank };
 }
 
-const hasImages = (set: object): boolean => !isSampleSet(set) && !isIterableSet(set);
-
-/** What a data set consists of, for messages. */
-export const itemsOf = (set: object): string => (hasImages(set) ? 'images' : 'samples');
-
 /** Options that do not fit the kind of data set. @throws UsageError */
 function refuseUnfit<S, B>(
   set: AnySource<S>,
   { collate, transform, shuffle, sampler, batchSampler, workers = 0, ranks = 1 }: DataLoaderOptions<S, B>,
 ): void {
-  const images = hasImages(set);
+  const images = itemsOf(set) === 'images';
   const refuse = (option: string, why: string, next: string): never => {
     throw new UsageError({ what: `DataLoader cannot use ${option} with ${set.name}: ${why}`, next });
   };

@@ -7,8 +7,8 @@ import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
-import { type DownloadProgress, downloadFile } from '../download.js';
-import { fetchAlone, isBroken, setAside } from '../fetching.js';
+import { type DownloadProgress, downloadFile } from '../download/download.js';
+import { fetchAlone, isBroken, setAside } from '../download/fetching.js';
 import { type IdxArray, parseIdx } from './idx.js';
 
 /** A file of an archive: its name without `.gz`, and the MD5 of the compressed file. */

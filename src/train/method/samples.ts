@@ -19,6 +19,8 @@ export interface SamplerParts {
   readonly run: string;
   readonly seed: number;
   readonly samples: NonNullable<Method['samples']>;
+  /** Receives messages for the user. */
+  readonly note: (text: string) => void;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface SamplerParts {
  * does not change.
  */
 export async function recordSamples(
-  { model, run, seed, samples }: SamplerParts,
+  { model, run, seed, samples, note }: SamplerParts,
   step: number,
 ): Promise<SampleImage> {
   const random = randomState();
@@ -42,7 +44,7 @@ export async function recordSamples(
     }
     const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
     const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
-    for (const [name, images] of Object.entries(named)) sets.set(name, await imageBytes(name, images));
+    for (const [name, images] of Object.entries(named)) sets.set(name, await imageBytes(name, images, note));
     return await saveSamples(run, { step, sets });
   } finally {
     model.train(wasTraining);
@@ -50,7 +52,7 @@ export async function recordSamples(
   }
 }
 
-async function imageBytes(name: string, images: unknown) {
+async function imageBytes(name: string, images: unknown, note: SamplerParts['note']) {
   if (!/^[A-Za-z][\w -]{0,59}$/.test(name))
     throw new UsageError({
       what: 'samples() got a bad name',
@@ -66,6 +68,9 @@ async function imageBytes(name: string, images: unknown) {
     throw new ShapeError({ what: `samples() gave bad images ${name}`, expected, got: showShape(shape) });
   const kept = count > MOST ? images.narrow(0, 0, MOST) : images;
   const values = await kept.data();
+  const lost = Array.from(values).filter(Number.isNaN).length;
+  if (lost > 0)
+    note(`samples() gave NaN in ${lost} of ${values.length} values of ${name}, which are drawn black.`);
   // Uint8ClampedArray rounds and limits; NaN becomes 0.
   const data = new Uint8Array(Uint8ClampedArray.from(values, (value) => 255 * value).buffer);
   return { shape: kept.shape, data };

@@ -65,6 +65,7 @@ describe('a classifier with measurements of its own', () => {
       /did you mean open\?/,
     );
     assert.throws(bad({ datasets: { mine: { about: 'mine' } } }), /open of data set mine/);
+    assert.throws(bad({ inits: [] }), /inits.*at least one name/s);
     for (const empty of ['presets', 'recipes']) assert.throws(bad({ [empty]: {} }), /at least one by name/);
     assert.throws(bad({ build: undefined }), /build.*a function/s);
   });

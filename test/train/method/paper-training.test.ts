@@ -41,6 +41,9 @@ describe('a paper with two optimizers in a folder outside of the package', () =>
       /Epoch 2: train loss [\d.]+ · train score of real images [\d.]+ · train generator loss [\d.]+ · test gap -?[\d.]+/,
     );
     assert.match(stdout, /On the test set: gap -?[\d.]+, half 0.5/);
+    assert.match(stderr, /[\d.]+ samples\/s on average/);
+    assert.match(stderr, /Evaluated on 20 test samples of columns/);
+    assert.doesNotMatch(stderr, /test images/);
     const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8')) as { best: object };
     assert.deepEqual(Object.keys(state.best), ['file', 'metric', 'value']);
   });

@@ -15,7 +15,8 @@ const images = (count: number) =>
     Float32Array.from({ length: count }, (_, i) => (i % 256) / 255),
     { shape: [count, 1, 1, 1] },
   );
-const parts = { model: new Linear(1, 1), seed: 1 };
+const notes: string[] = [];
+const parts = { model: new Linear(1, 1), seed: 1, note: (text: string) => void notes.push(text) };
 
 test('of a set with very many images the first ones are kept', async (t) => {
   const run = await scratch(t);
@@ -36,4 +37,12 @@ test('what is no image is refused', async (t) => {
   const run = await scratch(t);
   const flat = () => images(3).reshape(3);
   await assert.rejects(recordSamples({ ...parts, run, samples: flat }, 7), /with at least one image.*\[3\]/s);
+});
+
+test('NaN in images is told', async (t) => {
+  const run = await scratch(t);
+  notes.length = 0;
+  const bad = () => ({ bad: images(3).div(0), good: images(3) });
+  await recordSamples({ ...parts, run, samples: bad }, 7);
+  assert.deepEqual(notes, ['samples() gave NaN in 1 of 3 values of bad, which are drawn black.']);
 });

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { DataError } from '../../../errors/errors.js';
 import { diskError } from '../../../files/disk-error.js';
 import type { Positioned } from '../../../files/positioned.js';
-import { parseTarHeader, TAR_BLOCK } from '../../untar.js';
+import { parseTarHeader, TAR_BLOCK } from '../../download/untar.js';
 
 /** A file inside an archive. */
 export interface Member {

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { shown } from '../errors/arguments.js';
-import { CheckpointError, DataError, UsageError } from '../errors/errors.js';
-import { type RunLock, takeLock } from '../files/lock.js';
-import { rename } from '../files/rename.js';
-import { isTransient } from '../files/transient-error.js';
+import { shown } from '../../errors/arguments.js';
+import { CheckpointError, DataError, UsageError } from '../../errors/errors.js';
+import { type RunLock, takeLock } from '../../files/lock.js';
+import { rename } from '../../files/rename.js';
+import { isTransient } from '../../files/transient-error.js';
 
 /** Time between two attempts to lock a folder in which another process downloads. */
 const POLL_MS = 200;

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { counted } from '../errors/counted.js';
-import { DataError, UsageError } from '../errors/errors.js';
-import { diskError } from '../files/disk-error.js';
-import { rename } from '../files/rename.js';
+import { counted } from '../../errors/counted.js';
+import { DataError, UsageError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
+import { rename } from '../../files/rename.js';
 import { checkedMd5 } from './fetching.js';
 import { RateMeter } from './rate.js';
 

@@ -4,8 +4,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { DataError } from '../errors/errors.js';
-import { diskError } from '../files/disk-error.js';
+import { DataError } from '../../errors/errors.js';
+import { diskError } from '../../files/disk-error.js';
 
 /** Size of a header in bytes; contents are padded to a multiple of it. */
 export const TAR_BLOCK = 512;
