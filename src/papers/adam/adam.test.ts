@@ -208,8 +208,9 @@ describe('its claims', () => {
   test('judge the correction of the bias by all settings', () => {
     const equal = results(() => [100]);
     assert.equal(judged('bias-instability', equal).verdict, 'refuted');
-    assert.equal(judged('bias-rmsprop', equal).verdict, 'confirmed');
-    assert.equal(judged('bias-best', equal).verdict, 'trend only');
+    const reason = (id: string, given: Results) => judged(id, given).reason!.en;
+    assert.match(reason('bias-rmsprop', equal), /^in the paper’s direction/);
+    assert.match(reason('bias-best', equal), /^a tie: 6 of the 6/);
     const unstable = results((id) => (id.includes('0.9999-lr1e-2-off') ? [] : [100]));
     assert.equal(judged('bias-instability', unstable).verdict, 'confirmed');
     assert.match(
@@ -217,13 +218,11 @@ describe('its claims', () => {
       /divergence only without it \(β₂ = 0\.9999\)/,
     );
     const better = results((id) => [id.includes('beta2-0.999-lr1e-3-on') ? 90 : 100]);
-    assert.equal(judged('bias-best', better).verdict, 'confirmed');
-    const worse = results((id) => [id.includes('beta2-0.99-lr1e-3-off') ? 90 : 100]);
-    assert.equal(judged('bias-best', worse).verdict, 'refuted');
-    assert.equal(judged('bias-rmsprop', worse).verdict, 'refuted');
-    const early = results((id) => [id.includes('lr1e-4-on') ? 200 : id.includes('lr1e-4-off') ? 150 : 100]);
-    assert.equal(judged('bias-rmsprop', early).verdict, 'trend only');
-    assert.match(judged('bias-rmsprop', early).reason!.en, /^worse only where the steps are too small/);
+    assert.match(reason('bias-best', better), /^in the paper’s direction/);
+    const worse = results((id) => [id.includes('beta2-0.99-lr1e-3-off') ? 95 : 100]);
+    assert.match(reason('bias-best', worse), /^against the paper’s direction/);
+    assert.match(reason('bias-rmsprop', worse), /^against the paper’s direction in 1 of/);
+    assert.equal(judged('bias-best', worse).verdict, 'trend only', 'one seed');
     const total = BIAS_SETTINGS.length;
     assert.ok(
       judged('bias-rmsprop', worse).measured.startsWith(`equal or better in ${total - 1} of ${total}: `),

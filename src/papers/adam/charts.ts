@@ -63,7 +63,7 @@ const panel = (beta2: number, results: Results): Chart => ({
   xLabel: { en: 'log₁₀ of the step size', zh: '步长的 log₁₀' },
   yLabel: { en: 'negated bound, nats per image', zh: '变分下界取负（每张图像，nat）' },
   unit: '',
-  range: [120, 240],
+  range: [120, 280],
   series: CORRECTIONS.map((correction) => ({
     label: CORRECTED[correction],
     points: EXPONENTS.map((exponent) => ({

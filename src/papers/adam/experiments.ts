@@ -152,8 +152,8 @@ export const measuredResults = (experiment: Experiment, method: Method, results:
 const BETA1 = 0.9;
 export const BETA2 = [0.99, 0.999, 0.9999];
 /** log₁₀ of the step size. */
-export const EXPONENTS = [-4, -3, -2];
-export const BIAS_EPOCHS = 3;
+export const EXPONENTS = [-5, -4, -3, -2, -1];
+export const BIAS_EPOCHS = 10;
 const BIAS_SEED = 0;
 export const CORRECTIONS = ['on', 'off'] as const;
 export type Correction = (typeof CORRECTIONS)[number];
@@ -170,7 +170,7 @@ export const BIAS_SETTINGS: readonly BiasSetting[] = BETA2.flatMap((beta2) =>
 function biasVariant({ beta2, exponent }: BiasSetting, correction: Correction): Variant {
   const { model, training } = partsOf(recipes.autoencoder);
   return {
-    id: `bias-beta2-${beta2}-lr1e${exponent}-${correction}`,
+    id: `bias-beta1-${BETA1}-beta2-${beta2}-lr1e${exponent}-${correction}`,
     dataset: 'mnist',
     model: { ...model, options: { correction } },
     training: {
