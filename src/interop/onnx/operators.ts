@@ -1,6 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
-import { places } from './places.js';
+import { places, positions, VARIES } from './places.js';
 import type { Attribute } from './schema.js';
 import { UNARY } from './unary.js';
 import type { Rule, Writer } from './writer.js';
@@ -161,9 +161,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   // The other inputs are only needed for gradients.
   custom: (w, _node, [result], output) => void w.add('Identity', [result!], {}, output),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
-    if (inputs.length === 0) return 'it repeats integers';
+    const [given = positions(w, x!)] = inputs;
+    if (given === undefined) return VARIES;
     const kept = shape.map((d, i) => (d === x!.shape[i - shape.length + x!.shape.length] ? 1 : d));
-    w.add('Expand', [...inputs, w.shape(kept)], {}, output);
+    w.add('Expand', [given, w.shape(kept)], {}, output);
     return undefined;
   },
   permute: direct('Transpose', ({ attrs }) => ({ perm: attrs.axes as readonly number[] })),
@@ -185,9 +186,11 @@ export const rules: Readonly<Record<string, Rule>> = {
   power: direct('Pow'),
   equal: truth('Equal'),
   less: truth('Less'),
-  where: (w, _node, [condition, a, b], output) => {
-    if (b === undefined) return 'its condition is made of integers';
-    w.add('Where', [w.add('Cast', [condition!], { to: BOOL }), a!, b], {}, output);
+  where: (w, node, inputs, output) => {
+    const [a, b] = inputs.slice(-2);
+    const condition = inputs.length === 3 ? inputs[0] : positions(w, node.inputs[0]!);
+    if (condition === undefined || inputs.length < 2) return VARIES;
+    w.add('Where', [w.add('Cast', [condition], { to: BOOL }), a!, b!], {}, output);
     return undefined;
   },
   concat: direct('Concat', axis),
@@ -257,8 +260,8 @@ export const rules: Readonly<Record<string, Rule>> = {
     );
     return undefined;
   },
-  cast: (w, { dtype, inputs: [from] }, [x], output) => {
-    if (x === undefined) return 'it converts constant whole numbers';
+  cast: (w, { dtype, inputs: [from] }, [x = positions(w, from!)], output) => {
+    if (x === undefined) return VARIES;
     if (dtype !== 'float32' && dtype !== 'int32') return `it converts ${from!.dtype} to ${dtype}`;
     w.add('Cast', [x], { to: dtype === 'float32' ? FLOAT : INT32 }, output);
     return undefined;

@@ -7,13 +7,15 @@ import type { Rule, Writer } from './writer.js';
  * The name of positions; undefined for constants that differ from image to image, since the exported batch has no fixed
  * size.
  */
-function positions(w: Writer, node: Node, name: string | undefined): string | undefined {
+export function positions(w: Writer, node: Node, name?: string): string | undefined {
   if (name !== undefined) return name;
   if (node.source?.kind !== 'host') return undefined;
   return w.spread(node.shape, node.source.data, (data, shape) => w.integers([...data], shape));
 }
 
-const VARIES = 'its positions depend on the size of the batch';
+export const VARIES = 'its whole numbers depend on the size of the batch';
+/** `TensorProto.DataType` of int64. */
+const INT64 = 7;
 
 /** `x` limited to the first elements of each axis. */
 function firstOf(w: Writer, x: string, from: readonly number[], to: readonly number[]): string {
@@ -52,7 +54,13 @@ export const places: Readonly<Record<string, Rule>> = {
   oneHot: (w, { attrs, inputs: [index] }, [computed], output) => {
     const places = positions(w, index!, computed);
     if (places === undefined) return VARIES;
-    w.add('OneHot', [places, w.integers([attrs.classes as number]), w.floats([0, 1], [2])], {}, output);
+    // onnxruntime has no OneHot of int32 positions beside a number of classes of int64.
+    w.add(
+      'OneHot',
+      [w.add('Cast', [places], { to: INT64 }), w.integers([attrs.classes as number]), w.floats([0, 1], [2])],
+      {},
+      output,
+    );
     return undefined;
   },
 };
