@@ -2,7 +2,7 @@ import { UsageError } from '../errors/errors.js';
 import { isConstant } from '../graph/grad-mode.js';
 import { byId, type Node, newSearch } from '../graph/node.js';
 import { isSettled } from '../graph/settled.js';
-import { sameShape, showShape } from '../graph/types.js';
+import { isFloat, sameShape, showShape } from '../graph/types.js';
 import { add } from '../ops/binary.js';
 import { operationOf } from '../ops/operation.js';
 import { withScope } from '../ops/scope.js';
@@ -69,7 +69,7 @@ export const dependsOn = (values: readonly Node[], isTarget: (node: Node) => boo
 
 /**
  * Nodes on a path from the root to a target, in the order of their creation. Values computed in `noGrad`, or from weights
- * before an update, are constants.
+ * before an update, are constants; so are integers, such as positions of the largest values.
  */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
   const search = newSearch();
@@ -78,7 +78,7 @@ function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> 
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (node.search === search) continue;
     node.search = search;
-    if (isConstant(node) || (node !== root && isSettled(node))) continue;
+    if (isConstant(node) || !isFloat(node.dtype) || (node !== root && isSettled(node))) continue;
     found.push(node);
     // No gradient flows through it, though it may be a target itself.
     if (node.op !== 'detach') for (const input of node.inputs) stack.push(input);

@@ -3,16 +3,18 @@ import { before, describe, it } from 'node:test';
 import { referenceDevice } from '../../src/backend/reference/index.js';
 import { DeviceError, ShapeError, UsageError } from '../../src/errors/errors.js';
 import { isGradEnabled, noGrad } from '../../src/graph/grad-mode.js';
-import { Linear } from '../../src/nn/index.js';
+import { functional, Linear } from '../../src/nn/index.js';
 import { narrow } from '../../src/ops/arrange/slice.js';
 import { define } from '../../src/ops/operation.js';
 import { SGD } from '../../src/optim/index.js';
+import { stack } from '../../src/tensor/functions.js';
 import { grad } from '../../src/tensor/grad.js';
 import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { full, ones, Tensor, tensor } from '../../src/tensor/tensor.js';
 import { update } from '../../src/tensor/update.js';
 
+const { oneHot } = functional;
 const leaf = (values: number[]): Tensor => tensor(values, { dtype: 'float64', requiresGrad: true });
 const values = async (t: Tensor | null): Promise<number[]> => [...(await t!.data())];
 
@@ -48,6 +50,46 @@ describe('gradients', () => {
     noGrad(() => y.square());
     y.square().sum().backward();
     assert.deepEqual(await values(y.grad), [4, 6]);
+  });
+
+  it('do not flow through integers: positions of values are constants, as in PyTorch', async () => {
+    const start = [
+      [0.3, -1, 2],
+      [1.5, 0.2, -0.7],
+    ];
+    const uses: Record<string, [(x: Tensor) => Tensor, number[]]> = {
+      'oneHot of argmax': [(x) => oneHot(x.argmax(-1), 3).mul(x.toFloat('float32')), [0, 0, 1, 1, 0, 0]],
+      'oneHot of argmin': [(x) => oneHot(x.argmin(-1), 3).mul(x.toFloat('float32')), [0, 1, 0, 0, 0, 1]],
+      'oneHot of topk': [
+        (x) => oneHot(x.topk(2).indices, 3).sum(1).mul(x.toFloat('float32')),
+        [1, 0, 1, 1, 1, 0],
+      ],
+      'oneHot of sorted positions': [
+        (x) => oneHot(x.argsort(-1), 3).sum().mul(x.sum().toFloat('float32')),
+        [6, 6, 6, 6, 6, 6],
+      ],
+      'oneHot of joined positions': [
+        (x) =>
+          oneHot(stack([x.argmax(0), x.argmin(0)]).reshape(-1), 2)
+            .sum()
+            .mul(x.sum().toFloat('float32')),
+        [6, 6, 6, 6, 6, 6],
+      ],
+      'positions as numbers': [(x) => x.argmax(-1).toFloat('float64').add(x.sum(-1)), [1, 1, 1, 1, 1, 1]],
+      'a table of positions': [(x) => x.indexSelect(1, x.argmax(0)), [1, 2, 0, 1, 2, 0]],
+    };
+    for (const [name, [use, wanted]] of Object.entries(uses)) {
+      const x = tensor(start, { dtype: 'float64', requiresGrad: true });
+      use(x).sum().backward();
+      assert.deepEqual(await values(x.grad), wanted, name);
+    }
+    const x = leaf([1, 3, 2]);
+    assert.throws(() => oneHot(x.argmax(0), 3).sum().backward(), /nothing to differentiate/);
+    assert.throws(() => grad(oneHot(x.argmax(0), 3).sum(), [x]), /no way from the result/);
+    const hot = oneHot(x.argmax(0), 3);
+    hot.requiresGrad = true;
+    hot.mul(2).sum().backward();
+    assert.deepEqual(await values(hot.grad), [2, 2, 2]);
   });
 
   it('are recorded again after noGrad has thrown; it covers no asynchronous function', () => {
