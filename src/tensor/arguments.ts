@@ -114,8 +114,11 @@ export function flatten(values: unknown): { flat: number[]; shape: number[] } {
   return { flat, shape };
 }
 
-/** Axes of a reduction. @throws UsageError for anything else, such as { dim: 1 } */
-export function axesOf(
+/**
+ * Axes of a reduction; undefined for all, which an empty list means too, as in PyTorch.
+ * @throws UsageError for anything else, such as { dim: 1 }
+ */
+export function reducedAxes(
   method: string,
   axes: number | readonly number[] | undefined,
   keepDims: unknown,
@@ -126,6 +129,15 @@ export function axesOf(
       expected: 'true or false',
       got: shown(keepDims),
     });
+  const list = axesOf(method, axes);
+  return list?.length === 0 ? undefined : list;
+}
+
+/** A list of axes. @throws UsageError for anything else */
+export function axesOf(
+  method: string,
+  axes: number | readonly number[] | undefined,
+): readonly number[] | undefined {
   if (axes === undefined) return undefined;
   const list = typeof axes === 'number' ? [axes] : axes;
   if (Array.isArray(list) && list.every(Number.isInteger)) return list;

@@ -24,6 +24,7 @@ import {
   convert,
   flatten,
   listOf,
+  reducedAxes,
 } from './arguments.js';
 import { dependsOn, gradients } from './autograd.js';
 import { checkDevice } from './check-device.js';
@@ -310,41 +311,41 @@ export class Tensor {
   matmul(other: Tensor): Tensor {
     return new Tensor(ops.matmul(this.node, operand('matmul', other, false)));
   }
-  /** Sum over one or several axes; over all by default. */
+  /** Sum over one or several axes; over all by default, and for an empty list. */
   sum(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.sum(this.node, axesOf('sum', axes, keepDims), keepDims));
+    return new Tensor(ops.sum(this.node, reducedAxes('sum', axes, keepDims), keepDims));
   }
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.mean(this.node, axesOf('mean', axes, keepDims), keepDims));
+    return new Tensor(ops.mean(this.node, reducedAxes('mean', axes, keepDims), keepDims));
   }
   max(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.max(this.node, axesOf('max', axes, keepDims), keepDims));
+    return new Tensor(ops.max(this.node, reducedAxes('max', axes, keepDims), keepDims));
   }
   min(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.min(this.node, axesOf('min', axes, keepDims), keepDims));
+    return new Tensor(ops.min(this.node, reducedAxes('min', axes, keepDims), keepDims));
   }
   /** Product over one or several axes; over all by default. */
   prod(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.prod(this.node, axesOf('prod', axes, keepDims), keepDims));
+    return new Tensor(ops.prod(this.node, reducedAxes('prod', axes, keepDims), keepDims));
   }
   /** Variance over one or several axes; `correction` 0 gives the biased one. */
   var(axes?: number | readonly number[], options: SpreadOptions = {}): Tensor {
     const { correction, keepDims } = spread('var', options);
-    return new Tensor(ops.variance(this.node, axesOf('var', axes, keepDims), correction, keepDims));
+    return new Tensor(ops.variance(this.node, reducedAxes('var', axes, keepDims), correction, keepDims));
   }
   /** Standard deviation over one or several axes. */
   std(axes?: number | readonly number[], options: SpreadOptions = {}): Tensor {
     const { correction, keepDims } = spread('std', options);
-    return new Tensor(ops.std(this.node, axesOf('std', axes, keepDims), correction, keepDims));
+    return new Tensor(ops.std(this.node, reducedAxes('std', axes, keepDims), correction, keepDims));
   }
   /** The norm (Σ |x|^p)^(1/p) over one or several axes; over all by default. */
   norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
     checkLimits('norm', { p });
-    return new Tensor(ops.norm(this.node, p, axesOf('norm', axes, keepDims), keepDims));
+    return new Tensor(ops.norm(this.node, p, reducedAxes('norm', axes, keepDims), keepDims));
   }
   /** log Σ e^x over one or several axes, without overflow. */
   logsumexp(axes?: number | readonly number[], keepDims = false): Tensor {
-    return new Tensor(ops.logsumexp(this.node, axesOf('logsumexp', axes, keepDims), keepDims));
+    return new Tensor(ops.logsumexp(this.node, reducedAxes('logsumexp', axes, keepDims), keepDims));
   }
   /** Sums up to and including each position of an axis. */
   cumsum(axis: number): Tensor {
@@ -402,7 +403,7 @@ export class Tensor {
   }
   /** Removes axes of size 1: the given ones, where their size is 1, or all. */
   squeeze(axes?: number | readonly number[]): Tensor {
-    return new Tensor(ops.squeeze(this.node, axesOf('squeeze', axes, false)));
+    return new Tensor(ops.squeeze(this.node, axesOf('squeeze', axes)));
   }
   /** Adds an axis of size 1. */
   unsqueeze(axis: number): Tensor {

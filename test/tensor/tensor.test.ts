@@ -119,6 +119,34 @@ describe('item()', () => {
     assert.rejects(tensor([1, 2]).item(), { name: 'ShapeError', message: /\[2\].*mean\(\) or sum\(\)/ }));
 });
 
+describe('an empty list of axes', () => {
+  it('means all of them, as in PyTorch', async () => {
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    // PyTorch: x.sum([]), x.mean([]), …
+    const wanted: [Tensor, number][] = [
+      [x.sum([]), 21],
+      [x.mean([]), 3.5],
+      [x.max([]), 6],
+      [x.min([]), 1],
+      [x.prod([]), 720],
+      [x.var([]), 3.5],
+      [x.std([]), 1.8708287],
+      [x.norm(2, []), 9.539392],
+      [x.norm(1, []), 21],
+      [x.logsumexp([]), 6.4561934],
+    ];
+    for (const [y, value] of wanted) {
+      assert.deepEqual(y.shape, []);
+      assert.ok(Math.abs((await y.item()) - value) < 1e-5, `${await y.item()} instead of ${value}`);
+    }
+    assert.deepEqual(x.sum([], true).shape, [1, 1]);
+    assert.deepEqual(x.unsqueeze(0).squeeze([]).shape, [1, 2, 3]);
+  });
+});
+
 describe('backward()', () => {
   it('gives each leaf its gradient', async () => {
     const [a, b] = [leaf([1, 2]), leaf([3, 4])];
