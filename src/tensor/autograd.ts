@@ -39,7 +39,7 @@ export function gradients(
     grads.delete(node);
     const grad = hook(node, found, pass);
     if (isTarget(node)) result.set(node, grad);
-    if (node.inputs.length === 0) continue;
+    if (!node.inputs.some((input) => needed.has(input))) continue;
     const rule = operationOf(node.op).gradient;
     if (!rule)
       throw new UsageError({
