@@ -101,7 +101,7 @@ abstract class RecurrentCell<Out> extends Module<Out> {
 
   private check({ shape }: Node): void {
     const rank = shape.length;
-    if ((rank === 1 || rank === 2) && shape[rank - 1] === this.inputSize && !shape.includes(0)) return;
+    if ((rank === 1 || rank === 2) && shape[rank - 1] === this.inputSize) return;
     throw new ShapeError({
       what: `${this.typeName} got an input that does not fit`,
       expected: `samples [N, ${this.inputSize}] or one of [${this.inputSize}]`,

@@ -242,7 +242,8 @@ abstract class Recurrent<Out> extends Module<Out> {
 
   private check({ shape }: Node): void {
     const rank = shape.length;
-    if ((rank === 2 || rank === 3) && shape[rank - 1] === this.inputSize && !shape.includes(0)) return;
+    const positions = shape[rank === 3 && this.batchFirst ? 1 : 0];
+    if ((rank === 2 || rank === 3) && shape[rank - 1] === this.inputSize && positions !== 0) return;
     const batched = this.batchFirst ? `[N, T, ${this.inputSize}]` : `[T, N, ${this.inputSize}]`;
     throw new ShapeError({
       what: `${this.typeName} got an input that does not fit`,

@@ -55,7 +55,7 @@ export function interpolate(
       () => `an input [N, C, …] with ${Math.min(sizes.length, most)} axes to resample`,
       x.shape,
     );
-    need(!x.shape.includes(0), 'at least one element', x.shape);
+    need(!x.shape.slice(1).includes(0), 'at least one element in each sample', x.shape);
     for (const { size } of sizes)
       need(Number.isInteger(size) && size >= 1, 'sizes of at least 1', () => String(size));
     if (mode === 'linear') floatOf(x);

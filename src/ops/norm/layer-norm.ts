@@ -49,9 +49,9 @@ const forward: NodeMaker<Eps> = define<Eps>({
 /** (x − mean) / √(var + eps) of each row of [N, D], with the biased variance. */
 export const normalizeRows = (x: Node, eps: number): Node => forward([x], { eps });
 
-/** Views a tensor as rows of a length, each of which is normalised separately. */
-const asRows = (x: Node, length: number, eps: number): Node =>
-  reshape(normalizeRows(reshape(x, [sizeOf(x.shape) / length, length]), eps), x.shape);
+/** Views a tensor as rows of `width` elements, each of which is normalised separately. */
+const asRows = (x: Node, width: number, eps: number): Node =>
+  reshape(normalizeRows(reshape(x, [sizeOf(x.shape) / width, width]), eps), x.shape);
 
 /**
  * Layer normalisation over the last axes (Ba, Kiros & Hinton 2016): y = (x − mean) / √(var + eps) · gamma + beta.
@@ -90,7 +90,8 @@ export function groupNorm(
   beta?: Node | null,
   eps = 1e-5,
 ): Node {
-  const [n, c] = x.shape as [number, number];
+  const c = x.shape[1]!;
+  const width = sizeOf(x.shape.slice(1)) / groups;
   naming('groupNorm', [x], () => {
     need(x.shape.length >= 2, 'an input [N, C, …]', x.shape);
     need(
@@ -98,13 +99,13 @@ export function groupNorm(
       () => `groups that divide ${c} channels`,
       () => String(groups),
     );
-    need(sizeOf(x.shape) > 0, 'at least one element to normalise', x.shape);
+    need(width > 0, 'at least one element to normalise', x.shape);
   });
   const perChannel = (v: Node): Node =>
     reshape(
       v,
       x.shape.slice(1).map((d, i) => (i === 0 ? d : 1)),
     );
-  const normal = asRows(x, sizeOf(x.shape) / (n * groups), eps);
+  const normal = asRows(x, width, eps);
   return scaled(normal, gamma && perChannel(gamma), beta && perChannel(beta));
 }
