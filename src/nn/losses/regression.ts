@@ -23,13 +23,16 @@ function between(
 const squared = (x: Node, y: Node): Node => ops.square(ops.sub(x, y));
 const absolute = (x: Node, y: Node): Node => ops.abs(ops.sub(x, y));
 
-/** d² / 2 for |d| ≤ delta, else delta · (|d| − delta / 2). */
+/**
+ * d² / 2 for |d| ≤ delta, else delta · (|d| − delta / 2). Without |d|, whose second derivative at 0 would be lost; at ±delta
+ * it is 0, as in PyTorch.
+ */
 const huber =
   (delta: number) =>
   (x: Node, y: Node): Node => {
-    const size = absolute(x, y);
-    const part = ops.clamp(size, { min: 0, max: delta });
-    return ops.mul(part, ops.sub(size, ops.scaleBy(part, 0.5)));
+    const apart = ops.sub(x, y);
+    const part = ops.hardtanh(apart, -delta, delta);
+    return ops.mul(part, ops.sub(apart, ops.scaleBy(part, 0.5)));
   };
 
 /** (input − target)² for each element, then reduced. Both have the same shape. */
