@@ -327,6 +327,7 @@ export abstract class Module<Out = Tensor> {
 
   /** Sets training mode (or evaluation mode) for this module and all submodules that are not frozen. */
   train(mode = true): this {
+    checkBooleans('train', { mode });
     if (!mode) flushPending(this.#buffers());
     for (const [, module] of this.namedModules()) module.training = mode && !module.#frozen;
     return this;

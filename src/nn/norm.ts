@@ -114,12 +114,16 @@ abstract class BatchNorm extends Module {
       if (this.training && this.ranks > 1) return this.together(node);
       const weight = this.weight?.node ?? this.alike(node, 1);
       const bias = this.bias?.node ?? this.alike(node, 0);
-      if (this.training || !runningMean || !runningVar) {
+      // As in PyTorch, an empty batch has no statistics, and changes none.
+      const own = this.training || !runningMean || !runningVar;
+      if (own && node.shape[0] !== 0) {
         const y = ops.batchNormTrain(images, weight, bias, eps);
         this.track(images);
         return new Tensor(ops.reshape(y, node.shape));
       }
-      const y = ops.batchNorm(images, weight, bias, latestNode(runningMean), latestNode(runningVar), eps);
+      const mean = runningMean ? latestNode(runningMean) : this.alike(node, 0);
+      const variance = runningVar ? latestNode(runningVar) : this.alike(node, 1);
+      const y = ops.batchNorm(images, weight, bias, mean, variance, eps);
       return new Tensor(ops.reshape(y, node.shape));
     });
   }
@@ -213,7 +217,13 @@ export function normaliseTogether(model: Module, ranks: number): number {
 /** Batch normalisation of images [N, C, H, W], with one mean and variance for each channel. */
 export class BatchNorm2d extends BatchNorm {
   protected override images(x: Node): Node {
-    return x;
+    if (x.shape.length === 4) return x;
+    throw new ShapeError({
+      what: 'BatchNorm2d normalises images',
+      expected: 'an input [N, C, H, W]',
+      got: showShape(x.shape),
+      next: 'use BatchNorm1d for features or sequences',
+    });
   }
 }
 

@@ -25,6 +25,12 @@ const LAYERS: Record<string, [() => nn.Module<unknown>, number[], number[]]> = {
   GroupNorm: [() => new nn.GroupNorm(2, 4), [0, 4, 3], [0, 4, 3]],
   InstanceNorm1d: [() => new nn.InstanceNorm1d(4, { affine: true }), [0, 4, 3], [0, 4, 3]],
   InstanceNorm2d: [() => new nn.InstanceNorm2d(4), [0, 4, 3, 3], [0, 4, 3, 3]],
+  BatchNorm1d: [() => new nn.BatchNorm1d(4), [0, 4], [0, 4]],
+  BatchNorm2d: [
+    () => new nn.BatchNorm2d(4, { trackRunningStats: false, affine: false }),
+    [0, 4, 3, 3],
+    [0, 4, 3, 3],
+  ],
   'BatchNorm1d in evaluation': [() => new nn.BatchNorm1d(4).eval(), [0, 4], [0, 4]],
   'RNN, batch first': [() => new nn.RNN(2, 3, batchFirst), [0, 4, 2], [0, 4, 3]],
   LSTM: [() => new nn.LSTM(2, 3, { numLayers: 2, bidirectional: true }), [4, 0, 2], [4, 0, 6]],
@@ -81,6 +87,9 @@ for (const name of ['reference', 'onednn', 'wasm'] as const)
       assert.deepEqual([y.shape, (await y.data()).length], [[0, 5, 4], 0]);
       assert.equal((await F.layerNorm(empty(0, 2, 3), 3).data()).length, 0);
       const [, [h, c]] = new nn.LSTM(2, 3).forward(empty(4, 0, 2));
+      const norm = await new nn.BatchNorm2d(2).to(device);
+      assert.equal((await norm.forward(empty(0, 2, 3, 3)).data()).length, 0);
+      assert.deepEqual([...(await norm.runningVar!.data())], [1, 1]);
       assert.deepEqual([h.shape, c.shape, (await h.data()).length], [[1, 0, 3], [1, 0, 3], 0]);
     } finally {
       setDefaultDevice(referenceDevice());

@@ -310,6 +310,14 @@ describe('a state dict', () => {
     assert.deepEqual(await net.runningVar!.data(), Float32Array.of(4.5));
   });
 
+  it('trains or evaluates by true or false only', () => {
+    const net = new Sequential(new Dropout(0.5)) as unknown as { train(mode?: unknown): Sequential };
+    for (const mode of ['no', 0, null])
+      assert.throws(() => net.train(mode), { name: 'UsageError', message: /mode.*true or false/ });
+    assert.equal(net.train(undefined).training, true);
+    assert.equal(net.train(false).training, false);
+  });
+
   it('lists only some of many names', () => {
     const many = new Sequential(...Array.from({ length: 20 }, () => new Linear(1, 1)));
     assert.throws(() => many.loadStateDict(new Map()), /missing: 0\.weight, .*11\.bias and 16 more/);

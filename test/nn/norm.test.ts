@@ -5,7 +5,7 @@ import { ShapeError } from '../../src/errors/errors.js';
 import { BatchNorm2d, LayerNorm, Linear, Module } from '../../src/nn/index.js';
 import { SGD } from '../../src/optim/index.js';
 import { Parameter } from '../../src/tensor/parameter.js';
-import { evaluate, Tensor, tensor } from '../../src/tensor/tensor.js';
+import { evaluate, Tensor, tensor, zeros } from '../../src/tensor/tensor.js';
 import { update } from '../../src/tensor/update.js';
 import { assertNear, values } from '../support/generated.js';
 
@@ -194,6 +194,15 @@ describe('batch norm’s running statistics', () => {
     const nowhere = new BatchNorm2d(2);
     nowhere.forward(input(0));
     assert.deepEqual([...(await nowhere.eval().runningMean!.data())], [0, 0]);
+  });
+
+  it('need the rank of their inputs', () => {
+    for (const shape of [[4], [2, 4], [2, 4, 3], [2, 4, 3, 3, 3]])
+      for (const norm of [new BatchNorm2d(4), new BatchNorm2d(4).eval()])
+        assert.throws(
+          () => norm.forward(zeros(shape)),
+          (error) => error instanceof ShapeError && /normalises images.*BatchNorm1d/.test(error.message),
+        );
   });
 
   it('need more than one value', () => {
