@@ -49,8 +49,7 @@ export type NestedNumbers = number | readonly NestedNumbers[];
  * console.log(await x.mul(x).sum().item()); // 30
  */
 export class Tensor {
-  /** Gradient computed by `backward()`, for leaves that require one. */
-  grad: Tensor | null = null;
+  #grad: Tensor | null = null;
   /** The scalars whose `backward()` created this gradient; a step computes them in the same run. */
   origins: readonly Tensor[] = [];
   protected current: Node;
@@ -83,6 +82,15 @@ export class Tensor {
   }
   get size(): number {
     return sizeOf(this.shape);
+  }
+  /** Gradient computed by `backward()`, for leaves that require one. */
+  get grad(): Tensor | null {
+    return this.#grad;
+  }
+  /** @throws UsageError or ShapeError unless it is null or a tensor of this one's shape and type */
+  set grad(value: Tensor | null) {
+    if (value !== null && value !== undefined) checkGrad(this, value);
+    this.#grad = value ?? null;
   }
   /** True for a tensor whose gradient `backward()` keeps in `grad`. */
   get requiresGrad(): boolean {
@@ -247,10 +255,20 @@ export class Tensor {
   minimum(other: Tensor | number): Tensor {
     return new Tensor(ops.minimum(this.node, this.#other('minimum', other)));
   }
-  /** Elements limited to [min, max]; the gradient passes at the limits. */
-  clamp(min: number = Number.NEGATIVE_INFINITY, max: number = Number.POSITIVE_INFINITY): Tensor {
-    checkLimits('clamp', { min, max });
-    return new Tensor(ops.clamp(this.node, { min, max }));
+  /** Elements limited to [min, max], one of which may be left out; the gradient passes at the limits. */
+  clamp(min?: number, max?: number): Tensor {
+    if (min === undefined && max === undefined)
+      throw new UsageError({
+        what: 'clamp() got no limit',
+        expected: 'clamp(min, max), clamp(min) or clamp(undefined, max)',
+        got: 'neither',
+      });
+    const limits = {
+      min: min === undefined ? Number.NEGATIVE_INFINITY : min,
+      max: max === undefined ? Number.POSITIVE_INFINITY : max,
+    };
+    checkLimits('clamp', limits);
+    return new Tensor(ops.clamp(this.node, limits));
   }
   floor(): Tensor {
     return new Tensor(ops.floor(this.node));
@@ -692,4 +710,19 @@ export function operand(method: string, other: unknown, numbers = true): Node {
           ? 'convert it with tensor(…)'
           : 'pass a tensor',
   });
+}
+
+function checkGrad({ shape, dtype }: Tensor, grad: unknown): void {
+  if (!(grad instanceof Tensor))
+    throw new UsageError({
+      what: 'grad takes a tensor or null',
+      expected: `${dtype} ${showShape(shape)}`,
+      got: shown(grad),
+    });
+  if (!sameShape(grad.shape, shape) || grad.dtype !== dtype)
+    throw new ShapeError({
+      what: 'This gradient does not fit its tensor',
+      expected: `${dtype} ${showShape(shape)}`,
+      got: `${grad.dtype} ${showShape(grad.shape)}`,
+    });
 }

@@ -119,6 +119,34 @@ describe('item()', () => {
     assert.rejects(tensor([1, 2]).item(), { name: 'ShapeError', message: /\[2\].*mean\(\) or sum\(\)/ }));
 });
 
+describe('bad values', () => {
+  it('of a gradient are refused where they are set', async () => {
+    const x = leaf([1, 2]);
+    const set = (value: unknown): void => {
+      x.grad = value as Tensor;
+    };
+    for (const value of [3, 'x', [1, 2], Float32Array.of(1, 2), x.node])
+      assert.throws(() => set(value), { name: 'UsageError', message: /grad takes a tensor or null/ });
+    const misfits = [ones([3]), ones([2], 'int32'), ones([2], x.dtype === 'float32' ? 'float64' : 'float32')];
+    for (const value of misfits)
+      assert.throws(() => set(value), { name: 'ShapeError', message: /does not fit its tensor/ });
+    set(ones([2], x.dtype));
+    assert.deepEqual(await values(x.grad), [1, 1]);
+    set(undefined);
+    assert.equal(x.grad, null);
+  });
+
+  it('clamp() needs a limit', async () => {
+    const x = tensor([-3, 0, 3]);
+    const without = x as unknown as { clamp(...limits: unknown[]): Tensor };
+    for (const limits of [[], [undefined], [undefined, undefined]])
+      assert.throws(() => without.clamp(...limits), { name: 'UsageError', message: /no limit/ });
+    assert.throws(() => without.clamp(null, 1), { name: 'UsageError', message: /bad min/ });
+    assert.deepEqual(await values(x.clamp(-1)), [-1, 0, 3]);
+    assert.deepEqual(await values(x.clamp(undefined, 1)), [-3, 0, 1]);
+  });
+});
+
 describe('an empty list of axes', () => {
   it('means all of them, as in PyTorch', async () => {
     const x = tensor([
