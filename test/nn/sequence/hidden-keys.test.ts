@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Device } from '../../src/backend/backend.js';
-import { openDevice } from '../../src/backend/open.js';
-import { referenceDevice } from '../../src/backend/reference/index.js';
-import * as nn from '../../src/nn/index.js';
-import { setDefaultDevice } from '../../src/tensor/realize.js';
-import { ones, type Tensor, tensor } from '../../src/tensor/tensor.js';
-import { readFixture } from '../support/generated.js';
+import type { Device } from '../../../src/backend/backend.js';
+import { openDevice } from '../../../src/backend/open.js';
+import { referenceDevice } from '../../../src/backend/reference/index.js';
+import * as nn from '../../../src/nn/index.js';
+import { setDefaultDevice } from '../../../src/tensor/realize.js';
+import { ones, type Tensor, tensor } from '../../../src/tensor/tensor.js';
+import { readFixture } from '../../support/generated.js';
 
 setDefaultDevice(referenceDevice());
 
