@@ -90,7 +90,11 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'x.tril',
     'x.triu',
   ],
-  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 2 correction 1.5', 'x.var', 'x.std'],
+  [
+    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 1 none, 1 shorter, 2 correction 1.5',
+    'x.var',
+    'x.std',
+  ],
   [
     '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 1 -9, 1 1.5, 1 99',
     'x.pow',
@@ -188,7 +192,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'F.pixelShuffle',
   ],
   [
-    '0 longer0, 0 longer1, 0 longer2, 0 longer3, 0 float64, 1 scaleFactor 1.5, 1 scaleFactor 99',
+    '0 longer0, 0 empty0, 0 longer1, 0 longer2, 0 longer3, 0 float64, 1 scaleFactor 1.5, 1 scaleFactor 99',
     'F.interpolate',
   ],
   [
@@ -210,7 +214,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'F.avgPool2d',
   ],
   [
-    '0 more, 0 fewer, 0 longer0, 2 weight null, 2 weight undefined, 2 bias null, 2 bias undefined, 2 eps 1.5, 2 eps 99',
+    '0 more, 0 fewer, 0 longer0, 0 empty0, 2 weight null, 2 weight undefined, 2 bias null, 2 bias undefined, 2 eps 1.5, 2 eps 99',
     'F.layerNorm',
   ],
   [
@@ -277,12 +281,12 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'nn.AdaptiveAvgPool1d',
     'nn.AdaptiveMaxPool1d',
   ],
-  ['1 eps 1.5, 1 eps 99, 2 longer0', 'nn.BatchNorm1d'],
-  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 longer2, 2 longer3', 'nn.BatchNorm2d'],
-  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 longer2, 2 longer3', 'nn.InstanceNorm2d'],
-  ['1 eps 1.5, 1 eps 99, 2 more, 2 fewer, 2 longer0', 'nn.LayerNorm'],
-  ['2 eps 1.5, 2 eps 99, 3 longer0, 3 longer2', 'nn.GroupNorm'],
-  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 longer2', 'nn.InstanceNorm1d'],
+  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 empty0', 'nn.BatchNorm1d'],
+  ['1 eps 1.5, 1 eps 99, 2 longer0, 2 empty0, 2 longer2, 2 longer3', 'nn.BatchNorm2d'],
+  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 empty0, 2 longer2, 2 longer3', 'nn.InstanceNorm2d'],
+  ['1 eps 1.5, 1 eps 99, 2 more, 2 fewer, 2 longer0, 2 empty0', 'nn.LayerNorm'],
+  ['2 eps 1.5, 2 eps 99, 3 longer0, 3 empty0, 3 longer2', 'nn.GroupNorm'],
+  ['1 eps 1.5, 1 eps 99, 2 fewer, 2 longer0, 2 empty0, 2 longer2', 'nn.InstanceNorm1d'],
   [
     '0 99, 1 alpha -9!, 1 alpha 1.5, 1 alpha 99, 1 beta -9, 1 beta 1.5, 1 beta 99, 1 k -9!, 1 k 1.5, 1 k 99, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 empty2, 2 longer3, 2 empty3, 2 float64',
     'nn.LocalResponseNorm',
@@ -292,13 +296,13 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'nn.PixelShuffle',
   ],
   [
-    '0 scaleFactor 1.5, 0 scaleFactor 99, 1 more, 1 fewer, 1 longer0, 1 longer1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
+    '0 scaleFactor 1.5, 0 scaleFactor 99, 1 more, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 longer2, 1 longer3, 1 float64, 1 int32, 1 uint8',
     'nn.Upsample',
   ],
-  ['1 99, 2 numLayers 99, 3 fewer, 3 longer0, 3 longer1', 'nn.RNN', 'nn.GRU', 'nn.LSTM'],
+  ['1 99, 2 numLayers 99, 3 fewer, 3 longer0, 3 empty0, 3 longer1', 'nn.RNN', 'nn.GRU', 'nn.LSTM'],
   ['4 undefined', 'nn.RNNCell', 'nn.GRUCell'],
   ['3 longer1, 3 empty1', 'nn.MultiheadAttention'],
-  ['2 dimFeedforward 99, 3 fewer, 3 longer0, 3 longer1', 'nn.TransformerEncoderLayer'],
+  ['2 dimFeedforward 99, 3 fewer, 3 longer0, 3 empty0, 3 longer1, 3 empty1', 'nn.TransformerEncoderLayer'],
   ['0 ignoreIndex -9, 0 ignoreIndex 99, 1 longer1, 1 float64, 2 uint8', 'nn.CrossEntropyLoss'],
   ['1 longer1, 1 float64, 2 uint8', 'nn.NLLLoss'],
   ['0 beta 1.5, 0 beta 99', 'nn.SmoothL1Loss'],
@@ -414,9 +418,9 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '1 more, 1 fewer, 1 longer0, 1 empty0, 1 longer1, 1 empty1, 1 empty2, 1 empty3, 1 float64, 1 int32, 1 uint8',
     'nn.PixelUnshuffle',
   ],
-  ['2 dimFeedforward 99, 3 longer1, 4 longer1, 4 empty1', 'nn.TransformerDecoderLayer'],
+  ['2 dimFeedforward 99, 3 longer1, 3 empty1, 4 longer1, 4 empty1', 'nn.TransformerDecoderLayer'],
   [
-    '0 numEncoderLayers 99, 0 numDecoderLayers 99, 0 dimFeedforward 99, 1 longer1, 2 longer1',
+    '0 numEncoderLayers 99, 0 numDecoderLayers 99, 0 dimFeedforward 99, 1 longer1, 1 empty1, 2 longer1, 2 empty1',
     'nn.Transformer',
   ],
   ['0 margin -9, 0 margin 1.5, 0 margin 99', 'nn.MarginRankingLoss'],
