@@ -78,7 +78,10 @@ function checkOptimizers(owner: string, optimizers: unknown): void {
     if (!/^[A-Za-z][\w-]*$/.test(name))
       refuse('names of a letter first, then letters, digits and hyphens', shown(name));
     if (!(one instanceof Optimizer))
-      refuse('optimizers, such as new Adam(model.namedParameters())', `${shown(one)} for ${name}`);
+      refuse(
+        'optimizers, such as new SGD(model.namedParameters(), { lr: 0.1 })',
+        `${shown(one)} for ${name}`,
+      );
   }
 }
 
