@@ -5,6 +5,7 @@ import * as ops from '../ops/index.js';
 import { where } from '../tensor/functions.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
+import { checkSoftplus, softplusOf } from './activations/functions.js';
 import { checkCounts, nodeOf, showFloat } from './arguments.js';
 import { zeroWeights } from './init.js';
 import { Module } from './module.js';
@@ -53,21 +54,11 @@ export class Softplus extends Module {
     readonly threshold = 20,
   ) {
     super();
-    checkNumber('Softplus', 'beta', beta, { expected: 'a number' });
-    checkNumber('Softplus', 'threshold', threshold, { expected: 'a number' });
-    if (beta === 0)
-      throw new UsageError({ what: 'Softplus got a bad beta', expected: 'a number other than 0', got: '0' });
+    checkSoftplus('Softplus', beta, threshold);
   }
 
   forward(x: Tensor): Tensor {
-    return this.scoped(() => {
-      const node = nodeOf(this.typeName, x);
-      // Up to here the two branches are equal to the last digit of float32.
-      if (this.beta === 1 && this.threshold === 20) return new Tensor(ops.softplus(node));
-      const steep = ops.scaleBy(node, this.beta);
-      const smooth = new Tensor(ops.scaleBy(ops.softplus(steep), 1 / this.beta));
-      return where(new Tensor(steep).gt(this.threshold), x, smooth);
-    });
+    return this.scoped(() => softplusOf(nodeOf(this.typeName, x), this.beta, this.threshold));
   }
 
   protected override extraRepr(): string {

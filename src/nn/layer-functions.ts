@@ -10,7 +10,7 @@ import { lookUp } from './sequence/look-up.js';
 import { checkMaxNorm } from './sequence/max-norm.js';
 import { checkInterpolation, type InterpolateOptions } from './spatial/interpolation.js';
 
-export { celu, glu, logsigmoid, selu, softsign } from './activations/functions.js';
+export { celu, glu, logsigmoid, selu, softplus, softsign } from './activations/functions.js';
 export { scaledDotProductAttention } from './sequence/attention.js';
 export type { InterpolateOptions };
 
@@ -84,7 +84,6 @@ export const gelu = (x: Tensor, options: { approximate?: 'none' | 'tanh' } = {})
   return new Tensor(ops.gelu(nodeOf('gelu', x), approximate));
 };
 export const silu = (x: Tensor): Tensor => new Tensor(ops.silu(nodeOf('silu', x)));
-export const softplus = (x: Tensor): Tensor => new Tensor(ops.softplus(nodeOf('softplus', x)));
 export const relu6 = (x: Tensor): Tensor => new Tensor(ops.relu6(nodeOf('relu6', x)));
 export const hardswish = (x: Tensor): Tensor => new Tensor(ops.hardswish(nodeOf('hardswish', x)));
 export const hardsigmoid = (x: Tensor): Tensor => new Tensor(ops.hardsigmoid(nodeOf('hardsigmoid', x)));

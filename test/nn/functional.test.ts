@@ -131,3 +131,11 @@ test('wrong arguments are errors that name the function', () => {
   assert.throws(() => F.normalize(x, { dim: 4 }), PaperweightError);
   assert.throws(() => F.normalize(x, { eps: -1 }), UsageError);
 });
+
+test('softplus takes beta and threshold, as the layer', async () => {
+  // PyTorch: F.softplus(torch.tensor([-1., 0., 0.5, 1., 2.]), beta=2, threshold=1.5)
+  const wanted = [0.06346401, 0.34657359, 0.65663081, 1, 2];
+  const y = await nn.functional.softplus(tensor([-1, 0, 0.5, 1, 2]), 2, 1.5).data();
+  for (const [i, value] of wanted.entries()) assert.ok(Math.abs(y[i]! - value) < 1e-6, `${y[i]}`);
+  assert.throws(() => nn.functional.softplus(tensor([1]), 0), /softplus got a bad beta/);
+});

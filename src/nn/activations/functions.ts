@@ -1,5 +1,6 @@
 import { checkInteger, checkNumber, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
+import { type Node, scalarLeaf } from '../../graph/node.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { nodeOf } from '../arguments.js';
@@ -23,6 +24,27 @@ export function checkAlpha(owner: string, alpha: unknown): void {
   checkNumber(owner, 'alpha', alpha, { expected: 'a number above 0' });
   if ((alpha as number) > 0) return;
   throw new UsageError({ what: `${owner} got a bad alpha`, expected: 'a number above 0', got: shown(alpha) });
+}
+
+/** y = log(1 + e^(beta · x)) / beta, a smooth ReLU; y = x where beta · x exceeds the threshold. @param beta not 0 */
+export function softplus(x: Tensor, beta = 1, threshold = 20): Tensor {
+  checkSoftplus('softplus', beta, threshold);
+  return softplusOf(nodeOf('softplus', x), beta, threshold);
+}
+
+export function checkSoftplus(owner: string, beta: unknown, threshold: unknown): void {
+  checkNumber(owner, 'beta', beta, { expected: 'a number' });
+  checkNumber(owner, 'threshold', threshold, { expected: 'a number' });
+  if (beta === 0)
+    throw new UsageError({ what: `${owner} got a bad beta`, expected: 'a number other than 0', got: '0' });
+}
+
+export function softplusOf(x: Node, beta: number, threshold: number): Tensor {
+  // Up to here the two branches are equal to the last digit of float32.
+  if (beta === 1 && threshold === 20) return new Tensor(ops.softplus(x));
+  const steep = ops.scaleBy(x, beta);
+  const smooth = ops.scaleBy(ops.softplus(steep), 1 / beta);
+  return new Tensor(ops.where(ops.less(scalarLeaf(threshold, x.dtype), steep), x, smooth));
 }
 
 /** y = log(1 / (1 + e^−x)), without overflow. */
