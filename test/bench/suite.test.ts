@@ -59,6 +59,7 @@ const TINY = new Set([
   'mul',
   'sum',
   'cast',
+  'relu',
   'reluGrad',
   'exp',
   'square',

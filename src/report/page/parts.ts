@@ -51,6 +51,9 @@ export const facts = (rows: Facts): string =>
 const share = (images: number, total: number | undefined, words: PageWords): string =>
   total === undefined || images >= total ? grouped(images) : words.sampled(grouped(images), grouped(total));
 
+/** A metric of the paper's own, whose size is not known. */
+const inDigits = (value: number): string => String(Number(value.toPrecision(4)));
+
 /** The result in a sentence. */
 export function lead({ epochs: done, config, measured }: ReportData, words: PageWords): string {
   const best = done
@@ -66,7 +69,7 @@ export function lead({ epochs: done, config, measured }: ReportData, words: Page
   const last = done.at(-1);
   if (last)
     return metricsOf(last)
-      .map(([name, value]) => `${name} ${round(value)}`)
+      .map(([name, value]) => `${name} ${inDigits(value)}`)
       .join(' · ');
   return measured
     ? words.best(round(measured.accuracy), share(measured.images, measured.total, words), config.dataset)
@@ -97,7 +100,7 @@ export function summary({ config, steps, epochs: done, measured }: ReportData, w
   if (last?.testTop5 !== undefined && hasTop5(config.model.classes.length))
     rows.push([words.testTop5, `${round(last.testTop5)} %`]);
   if (last && !isClassified(last))
-    rows.push(...metricsOf(last).map(([name, value]) => [name, round(value)] as const));
+    rows.push(...metricsOf(last).map(([name, value]) => [name, inDigits(value)] as const));
   if (measured) {
     const images = share(measured.images, measured.total, words);
     rows.push([words.measuredHere, `${round(measured.accuracy)} %`, images]);
