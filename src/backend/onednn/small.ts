@@ -3,7 +3,7 @@ import { sizeOf } from '../../graph/types.js';
 import { macsOf } from '../plan/describe.js';
 
 /** Largest node for which a second thread is no faster, in multiply-adds and in elements. */
-const PRODUCTS = 2 ** 23;
+const PRODUCTS = 2 ** 24;
 const ELEMENTS = 2 ** 18;
 
 /**
