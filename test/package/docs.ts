@@ -44,7 +44,7 @@ const GUIDE: Readonly<Record<string, readonly RegExp[]>> = {
 
 /** The pages' programs, on a run and images that are there. */
 export function docsTests(places: () => { folder: string; run: string; images: string }): void {
-  test('the programs of the guide compile and run, those of README.md and docs/papers.md compile', async () => {
+  test('the programs of the guide compile and run, the paper of docs/papers.md trains, those of README.md compile', async () => {
     const { folder, run, images } = places();
     const there = path.join(folder, 'docs');
     await mkdir(path.join(there, 'images'), { recursive: true });
@@ -94,5 +94,15 @@ export function docsTests(places: () => { folder: string; run: string; images: s
         assert.equal(code, 0, `${page}, program ${i}: ${stderr}`);
         assert.match(stdout, pattern, `${page}, program ${i}`);
       }
+    await mkdir(path.join(there, 'autoencoder'));
+    await copyFile(path.join(there, 'out/papers-0.js'), path.join(there, 'autoencoder/index.js'));
+    const command = path.join(folder, 'node_modules/paperweight/dist/src/cli/main.js');
+    const trained = await node(
+      [command, 'train', '--paper', './autoencoder', '--run', 'runs/autoencoder', '--threads', '1'],
+      { cwd: there },
+    );
+    assert.equal(trained.code, 0, trained.stderr);
+    // The variance of the images is 0.11.
+    assert.match(trained.stdout, /On the test set: error 0\.00\d/);
   });
 }
