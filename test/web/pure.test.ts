@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { ModelDetail, RunSummary } from '../../src/serve/api.js';
+import type { EpochEvent, ModelDetail, RunSummary } from '../../src/serve/api.js';
 import { type Key, TEXTS, translator } from '../../src/web/i18n.js';
+import { measuresItself } from '../../src/web/lib/classifier-epoch.js';
 import { isolated } from '../../src/web/lib/curves/isolated.js';
 import { linesAt } from '../../src/web/lib/curves/readout.js';
 import { looksOf } from '../../src/web/lib/curves/run-looks.js';
@@ -413,4 +414,13 @@ describe('drawings', () => {
       [{ truth: 1, predicted: 0, count: 5 }],
     );
   });
+});
+
+test('a run whose epochs have no accuracy measures something of its own', () => {
+  const epoch = { event: 'epoch', epoch: 1, step: 4, trainLoss: 1 } as EpochEvent;
+  const classified = { ...epoch, testAccuracy: 50 };
+  assert.deepEqual(
+    [[], [epoch], [epoch, classified], [classified]].map((epochs) => measuresItself(epochs)),
+    [false, true, false, false],
+  );
 });

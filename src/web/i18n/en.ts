@@ -149,6 +149,8 @@ export const EN = {
   'figure.loss': 'Loss, last step',
   'figure.rate': 'Rate, last step',
   'figure.rateUnit': 'images/s',
+  'figure.samplesUnit': 'samples/s',
+  'figure.onTest': 'test set',
   'figure.left': 'Time left',
   'figure.step': 'Duration of last step',
   'figure.waits': 'Waiting for data',

@@ -148,6 +148,8 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'figure.loss': '最近一步的损失',
   'figure.rate': '最近一步的速度',
   'figure.rateUnit': '张/秒',
+  'figure.samplesUnit': '样本/秒',
+  'figure.onTest': '测试集',
   'figure.left': '剩余时间',
   'figure.step': '最近一步耗时',
   'figure.waits': '等待数据',

@@ -1,9 +1,9 @@
-import type { StepEvent } from '../../../serve/api.js';
+import type { EpochEvent, StepEvent } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
 import { replace } from '../../app/router.js';
 import type { LiveRun } from '../../app/use-run.js';
 import type { Translate } from '../../i18n.js';
-import { isClassified } from '../../lib/classifier-epoch.js';
+import { isClassified, measuresItself } from '../../lib/classifier-epoch.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';
@@ -85,6 +85,15 @@ function teamFigures(
   ];
 }
 
+/** The most measurements of a paper's own among the key figures; the curves have all. */
+const MOST_OWN = 3;
+
+/** What a paper that is no classifier has measured after an epoch. */
+const ownFigures = ({ testMetrics = {} }: EpochEvent, t: Translate): [string, string, string][] =>
+  Object.entries(testMetrics)
+    .slice(0, MOST_OWN)
+    .map(([name, value]) => [name, significant(value, 4), t('figure.onTest')]);
+
 /** How far the run has come. */
 function Progress({ run }: { run: LiveRun }) {
   const { t, language } = useApp();
@@ -123,14 +132,23 @@ function Figures({ run }: { run: LiveRun }) {
   const moving = run.status === 'training' || run.status === 'paused';
   const left = secondsLeft(step, total, run.stepSeconds);
   const waits = last && last.stepSeconds > 0 ? last.dataSeconds / last.stepSeconds : undefined;
+  const own = measuresItself(run.epochs);
   const figures: readonly (readonly [string, string, string?])[] = [
-    [
-      t('figure.accuracy'),
-      best === undefined ? '–' : percent(best),
-      best === undefined ? t('figure.noAccuracy') : undefined,
-    ],
+    ...(own
+      ? ownFigures(run.epochs.at(-1)!, t)
+      : ([
+          [
+            t('figure.accuracy'),
+            best === undefined ? '–' : percent(best),
+            best === undefined ? t('figure.noAccuracy') : undefined,
+          ],
+        ] as const)),
     [t('figure.loss'), last ? significant(last.loss, 4) : '–'],
-    [t('figure.rate'), last ? significant(last.imagesPerSecond) : '–', last && t('figure.rateUnit')],
+    [
+      t('figure.rate'),
+      last ? significant(last.imagesPerSecond) : '–',
+      last && t(own ? 'figure.samplesUnit' : 'figure.rateUnit'),
+    ],
     moving
       ? [t('figure.left'), left === undefined ? '–' : duration(left, language)]
       : [t('figure.step'), last ? duration(last.stepSeconds, language) : '–'],

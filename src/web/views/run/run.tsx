@@ -1,5 +1,6 @@
 import { useApp, useTitle } from '../../app/context.js';
 import { type LiveRun, useRun } from '../../app/use-run.js';
+import { measuresItself } from '../../lib/classifier-epoch.js';
 import { moment } from '../../lib/format.js';
 import { paperHref, type RunTab, runHref } from '../../lib/route.js';
 import { Connection } from '../../ui/connection.js';
@@ -56,7 +57,11 @@ function Head({ run, tab }: { run: LiveRun; tab: RunTab }) {
   const { t, language } = useApp();
   const detail = run.detail!;
   // User programs (Logger) have no model here.
-  const tabs: readonly RunTab[] = detail.kind ? ['live'] : ['live', 'inside', 'try'];
+  const tabs: readonly RunTab[] = detail.kind
+    ? ['live']
+    : measuresItself(run.epochs)
+      ? ['live', 'inside']
+      : ['live', 'inside', 'try'];
   return (
     <>
       <p class="crumb">
