@@ -46,8 +46,10 @@ export async function diagnose(
     for (const tensor of floatsIn(values)) suspects.push([what, tensor]);
     for (const [name, parameter] of model.stateDict()) suspects.push([`${name} has`, parameter]);
     const named = model.namedParameters();
+    let updates = 0;
     const update = (loss: Tensor): void => {
-      suspects.push(['the loss is', loss]);
+      updates++;
+      suspects.push([updates === 1 ? 'the loss has' : `the loss of update ${updates} has`, loss]);
       for (const [, parameter] of named) parameter.grad = null;
       loss.backward();
       for (const [name, parameter] of named.toReversed()) {
