@@ -41,6 +41,7 @@ else
     rtol: 2e-2,
     atol: 2e-2,
     skipForms: 'which of two close values is the largest depends on rounding',
+    skipExtremes: 'beside the largest float, float16 loses the other elements of a row',
   });
 
 async function leaf(device: WebGpuDevice | undefined, values: Float32Array, shape: readonly number[]) {
