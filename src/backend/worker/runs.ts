@@ -85,7 +85,7 @@ export class RunReader {
   }
 }
 
-/** A room that holds copies of the small feeds; none if there are none, or if all rooms are in use. */
+/** A room that holds copies of the small feeds; nothing without small feeds, or if all rooms are in use. */
 function roomFor(rooms: Room[], feeds: readonly TypedArray[]): { room?: Room; isNew?: boolean } {
   const free = rooms.find((room) => room.free);
   const number = free?.number ?? rooms.length;

@@ -20,3 +20,19 @@ export const averageNumbers = ([beta1, beta2]: readonly [number, number]) => ({
   gain2: 1 - beta2,
   keep2: beta2,
 });
+
+/**
+ * Weight decay, of the gradient or, if it is decoupled, of the parameter itself.
+ * @param decay number that multiplies the parameter
+ */
+export function decayed(
+  parameter: Node,
+  gradient: Node,
+  options: { readonly weightDecay: number; readonly decoupledWeightDecay: boolean },
+  decay: Node,
+): { g: Node; p: Node } {
+  if (options.weightDecay === 0) return { g: gradient, p: parameter };
+  return options.decoupledWeightDecay
+    ? { g: gradient, p: ops.addScaled(parameter, parameter, decay) }
+    : { g: ops.addScaled(gradient, parameter, decay), p: parameter };
+}

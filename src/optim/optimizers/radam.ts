@@ -1,7 +1,7 @@
 import { checkBooleans } from '../../errors/arguments.js';
 import * as ops from '../../ops/index.js';
 import { Optimizer, type ParameterGroup, type Parameters } from '../optimizer.js';
-import { averageNumbers, averages } from './moments.js';
+import { averageNumbers, averages, decayed } from './moments.js';
 import { atLeast0, COMMON, type CommonOptions, checkBetas, checkOptions, type Rule } from './rule.js';
 
 /** Options of {@link RAdam}, with PyTorch's defaults. */
@@ -54,10 +54,7 @@ const RULE: Rule<Options, 'expAvg' | 'expAvgSq', Numbers> = {
     };
   },
   update: ({ parameter, gradient, state, n, options }) => {
-    const { weightDecay, decoupledWeightDecay } = options;
-    const decays = weightDecay !== 0;
-    const g = decays && !decoupledWeightDecay ? ops.addScaled(gradient, parameter, n.decay) : gradient;
-    const p = decays && decoupledWeightDecay ? ops.addScaled(parameter, parameter, n.decay) : parameter;
+    const { g, p } = decayed(parameter, gradient, options, n.decay);
     const { expAvg, expAvgSq } = averages(g, state, n);
     const root = ops.add(ops.sqrt(expAvgSq), n.eps);
     const divisor = ops.add(ops.mul(root, n.rectified), n.plain);

@@ -78,7 +78,7 @@ describe('CIFAR100', () => {
       }
   });
 
-  it('takes an MD5 in capitals, and refuses what is none before anything is downloaded', async (t) => {
+  it('takes an MD5 in capitals, and refuses one that is not valid before anything is downloaded', async (t) => {
     const { mirror, md5, asked } = await mirrorOf(t);
     const root = await temporaryFolder(t);
     const options = { root, train: true, download: true, mirror };

@@ -126,7 +126,11 @@ describe('a paper decides how batches are made', () => {
       ({ train }: LoaderSetup) => (train ? { sampler: { length: 2, indices: () => [0, counted++] } } : {}),
       /other indices for the same epoch/,
     ],
-    ['a sampler that is none', ({ train }: LoaderSetup) => (train ? { sampler: {} } : {}), /not a sampler/],
+    [
+      'something else as a sampler',
+      ({ train }: LoaderSetup) => (train ? { sampler: {} } : {}),
+      /not a sampler/,
+    ],
     ['workers without a way to open the set', () => ({ workers: 1 }), /no workerSpec/],
     [
       'a collate that throws',

@@ -92,7 +92,11 @@ describe('a mistake in a function of a paper is told with its name', () => {
       /bad optimizers.*give it a name/,
     ],
     ['a list of optimizers', squares((setup) => ({ optimizers: [adam(setup)] })), /bad optimizers.*by name/],
-    ['an optimizer that is none', squares(() => ({ optimizers: { main: {} } })), /bad optimizers.*for main/],
+    [
+      'something else as an optimizer',
+      squares(() => ({ optimizers: { main: {} } })),
+      /bad optimizers.*for main/,
+    ],
     ['no optimizer', squares(() => ({ optimizers: {} })), /bad optimizers.*none/],
     [
       'a schedule without its times',

@@ -65,10 +65,9 @@ function copyOf(b: OneDnnBuilder, i: number, layer: Sequence, from: Source): Sta
   const { length, count, size, reverse } = layer;
   const { inputs } = b.node(from.node);
   const parts = copyPartsOf(b.node(from.node));
-  const all = size * count * length;
   if (inputs.length === 1) {
     const to = placesOf(parts[0]!, layer, from, length);
-    if (!to || parts[0]!.fromOffset !== from.offset || parts[0]!.dimensions.length === 0) return undefined;
+    if (!to || parts[0]!.fromOffset !== from.offset) return undefined;
     return inOrder(layer, { node: from.node, first: parts[0]!.toOffset, ...to, before: false });
   }
   // The first state beside all states but the last: in front of them, or behind them if the layer reads from the end.
@@ -85,13 +84,13 @@ function copyOf(b: OneDnnBuilder, i: number, layer: Sequence, from: Source): Sta
   const skipped = reverse ? count * from.width : 0;
   if (!isWhole || !isPlain || !to || inner.fromOffset !== from.offset + skipped) return undefined;
   if (to.row !== size || to.step !== position) return undefined;
-  const last = all - position;
+  const last = (length - 1) * position;
   if (first.toOffset !== (reverse ? last : 0) || inner.toOffset !== (reverse ? 0 : position))
     return undefined;
   return inOrder(layer, { node: from.node, first: 0, ...to, before: true });
 }
 
-/** Where a copy of so many positions puts positions and examples; undefined if it copies anything else. */
+/** Where a copy of `length` positions puts positions and examples; undefined if it copies anything else. */
 function placesOf(
   { dimensions }: CopyPart,
   { count, size }: Sequence,
