@@ -6,7 +6,7 @@ import {
   checkSampler,
   type Sampler,
 } from '../../data/samplers/samplers.js';
-import { checkOptionNames } from '../../errors/arguments.js';
+import { checkOptionNames, shown } from '../../errors/arguments.js';
 import { UsageError } from '../../errors/errors.js';
 import { callOwn } from '../../errors/own-code.js';
 import type { TrainConfig } from '../../run/config.js';
@@ -43,14 +43,41 @@ const NAMES = ['collate', 'workers', 'prefetch', ...ORDER];
  *
  * @param loader undefined for a paper without one
  * @param paper its name, for messages
- * @throws UsageError for unknown parts, for an order of the test set, and for a sampler that is not a pure function
+ * @throws UsageError for unknown parts, for an order of the test set, for a sampler that is not a pure function, and for
+ *   parts of the data set itself that the loader does not return
  */
 export function loaderParts(
   loader: ((setup: LoaderSetup) => LoaderParts) | undefined,
   setup: LoaderSetup,
   paper: string,
 ): LoaderParts {
-  if (!loader) return {};
+  const parts = loader ? returnedParts(loader, setup, paper) : {};
+  refuseIgnored(setup, parts, paper, loader !== undefined);
+  return parts;
+}
+
+/** @throws UsageError for a part in the data set itself, where nothing would read it */
+function refuseIgnored({ set, train }: LoaderSetup, parts: LoaderParts, paper: string, given: boolean): void {
+  // A loader uses a set's order for training alone.
+  const names = train || !given ? ['collate', ...ORDER] : ['collate'];
+  const own = set as unknown as Readonly<Record<string, unknown>>;
+  const ignored = names.find(
+    (name) => own[name] !== undefined && parts[name as keyof LoaderParts] === undefined,
+  );
+  if (ignored === undefined) return;
+  throw new UsageError({
+    what: `The data set ${set.name} of ${paper} has a ${ignored}, which a data set cannot choose`,
+    expected: `a ${ignored} in what the paper’s loader() returns`,
+    got: `${ignored} ${shown(own[ignored])}`,
+    next: `give the paper a loader: ({ train }) => (${ignored === 'collate' ? `{ collate: … }` : `train ? { ${ignored}: … } : {}`})`,
+  });
+}
+
+function returnedParts(
+  loader: (setup: LoaderSetup) => LoaderParts,
+  setup: LoaderSetup,
+  paper: string,
+): LoaderParts {
   const owner = `loader() of ${paper}`;
   const made: unknown = callOwn(owner, () => loader(setup));
   checkRecord(`${owner} returned no options`, made, `an object of ${NAMES.join(', ')}`);

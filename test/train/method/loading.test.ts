@@ -152,6 +152,29 @@ describe('a paper decides how batches are made', () => {
         await trainer.run();
       }, message);
     });
+
+  for (const [name, part] of [
+    ['collate', padded],
+    ['sampler', new SubsetRandomSampler([1, 2])],
+    ['batchSampler', new BatchSampler(new SubsetRandomSampler([1, 2]), 2)],
+    ['dropLast', true],
+  ] as const)
+    test(`a ${name} of the data set itself is refused, unless the loader returns it`, async (t) => {
+      const trainSet = Object.assign(rows(24), { [name]: part });
+      const run = { training: squares(), trainSet };
+      for (const loader of [undefined, () => ({ prefetch: 1 })])
+        await assert.rejects(
+          ownRun(t, { ...run, loader }),
+          new RegExp(
+            `data set rows of Rows has a ${name}.*what the paper’s loader\\(\\) returns.*a loader: `,
+          ),
+        );
+      const set = { ...run, testSet: trainSet };
+      await ownRun(t, {
+        ...set,
+        loader: ({ train }) => (train || name === 'collate' ? { [name]: part } : {}),
+      });
+    });
 });
 
 let counted = 0;
