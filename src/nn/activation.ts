@@ -173,6 +173,8 @@ export class Mish extends Module {
 export class PReLU extends Module {
   readonly weight: Parameter;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight'];
+
   constructor(
     readonly numParameters = 1,
     options: { init?: number } = {},

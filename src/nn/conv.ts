@@ -53,6 +53,8 @@ export class Conv2d extends Module {
   readonly bias: Parameter | null;
   private readonly paddingWord: string | undefined;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
+
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,

@@ -28,6 +28,8 @@ export class LayerNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
+
   constructor(
     normalizedShape: number | Shape,
     options: { eps?: number; elementwiseAffine?: boolean; bias?: boolean } = {},
@@ -75,6 +77,8 @@ export class GroupNorm extends Module {
   readonly eps: number;
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
+
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
 
   constructor(
     readonly numGroups: number,
@@ -129,6 +133,8 @@ abstract class InstanceNorm extends Module {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   protected abstract readonly rank: number;
+
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
 
   constructor(
     readonly numFeatures: number,

@@ -18,6 +18,8 @@ export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
+
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,

@@ -19,6 +19,7 @@ import {
   type ForwardPreHook,
 } from './module/call-hooks.js';
 import { membersIn, watchCalls } from './module/registered.js';
+import { checkSlots, rememberSlot } from './module/slots.js';
 import { checkStateDict, type LoadOptions, type LoadReport, misfit, some } from './module/state-dict.js';
 
 type Member = Module<unknown> | Parameter;
@@ -28,6 +29,9 @@ const passing = new WeakSet<Parameter>();
 
 /** Copies whether a module is frozen; parameters are not changed. */
 export let copyMode: (from: Module<unknown>, to: Module<unknown>) => void;
+
+/** Checks that the properties of a module's own parameters have not been given anything else. */
+let checkOwn: (module: Module<unknown>) => void;
 
 /** Copies whether a buffer is saved. */
 export function copyPersistence(from: Parameter, to: Parameter): void {
@@ -63,8 +67,11 @@ export abstract class Module<Out = Tensor> {
   /** Path in the model whose modules were listed last, such as `features.3`. */
   #path = '';
 
+  /** Properties of the class that hold a parameter or null; anything else is refused at the next use. */
+  protected static readonly parameterNames: readonly string[] = [];
+
   constructor() {
-    watchCalls(new.target.prototype, Module.prototype);
+    watchCalls(new.target.prototype, Module.prototype, checkOwn);
   }
 
   /** Class name, for listings and errors. */
@@ -81,8 +88,10 @@ export abstract class Module<Out = Tensor> {
 
   /** Direct modules and parameters with their names. Containers override this to name their members differently. */
   protected *members(): Iterable<readonly [string, Member]> {
-    for (const [property, value] of Object.entries(this))
+    for (const [property, value] of Object.entries(this)) {
+      if (value instanceof Parameter) rememberSlot(this, property);
       yield* membersIn(this.#nameOf(property), value, isMember);
+    }
   }
 
   /** The property's name in PyTorch's style, unless another property is called so: `fooBar` beside `foo_bar`. */
@@ -128,6 +137,7 @@ export abstract class Module<Out = Tensor> {
 
   /** Parameters (or buffers) of this module, without those of submodules. */
   #own(trainable: boolean): [string, Parameter][] {
+    checkOwn(this);
     return [...this.members()].filter(
       (entry): entry is [string, Parameter] =>
         entry[1] instanceof Parameter && entry[1].requiresGrad === trainable,
@@ -195,6 +205,7 @@ export abstract class Module<Out = Tensor> {
     copyMode = (from, to) => {
       to.#frozen = from.#frozen;
     };
+    checkOwn = (module) => checkSlots(module, module.#path);
   }
 
   /** Calls a function with each submodule and then with the module itself, innermost first, as for initialising. */

@@ -81,6 +81,13 @@ abstract class BatchNorm extends Module {
   /** Number of ranks over whose images the statistics of training are taken; see {@link normaliseTogether}. */
   ranks = 1;
 
+  protected static override readonly parameterNames: readonly string[] = [
+    'weight',
+    'bias',
+    'runningMean',
+    'runningVar',
+  ];
+
   constructor(
     readonly numFeatures: number,
     options: BatchNormOptions = {},

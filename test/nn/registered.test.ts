@@ -8,6 +8,7 @@ import { SGD } from '../../src/optim/index.js';
 import { Parameter } from '../../src/tensor/parameter.js';
 import { setDefaultDevice } from '../../src/tensor/realize.js';
 import { ones, type Tensor } from '../../src/tensor/tensor.js';
+import { VALID_LAYERS } from '../support/inputs/valid-calls.js';
 
 setDefaultDevice(referenceDevice());
 
@@ -66,6 +67,70 @@ test('a module without a name and duplicate names are rejected', () => {
     ]),
   );
   assert.throws(() => twice.stateDict(), /Two parameters of this Net are called parts\.1\.weight/);
+});
+
+test('anything but a parameter assigned to a parameter’s property is an error at the next use', () => {
+  const uses: Readonly<Record<string, (net: Sequential) => unknown>> = {
+    forward: (net) => net.forward(x()),
+    parameters: (net) => net.parameters(),
+    stateDict: (net) => net.stateDict(),
+    freeze: (net) => net.freeze(),
+  };
+  const values = [3, [1, 2], Float32Array.of(1, 2), ones([2]), 'a', {}, linear(), 0, false, ''];
+  for (const [use, run] of Object.entries(uses))
+    for (const value of values)
+      for (const used of [false, true]) {
+        const net = new Sequential(new Linear(2, 2), new Linear(2, 2));
+        if (used) net.forward(x());
+        Object.assign(net.at(1)!, { bias: value });
+        assert.throws(
+          () => run(net),
+          {
+            name: 'UsageError',
+            message: /^The parameter bias of 1 \(Linear\) was replaced.*Expected a Parameter.*Next: .*init/,
+          },
+          `${use} ${String(value)}`,
+        );
+      }
+  for (const value of [null, undefined, new Parameter(Float32Array.of(1, 2), [2])]) {
+    const layer = Object.assign(new Linear(2, 2), { bias: value });
+    assert.equal(layer.forward(x()).shape.length, 2);
+    assert.equal(layer.parameters().length, value ? 2 : 1);
+  }
+});
+
+test('a parameter of one’s own module may not become something else once it has been listed', () => {
+  class Scaled extends Module {
+    scale: unknown = new Parameter(Float32Array.of(1, 2), [2]);
+    readonly other: unknown = 1;
+    forward(input: Tensor): Tensor {
+      return input.mul(this.scale as Tensor);
+    }
+  }
+  const own = new Scaled();
+  own.scale = 3;
+  own.forward(x());
+  for (const list of [(net: Scaled) => net.parameters(), (net: Scaled) => net.forward(x())]) {
+    const net = new Scaled();
+    list(net);
+    net.scale = ones([2]);
+    assert.throws(() => net.forward(x()), /The parameter scale of Scaled was replaced/);
+    assert.throws(() => deepCopy(net), /The parameter scale of Scaled was replaced/);
+  }
+});
+
+test('layers know their parameters before their first use', () => {
+  const checked = new Set<string>();
+  for (const [name, { make, inputs }] of Object.entries(VALID_LAYERS))
+    for (const [property, value] of Object.entries(make())) {
+      if (!(value instanceof Parameter)) continue;
+      const bad = { [property]: 3 };
+      const message = new RegExp(`: The parameter ${property} of ${name} was replaced`);
+      assert.throws(() => Object.assign(make(), bad).forward(...inputs), message);
+      assert.throws(() => Object.assign(make(), bad).parameters(), message);
+      checked.add(name);
+    }
+  assert.ok(checked.size >= 15, [...checked].join());
 });
 
 class Hidden extends Module {

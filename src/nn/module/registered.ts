@@ -55,16 +55,25 @@ let passed: readonly unknown[] = [];
 const registered = new WeakMap<Model, ReadonlySet<Parameter>>();
 const wrapped = new WeakSet<object>();
 
-/** Wraps `forward` of a class to record when it runs, so that the parameters that it uses can be checked. */
-export function watchCalls(prototype: object, base: object): void {
+/**
+ * Wraps `forward` of a class to record when it runs, so that the parameters that it uses can be checked.
+ *
+ * @param check called with a module before its `forward` runs
+ */
+export function watchCalls<M extends Model>(
+  prototype: object,
+  base: object,
+  check: (module: M) => void,
+): void {
   for (let at: object | null = prototype; at && at !== base; at = Object.getPrototypeOf(at)) {
     const own = wrapped.has(at) ? undefined : Object.getOwnPropertyDescriptor(at, 'forward');
     wrapped.add(at);
     const forward: unknown = own?.value;
     if (typeof forward !== 'function') continue;
-    const value = function (this: Model, ...inputs: unknown[]): unknown {
+    const value = function (this: M, ...inputs: unknown[]): unknown {
       // Once, so that errors can name module paths even before the model is moved to a device.
       if (running.length === 0 && !registered.has(this)) register(this);
+      check(this);
       // A forward that calls super.forward() is one call.
       const whole = running.at(-1) !== this;
       if (running.length === 0) passed = inputs;

@@ -23,6 +23,8 @@ export class RMSNorm extends Module {
   readonly eps: number | undefined;
   readonly weight: Parameter | null;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight'];
+
   constructor(normalizedShape: number | Shape, options: { eps?: number; elementwiseAffine?: boolean } = {}) {
     super();
     checkOptionNames('RMSNorm', options, ['eps', 'elementwiseAffine']);

@@ -27,6 +27,13 @@ abstract class RecurrentCell<Out> extends Module<Out> {
   readonly biasIh: Parameter | null;
   readonly biasHh: Parameter | null;
 
+  protected static override readonly parameterNames: readonly string[] = [
+    'weightIh',
+    'weightHh',
+    'biasIh',
+    'biasHh',
+  ];
+
   /** @param gates rows of the weights for each hidden unit */
   constructor(
     readonly inputSize: number,

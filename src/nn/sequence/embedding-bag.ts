@@ -48,6 +48,8 @@ export class EmbeddingBag extends Module {
   readonly mode: BagMode;
   readonly includeLastOffset: boolean;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight'];
+
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,

@@ -27,6 +27,8 @@ export class Embedding extends Module {
   readonly maxNorm: number | undefined;
   readonly normType: number;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight'];
+
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,

@@ -59,6 +59,14 @@ export class MultiheadAttention extends Module<[Tensor, Tensor | null]> {
   readonly inProjBias: Parameter | null;
   readonly outProj: Linear;
 
+  protected static override readonly parameterNames: readonly string[] = [
+    'inProjWeight',
+    'qProjWeight',
+    'kProjWeight',
+    'vProjWeight',
+    'inProjBias',
+  ];
+
   constructor(
     readonly embedDim: number,
     readonly numHeads: number,

@@ -36,6 +36,8 @@ export class ConvTranspose1d extends Module {
   readonly weight: Parameter;
   readonly bias: Parameter | null;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
+
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,

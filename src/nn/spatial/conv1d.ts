@@ -39,6 +39,8 @@ export class Conv1d extends Module {
   private readonly extra: number;
   private readonly paddingWord: string | undefined;
 
+  protected static override readonly parameterNames: readonly string[] = ['weight', 'bias'];
+
   constructor(
     readonly inChannels: number,
     readonly outChannels: number,

@@ -175,13 +175,15 @@ add('F.hingeEmbeddingLoss', F.hingeEmbeddingLoss, f(2), pairs(), { margin: 0.1, 
 add('F.tripletMarginLoss', F.tripletMarginLoss, f(2, 3), f(2, 3), f(2, 3), { margin: 1, p: 2, eps: 1e-6 });
 
 /* Layers: the arguments of the constructor, then the input. */
-type Loose = new (...args: never[]) => { forward(...inputs: never[]): unknown };
+type Loose = new (...args: never[]) => core.nn.Module<unknown>;
+const layers: Record<string, { make(): core.nn.Module<unknown>; readonly inputs: readonly unknown[] }> = {};
 function layer(name: keyof typeof nn, made: readonly unknown[], ...inputs: readonly unknown[]): void {
-  const Class = nn[name] as unknown as Loose;
+  const make = (args: readonly unknown[]) => new (nn[name] as unknown as Loose)(...(args as never[]));
+  layers[name] = { make: () => make(made), inputs };
   add(
     `nn.${name}`,
     (...args: unknown[]) => {
-      const module = new Class(...(args.slice(0, made.length) as never[]));
+      const module = make(args.slice(0, made.length));
       return module.forward(...(args.slice(made.length) as never[]));
     },
     ...made,
@@ -396,3 +398,6 @@ transform('cutMix', [{ numClasses: 3, alpha: 1 }], f(2, 3, 4, 4), int(2));
 
 /** A call that works for each public operation, layer, loss, optimizer and schedule, by name. */
 export const VALID_CALLS: Readonly<Record<string, ValidCall>> = calls;
+
+/** Layers and inputs that fit them, by class. */
+export const VALID_LAYERS: Readonly<typeof layers> = layers;
