@@ -8,7 +8,7 @@ import * as bench from './bench/bench.js';
 import * as data from './data/data.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './eval.js';
-import * as exporting from './export.js';
+import * as exporting from './export/export.js';
 import * as inspect from './inspect/inspect.js';
 import * as newPaper from './new.js';
 import { flagName } from './options/options.js';

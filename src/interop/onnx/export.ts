@@ -22,7 +22,7 @@ import { NOT_EXPORTED, rules } from './operators.js';
 import * as onnx from './schema.js';
 import type { Writer } from './writer.js';
 
-type InputType = 'float32' | 'int32';
+export type InputType = 'float32' | 'int32';
 
 export interface OnnxOptions {
   /** Name of the graph. */
@@ -36,6 +36,14 @@ export interface OnnxOptions {
    * their names.
    */
   readonly inputType?: InputType | Readonly<Record<string, InputType>>;
+  /** Name of the output, if the result is one tensor; default `logits`. */
+  readonly outputName?: string;
+}
+
+/** An input or output of a file; sizes that depend on the batch are texts. */
+export interface OnnxPort {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
 }
 
 /** Batch size for tracing. A large prime: dimensions that it divides depend on the batch. */
@@ -62,14 +70,23 @@ export async function exportOnnx(
   inputShape: Shape | Readonly<Record<string, Shape>>,
   options: OnnxOptions = {},
 ): Promise<Message> {
-  checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata', 'inputType']);
-  const { name = 'paperweight', version = '', metadata = {} } = options;
+  return (await exportWithPorts(model, inputShape, options)).file;
+}
+
+/** {@link exportOnnx}, with the inputs and outputs of the file. */
+export async function exportWithPorts(
+  model: Module<unknown>,
+  inputShape: Shape | Readonly<Record<string, Shape>>,
+  options: OnnxOptions,
+): Promise<{ file: Message; inputs: OnnxPort[]; outputs: OnnxPort[] }> {
+  checkOptionNames('exportOnnx', options, ['name', 'version', 'metadata', 'inputType', 'outputName']);
+  const { name = 'paperweight', version = '', metadata = {}, outputName = OUTPUT } = options;
   const texts = isRecord(metadata) ? Object.values(metadata) : [undefined];
-  if (![name, version, ...texts].every((text) => typeof text === 'string'))
+  if (![name, version, outputName, ...texts].every((text) => typeof text === 'string'))
     throw new UsageError({
       what: 'exportOnnx got options that are not texts',
-      expected: 'texts as name and version, and a record of texts as metadata',
-      got: shown({ name, version, metadata }),
+      expected: 'texts as name, version and outputName, and a record of texts as metadata',
+      got: shown({ name, version, outputName, metadata }),
     });
   if (!(model instanceof Module))
     throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });
@@ -80,10 +97,18 @@ export async function exportOnnx(
     );
     const forward = model.forward as (...inputs: Tensor[]) => unknown;
     const result = inEvaluation(model, () => withUnrolled(() => forward.call(model, ...inputs)));
-    const outputs = outputsOf(model, result);
+    const outputs = outputsOf(model, result, outputName);
     return { inputs, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
   };
   const { inputs, outputs, nodes } = traced(TRACED_BATCH);
+  const taken = outputs.find(([key]) => key === '' || wanted.some((input) => input.name === key));
+  if (taken)
+    throw new UsageError({
+      what: 'exportOnnx cannot name an output',
+      expected: `a name that is not empty and none of the inputs': ${wanted.map((input) => input.name).join(', ')}`,
+      got: shown(taken[0]),
+      next: 'give the inputs other names, or another outputName',
+    });
   const parameters = new Map([...model.stateDict()].map(([key, parameter]) => [parameter.node, key]));
   const graph = new GraphWriter(
     wanted.map((input) => input.name),
@@ -120,16 +145,23 @@ export async function exportOnnx(
       const batches = size / TRACED_BATCH;
       return Number.isInteger(batches) ? (batches === 1 ? 'batch' : `${batches}*batch`) : size;
     });
-  return onnx.model(
+  const port = (name: string, { shape, dtype }: Spec) => ({ name, shape: free(shape), dtype });
+  const ports = {
+    inputs: inputs.map((input, i) => port(wanted[i]!.name, input)),
+    outputs: outputs.map(([key, output]) => port(key, output)),
+  };
+  const info = ({ name, shape, dtype }: ReturnType<typeof port>) => onnx.valueInfo(name, shape, dtype);
+  const file = onnx.model(
     {
       name,
       nodes: graph.nodes,
       initializers: graph.initializers,
-      inputs: inputs.map(({ shape, dtype }, i) => onnx.valueInfo(wanted[i]!.name, free(shape), dtype)),
-      outputs: outputs.map(([key, { shape, dtype }]) => onnx.valueInfo(key, free(shape), dtype)),
+      inputs: ports.inputs.map(info),
+      outputs: ports.outputs.map(info),
     },
     { version, metadata },
   );
+  return { file, ...ports };
 }
 
 interface Input {
@@ -164,7 +196,7 @@ function inputsOf(shapes: unknown, types: unknown = 'float32'): Input[] {
 }
 
 /** The tensors of a result, by their names in the file. */
-function outputsOf(model: Module<unknown>, result: unknown): [string, Node][] {
+function outputsOf(model: Module<unknown>, result: unknown, only: string): [string, Node][] {
   const found = namedTensors(result);
   if (found.length === 0)
     throw new UsageError({
@@ -174,7 +206,7 @@ function outputsOf(model: Module<unknown>, result: unknown): [string, Node][] {
     });
   return found.map(([path, { node }]) => {
     const name = path.replaceAll('.', '_');
-    return [path === '' ? OUTPUT : /^\d/.test(name) ? `output_${name}` : name, node];
+    return [path === '' ? only : /^\d/.test(name) ? `output_${name}` : name, node];
   });
 }
 

@@ -14,11 +14,11 @@ import { putWeights } from '../../run/checkpoint.js';
 import { type ModelConfig, rulesOf, trainConfigSchema } from '../../run/config.js';
 import { RunFolder } from '../../run/run-folder.js';
 import { readStatistics, STATISTICS } from '../../train/image-statistics.js';
-import { asClassifier, buildModel, type Paper } from '../paper.js';
+import { asClassifier, buildModel, isClassifier, type Paper } from '../paper.js';
 import { configIn, describeModel, inOwnNames, type ModelHints, recogniseModel } from '../recognise.js';
 import { openPaper } from '../registry.js';
 import { isOnnx, openOnnx } from './load-onnx.js';
-import type { LoadedModel } from './loaded-model.js';
+import type { LoadedModel, LoadedNetwork } from './loaded-model.js';
 
 /** A check before a device is opened or a data set is read. @throws UsageError if nothing is at the path */
 export function requireModel(path: string): void {
@@ -32,51 +32,79 @@ export function requireModel(path: string): void {
 }
 
 /**
- * A trained model from a run folder (its best weights), a file of weights (safetensors, PyTorch's .pth or .pt, or a
+ * A trained classifier from a run folder (its best weights), a file of weights (safetensors, PyTorch's .pth or .pt, or a
  * checkpoint) or an ONNX file. The network of a bare file is recognised by tensor names and shapes.
  *
  * @param hints the caller's knowledge of a bare file's network; takes precedence over what is recognised
- * @throws UsageError if the path is neither, CheckpointError if the weights do not fit or belong to no known
- *   network
+ * @throws UsageError if the path is neither, or the paper is no classifier, CheckpointError if the weights do not fit or
+ *   belong to no known network
  */
 export async function openModel(path: string, device: Device, hints: ModelHints = {}): Promise<LoadedModel> {
+  checkHints(path, hints);
+  return isGraph(path) ? openOnnx(path, device, hints) : classifierOf(await openStored(path, hints), device);
+}
+
+/** As {@link openModel}, for any paper: what is not a classifier is a network alone. */
+export async function openTrained(
+  path: string,
+  device: Device,
+  hints: ModelHints = {},
+): Promise<LoadedModel | LoadedNetwork> {
+  checkHints(path, hints);
+  if (isGraph(path)) return openOnnx(path, device, hints);
+  const opened = await openStored(path, hints);
+  if (isClassifier(opened.paper)) return classifierOf(opened, device);
+  const { paper, config } = opened;
+  return { model: await networkOf(opened, device), paper, config, notes: opened.notes };
+}
+
+const isRun = (path: string): boolean => statSync(path).isDirectory();
+const isGraph = (path: string): boolean => !isRun(path) && isOnnx(path);
+
+/** @throws UsageError for hints about a network that the path itself describes */
+function checkHints(path: string, hints: ModelHints): void {
   requireModel(path);
-  const isRun = statSync(path).isDirectory();
-  const isGraph = !isRun && isOnnx(path);
   const needless = Object.entries(hints).find(
     ([name, hint]) =>
-      hint !== undefined && (isRun || (isGraph && name !== 'classes' && name !== 'imageSize')),
+      hint !== undefined && (isRun(path) || (isGraph(path) && name !== 'classes' && name !== 'imageSize')),
   );
   if (needless)
     throw new UsageError({
-      what: `The network of ${isRun ? 'the run in ' : ''}${path} is already known`,
+      what: `The network of ${isRun(path) ? 'the run in ' : ''}${path} is already known`,
       expected: 'no flags that choose or change the network',
       got: `its ${needless[0]}`,
       next: 'leave them out; they are for bare files of weights',
     });
-  if (isGraph) return openOnnx(path, device, hints);
-  const opened = isRun ? await openRun(path) : await openFile(path, hints);
-  const { paper, config, file, weights, notes, statistics } = opened;
+}
+
+const openStored = (path: string, hints: ModelHints): Promise<Opened> =>
+  isRun(path) ? openRun(path) : openFile(path, hints);
+
+async function classifierOf(opened: Opened, device: Device): Promise<LoadedModel> {
+  const { paper, config, isBare, weights, rules, statistics } = opened;
   const { transforms } = asClassifier(paper);
+  const model = await networkOf(opened, device);
+  const augment = statistics ? 'crop-mirror-colour' : 'none';
+  const { test: transform, views } = transforms(config, augment, statistics);
+  return {
+    model,
+    config,
+    classes: config.classes,
+    transform,
+    rules,
+    views,
+    assumed: isBare && configIn(weights.metadata) === undefined,
+    notes: [...opened.notes, ...(isBare ? preparation(weights, transform) : [])],
+  };
+}
+
+/** The network with its weights, in evaluation mode. */
+async function networkOf({ paper, config, file, weights }: Opened, device: Device): Promise<Module> {
   const model = withoutInit(() => buildModel(paper, config));
   putWeights(file, model, inOwnNames(paper, model, weights.tensors));
   await refuseNan(file, model);
   await model.to(device);
-  const { test: transform, views } = transforms(
-    config,
-    statistics ? 'crop-mirror-colour' : 'none',
-    statistics,
-  );
-  return {
-    model: model.eval() as Module,
-    config,
-    classes: config.classes,
-    transform,
-    rules: opened.rules,
-    views,
-    assumed: !isRun && configIn(weights.metadata) === undefined,
-    notes: isRun ? notes : [...notes, ...preparation(weights, transform)],
-  };
+  return model.eval() as Module;
 }
 
 /**
@@ -108,6 +136,8 @@ function preparation({ metadata }: Weights, transform: Transform): string[] {
 }
 
 interface Opened {
+  /** A file of weights, not a run. */
+  readonly isBare: boolean;
   readonly paper: Paper;
   readonly config: ModelConfig;
   readonly file: string;
@@ -122,6 +152,7 @@ async function openRun(path: string): Promise<Opened> {
   const run = await fromRun(path);
   return {
     ...run,
+    isBare: false,
     paper: await openPaper(run.config.paper),
     weights: await readWeights(run.file),
     notes: [],
@@ -133,7 +164,8 @@ async function openFile(file: string, hints: ModelHints): Promise<Opened> {
   const found = await recogniseModel(file, weights, hints);
   const tensors = partOf(weights.tensors, found.part);
   const rules = found.config.images ?? imageRules(found.config.imageSize);
-  return { ...found, file, weights: { ...weights, tensors }, rules, notes: describeModel(weights, found) };
+  const notes = describeModel(weights, found);
+  return { ...found, isBare: true, file, weights: { ...weights, tensors }, rules, notes };
 }
 
 async function fromRun(path: string) {

@@ -235,3 +235,18 @@ test('what is computed from constants is exported, also when it is reshaped seve
   const x = randn([3, 24]);
   assertNear(await again.forward(x).data(), await model.forward(x).data(), 1e-6, 'windows');
 });
+
+test('a single output has the name that is wanted, and none of an input', async () => {
+  const model = new Sequential(new AdaptiveAvgPool2d(1));
+  const named = async (outputName: string) =>
+    importOnnx(bytesOf(await exportOnnx(model, [3, 4, 4], { outputName })));
+  assert.deepEqual(
+    (await named('means')).description.outputs.map(({ name }) => name),
+    ['means'],
+  );
+  for (const name of ['', 'images'])
+    await assert.rejects(
+      named(name),
+      (e) => e instanceof UsageError && /cannot name an output.*none of the inputs'/.test(e.message),
+    );
+});

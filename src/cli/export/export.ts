@@ -1,15 +1,17 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { classCount, counted } from '../errors/counted.js';
-import { UsageError } from '../errors/errors.js';
-import { printable } from '../errors/printable.js';
-import type { WeightDtype } from '../interop/model-weights.js';
-import type { LoadedModel } from '../papers/loading/loaded-model.js';
-import type { Paper } from '../papers/paper.js';
-import { examples, filled, JSON_OUTPUT, oneOf, outputName } from './options/options.js';
-import { checkOutput, FORCE } from './options/output-file.js';
-import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from './options/weights.js';
-import { note, print, printJson } from './terminal/output.js';
+import { classCount, counted } from '../../errors/counted.js';
+import { UsageError } from '../../errors/errors.js';
+import { printable } from '../../errors/printable.js';
+import type { WeightDtype } from '../../interop/model-weights.js';
+import type { LoadedModel, LoadedNetwork } from '../../papers/loading/loaded-model.js';
+import type { Paper } from '../../papers/paper.js';
+import { examples, filled, JSON_OUTPUT, oneOf, outputName } from '../options/options.js';
+import { checkOutput, FORCE } from '../options/output-file.js';
+import { addWeightsOptions, modelHints, RUN_OR_WEIGHTS, type WeightsFlags } from '../options/weights.js';
+import { note, print, printJson } from '../terminal/output.js';
+import { type InputSizes, inputSizes } from './input-sizes.js';
+import { networkIn, writeNetwork } from './network.js';
 
 const FORMATS = ['onnx', 'pth', 'safetensors'] as const;
 type Format = (typeof FORMATS)[number];
@@ -27,6 +29,8 @@ interface Flags extends WeightsFlags {
   readonly out?: string;
   readonly names?: string;
   readonly dtype?: WeightDtype;
+  readonly network?: string;
+  readonly input?: InputSizes;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -59,6 +63,16 @@ export function register(program: Command, paper?: Paper): void {
       'number type of a pth or safetensors file: float32, float16 or bfloat16 (default: float32)',
       oneOf('--dtype', DTYPES),
     )
+    .option(
+      '--network <name>',
+      'export a part of the model alone: the name of its module, such as generator (default: the whole model)',
+      filled('--network'),
+    )
+    .option(
+      '--input <sizes>',
+      'ONNX input of a network that is not given images: sizes without the batch, such as 100 or 3x64x64; several by name, such as images=784,noise=20; :int32 after the sizes of positions in a table (default: the images of the paper)',
+      inputSizes('--input'),
+    )
     .option(...FORCE);
   addWeightsOptions(command, paper)
     .option(...JSON_OUTPUT)
@@ -68,6 +82,7 @@ export function register(program: Command, paper?: Paper): void {
         'paperweight export runs/my-run --out model.onnx',
         'paperweight export runs/my-run --out model.pth --names torchvision',
         'paperweight export model.pth --out model.safetensors --dtype float16',
+        'paperweight export runs/my-gan --network generator --input 100 --out generator.onnx',
       ),
     )
     .action(exportModel);
@@ -75,7 +90,7 @@ export function register(program: Command, paper?: Paper): void {
 
 async function exportModel(path: string, flags: Flags): Promise<void> {
   const { format, out } = target(flags);
-  const { openModel, requireModel } = await import('../papers/loading/load.js');
+  const { openTrained, requireModel } = await import('../../papers/loading/load.js');
   requireModel(path);
   checkOutput(out, {
     flag: '--out',
@@ -84,12 +99,13 @@ async function exportModel(path: string, flags: Flags): Promise<void> {
     force: flags.force ?? false,
     inputs: [path],
   });
-  const { referenceDevice } = await import('../backend/reference/index.js');
+  const { referenceDevice } = await import('../../backend/reference/index.js');
   // Nothing is computed, so the reference device can hold the weights.
-  const loaded = await openModel(path, referenceDevice(), await modelHints(flags));
+  const loaded = await openTrained(path, referenceDevice(), await modelHints(flags));
   for (const line of loaded.notes) note(line);
-  if (format === 'onnx') await writeOnnx(out, loaded, flags);
-  else await writeWeights(out, format, loaded, flags);
+  if (format !== 'onnx') await writeWeights(out, format, loaded, flags);
+  else if ('transform' in loaded && !flags.network && !flags.input) await writeOnnx(out, loaded, flags);
+  else await writeNetwork(out, loaded, flags);
 }
 
 /** Format and output file; each may follow from the other. @throws UsageError */
@@ -97,13 +113,22 @@ function target(flags: Flags): { format: Format; out: string } {
   const ending = extname(flags.out ?? '').toLowerCase();
   const told = FORMATS.find((name) => ENDINGS[name].includes(ending));
   const format = flags.format ?? told ?? 'onnx';
-  const needless = (['names', 'dtype'] as const).find((name) => flags[name] !== undefined);
-  if (format === 'onnx' && needless)
+  const needless = (format === 'onnx' ? (['names', 'dtype'] as const) : (['input'] as const)).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (needless)
     throw new UsageError({
-      what: `--${needless} does not apply to ONNX`,
-      expected: '--format pth or safetensors',
-      got: 'onnx',
+      what: `--${needless} does not apply to ${format === 'onnx' ? 'ONNX' : 'a file of weights'}`,
+      expected: format === 'onnx' ? '--format pth or safetensors' : '--format onnx',
+      got: format,
       next: 'change one of the flags',
+    });
+  if (flags.network !== undefined && flags.names !== undefined)
+    throw new UsageError({
+      what: '--names does not apply to a part of the model',
+      expected: '--names for the whole model, or --network with the model’s own names',
+      got: `--network ${flags.network} and --names ${flags.names}`,
+      next: 'leave one of the flags out',
     });
   return { format, out: flags.out ?? `model.${format}` };
 }
@@ -114,11 +139,11 @@ async function writeOnnx(
   { json }: Flags,
 ): Promise<void> {
   const [{ MODEL_KEY }, { isUnnamed }, { exportOnnx }, { writeFileAtomic }, { version }] = await Promise.all([
-    import('../papers/loading/load-onnx.js'),
-    import('../papers/test-set.js'),
-    import('../interop/onnx/index.js'),
-    import('../files/atomic.js'),
-    import('../version.js'),
+    import('../../papers/loading/load-onnx.js'),
+    import('../../papers/test-set.js'),
+    import('../../interop/onnx/index.js'),
+    import('../../files/atomic.js'),
+    import('../../version.js'),
   ]);
   const file = await exportOnnx(model, [3, config.imageSize, config.imageSize], {
     name: `${config.paper}-${config.preset}`,
@@ -144,14 +169,23 @@ async function writeOnnx(
 async function writeWeights(
   out: string,
   format: 'pth' | 'safetensors',
-  { model, config, classes, transform }: LoadedModel,
-  { names: naming, dtype = 'float32', json }: Flags,
+  loaded: LoadedModel | LoadedNetwork,
+  { names: naming, dtype = 'float32', network: path, json }: Flags,
 ): Promise<void> {
   const [{ saveWeights }, { openPaper }, { CONFIG_KEY }] = await Promise.all([
-    import('../run/checkpoint.js'),
-    import('../papers/registry.js'),
-    import('../papers/recognise.js'),
+    import('../../run/checkpoint.js'),
+    import('../../papers/registry.js'),
+    import('../../papers/recognise.js'),
   ]);
+  const { config } = loaded;
+  const model = networkIn(loaded.model, path);
+  if (model.stateDict().size === 0)
+    throw new UsageError({
+      what: `${path ?? 'The model'} has no weights`,
+      expected: 'a network with parameters',
+      got: model.typeName,
+      next: 'name another part with --network',
+    });
   const namings = (await openPaper(config.paper)).weights?.namings ?? {};
   if (naming !== undefined && !Object.hasOwn(namings, naming))
     throw new UsageError({
@@ -161,10 +195,12 @@ async function writeWeights(
       next: 'give another value, or leave --names out to keep the model’s own names',
     });
   const names = naming === undefined ? undefined : namings[naming]!(model);
+  const transform = 'transform' in loaded && path === undefined ? loaded.transform.toString() : undefined;
   const metadata = {
-    [CONFIG_KEY]: JSON.stringify(config),
-    classes: JSON.stringify(classes),
-    transform: transform.toString(),
+    ...(path === undefined
+      ? { [CONFIG_KEY]: JSON.stringify(config) }
+      : { paper: config.paper, network: path }),
+    ...(transform === undefined ? {} : { classes: JSON.stringify(config.classes), transform }),
   };
   const bytes = await saveWeights(out, model, metadata, { dtype, format, ...(names ? { names } : {}) });
   const state = model.stateDict();
@@ -173,5 +209,5 @@ async function writeWeights(
   print(
     `${out}: ${counted(bytes, 'byte')}, ${counted(all.length, 'tensor')} of ${dtype}, ${all[0]} … ${all.at(-1)}`,
   );
-  print(`Images are prepared with ${transform}.`);
+  if (transform !== undefined) print(`Images are prepared with ${transform}.`);
 }
