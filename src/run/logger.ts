@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { argv } from 'node:process';
+import { type ImageRange, imageBytes, wholeRange } from '../data/images/image-bytes.js';
 import { checkOptionNames, checkPath, shown } from '../errors/arguments.js';
 import { CheckpointError, UsageError } from '../errors/errors.js';
 import { printable } from '../errors/printable.js';
@@ -37,6 +38,11 @@ export interface LoggedImage {
   readonly shape: readonly number[];
   /** Bytes, or numbers from 0 to 1. */
   readonly data: Uint8Array | Float32Array | Float64Array | readonly number[];
+  /**
+   * The numbers that are shown black and white, such as [-1, 1], or `auto` for the smallest and the largest one; default
+   * [0, 1]. Numbers outside are shown black or white, and reported once.
+   */
+  readonly range?: ImageRange | 'auto';
 }
 
 /**
@@ -57,6 +63,8 @@ export class Logger {
   #images: Promise<unknown> = Promise.resolve();
   #sets = new Map<string, { readonly shape: readonly number[]; readonly data: Uint8Array }>();
   #imageStep = -1;
+  /** Names of images whose values outside of their range have been reported. */
+  readonly #reported = new Set<string>();
   #closed = false;
   readonly #unlock: () => Promise<void>;
   readonly #machine: MachineLog;
@@ -160,7 +168,7 @@ export class Logger {
   /** Logs images; those of one step with different names are shown together. */
   image(name: string, image: LoggedImage, step: number): Promise<void> {
     this.#check(name, step);
-    const set = { shape: shapeOf(name, image), data: bytesOf(image.data) };
+    const set = { shape: shapeOf(name, image), data: this.#bytesOf(name, image) };
     const save = this.#images.then(async () => {
       if (step !== this.#imageStep) this.#sets = new Map();
       this.#imageStep = step;
@@ -170,6 +178,19 @@ export class Logger {
     // One image that cannot be written does not stop the next.
     this.#images = save.catch(() => {});
     return save;
+  }
+
+  #bytesOf(name: string, { data, range }: LoggedImage): Uint8Array {
+    if (data instanceof Uint8Array) return data.slice();
+    const chosen = range === 'auto' ? wholeRange(data) : (range ?? [0, 1]);
+    const { data: bytes, outside } = imageBytes(data, chosen);
+    if (outside !== undefined && !this.#reported.has(name)) {
+      this.#reported.add(name);
+      const text = `The image ${name} has values from ${outside} of ${chosen[0]} to ${chosen[1]}, where they are cut off. Give it range: [black, white] or range: 'auto', or bytes as a Uint8Array.`;
+      this.log(text);
+      process.emitWarning(text, 'PaperweightWarning');
+    }
+    return bytes;
   }
 
   /** Logs a message. */
@@ -223,7 +244,17 @@ export class Logger {
 }
 
 function shapeOf(name: string, image: LoggedImage): readonly number[] {
-  const { shape, data } = (image ?? {}) as LoggedImage;
+  const { shape, data, range } = (image ?? {}) as LoggedImage;
+  const isRange =
+    range === undefined ||
+    range === 'auto' ||
+    (Array.isArray(range) && range.length === 2 && range.every(Number.isFinite) && range[0] !== range[1]);
+  if (!isRange)
+    throw new UsageError({
+      what: `The range of the image ${name} is not valid`,
+      expected: "two different numbers [black, white], or 'auto'",
+      got: shown(range),
+    });
   if (!isShape(shape) || (!Array.isArray(data) && !ArrayBuffer.isView(data)))
     throw new UsageError({
       what: `The image ${name} is not valid`,
@@ -241,9 +272,4 @@ function shapeOf(name: string, image: LoggedImage): readonly number[] {
       'a shape [channels, height, width] or [count, channels, height, width] with 1 or 3 channels, and as many numbers',
     got: `[${shape}] and ${data.length} numbers`,
   });
-}
-
-function bytesOf(data: LoggedImage['data']): Uint8Array {
-  if (data instanceof Uint8Array) return data.slice();
-  return Uint8Array.from(data, (value) => Math.max(0, Math.min(255, Math.round(255 * value))) || 0);
 }

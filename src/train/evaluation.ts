@@ -23,6 +23,7 @@ export interface EvaluationParts {
 /** Evaluations of the model during a run, and the images that it generates. */
 export class Evaluation {
   readonly #parts: EvaluationParts;
+  readonly #reported = new Set<string>();
 
   constructor(parts: EvaluationParts) {
     this.#parts = parts;
@@ -63,7 +64,10 @@ export class Evaluation {
     const { samples } = method;
     if (!samples || !control.first) return;
     const made = await folder.spare(() =>
-      recordSamples({ model, run: folder.path, seed: config.seed, samples, note }, step),
+      recordSamples(
+        { model, run: folder.path, seed: config.seed, samples, note, reported: this.#reported },
+        step,
+      ),
     );
     if (made) observer.samples?.(made);
   }

@@ -25,7 +25,7 @@ describe('Logger', () => {
     logger.histogram('constant', [3, 3], 2, { bins: 4 });
     logger.histogram('nothing', [], 2);
     logger.log('half');
-    await logger.image('a', { shape: [1, 1, 2], data: [0, 1.7] }, 2);
+    await logger.image('a', { shape: [1, 1, 2], data: [0, 1] }, 2);
     await logger.image('b', { shape: [2, 3, 1, 1], data: Uint8Array.of(1, 2, 3, 4, 5, 6) }, 2);
     await logger.close();
     assert.deepEqual(
@@ -49,6 +49,30 @@ describe('Logger', () => {
     assert.throws(() => logger.scalar('loss', 1, 3), UsageError);
   });
 
+  test('scales images, and reports once what is outside of their range', async (t) => {
+    const folder = join(await scratch(t), 'mine');
+    const logger = await Logger.open(folder);
+    const [shape, data] = [
+      [1, 1, 3],
+      [-1, 0, 1.5],
+    ] as const;
+    await logger.image('signed', { shape, data, range: [-1.5, 1.5] }, 1);
+    await logger.image('auto', { shape, data, range: 'auto' }, 1);
+    await logger.image('plain', { shape, data }, 1);
+    await logger.image('plain', { shape, data }, 1);
+    await logger.close();
+    const { sets } = await readSamples(folder, 1);
+    assert.deepEqual([...sets.get('signed')!.data], [42, 128, 255]);
+    assert.deepEqual([...sets.get('auto')!.data], [0, 102, 255]);
+    assert.deepEqual([...sets.get('plain')!.data], [0, 0, 255]);
+    const reported = (await lines(folder, 'log')).map(({ text }) => text as string);
+    assert.equal(reported.length, 1);
+    assert.match(
+      reported[0]!,
+      /image plain has values from −1 to 1\.5, 67 % outside of 0 to 1.*range: 'auto'/,
+    );
+  });
+
   test('refuses what it cannot show', async (t) => {
     const logger = await Logger.open(join(await scratch(t), 'mine'));
     for (const step of [-1, 1.5, Number.NaN, 2 ** 32])
@@ -62,6 +86,11 @@ describe('Logger', () => {
       [0, 1, 1, 1],
     ])
       assert.throws(() => logger.image('a', { shape, data: [1, 2] }, 1), UsageError);
+    for (const range of [[1, 1], [0], 'all', [0, Number.NaN]] as never[])
+      assert.throws(
+        () => logger.image('a', { shape: [1, 1, 2], data: [0, 1], range }, 1),
+        /range of the image a/,
+      );
     assert.throws(() => logger.histogram('a', [1], 1, { bins: 0 }), UsageError);
     await logger.close();
   });

@@ -1,3 +1,4 @@
+import { imageBytes } from '../../data/images/image-bytes.js';
 import { shown } from '../../errors/arguments.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import { showShape } from '../../graph/types.js';
@@ -21,6 +22,8 @@ export interface SamplerParts {
   readonly samples: NonNullable<Method['samples']>;
   /** Receives messages for the user. */
   readonly note: (text: string) => void;
+  /** Names of the sets whose values outside of 0 to 1 have been reported. */
+  readonly reported: Set<string>;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface SamplerParts {
  * does not change.
  */
 export async function recordSamples(
-  { model, run, seed, samples, note }: SamplerParts,
+  { model, run, seed, samples, note, reported }: SamplerParts,
   step: number,
 ): Promise<SampleImage> {
   const random = randomState();
@@ -44,7 +47,12 @@ export async function recordSamples(
     }
     const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
     const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
-    for (const [name, images] of Object.entries(named)) sets.set(name, await imageBytes(name, images, note));
+    for (const [name, images] of Object.entries(named)) {
+      const { shape, data, outside } = await bytesOf(name, images, note);
+      sets.set(name, { shape, data });
+      if (outside !== undefined && !reported.has(name)) note(cutOff(name, outside));
+      if (outside !== undefined) reported.add(name);
+    }
     return await saveSamples(run, { step, sets });
   } finally {
     model.train(wasTraining);
@@ -52,7 +60,10 @@ export async function recordSamples(
   }
 }
 
-async function imageBytes(name: string, images: unknown, note: SamplerParts['note']) {
+const cutOff = (name: string, outside: string): string =>
+  `samples() gave ${name} with values from ${outside} of 0 to 1, where they are cut off. Scale them there: images.add(1).div(2) if they are meant to be from −1 to 1, x.sub(x.min()).div(x.max().sub(x.min())) for the range that they have.`;
+
+async function bytesOf(name: string, images: unknown, note: SamplerParts['note']) {
   if (!/^[A-Za-z][\w -]{0,59}$/.test(name))
     throw new UsageError({
       what: 'samples() got a bad name',
@@ -71,7 +82,5 @@ async function imageBytes(name: string, images: unknown, note: SamplerParts['not
   const lost = Array.from(values).filter(Number.isNaN).length;
   if (lost > 0)
     note(`samples() gave NaN in ${lost} of ${values.length} values of ${name}, which are drawn black.`);
-  // Uint8ClampedArray rounds and limits; NaN becomes 0.
-  const data = new Uint8Array(Uint8ClampedArray.from(values, (value) => 255 * value).buffer);
-  return { shape: kept.shape, data };
+  return { shape: kept.shape, ...imageBytes(values) };
 }

@@ -16,11 +16,18 @@ const images = (count: number) =>
     { shape: [count, 1, 1, 1] },
   );
 const notes: string[] = [];
-const parts = { model: new Linear(1, 1), seed: 1, note: (text: string) => void notes.push(text) };
+const parts = {
+  model: new Linear(1, 1),
+  seed: 1,
+  note: (text: string) => void notes.push(text),
+};
 
 test('of a set with very many images the first ones are kept', async (t) => {
   const run = await scratch(t);
-  await recordSamples({ ...parts, run, samples: () => ({ many: images(480), few: images(3) }) }, 7);
+  await recordSamples(
+    { ...parts, reported: new Set(), run, samples: () => ({ many: images(480), few: images(3) }) },
+    7,
+  );
   const { sets } = await readSamples(run, 7);
   assert.deepEqual([...sets.keys()].sort(), ['few', 'many']);
   assert.deepEqual(
@@ -36,13 +43,35 @@ test('of a set with very many images the first ones are kept', async (t) => {
 test('what is no image is refused', async (t) => {
   const run = await scratch(t);
   const flat = () => images(3).reshape(3);
-  await assert.rejects(recordSamples({ ...parts, run, samples: flat }, 7), /with at least one image.*\[3\]/s);
+  await assert.rejects(
+    recordSamples({ ...parts, reported: new Set(), run, samples: flat }, 7),
+    /with at least one image.*\[3\]/s,
+  );
 });
 
 test('NaN in images is told', async (t) => {
   const run = await scratch(t);
   notes.length = 0;
   const bad = () => ({ bad: images(3).div(0), good: images(3) });
-  await recordSamples({ ...parts, run, samples: bad }, 7);
-  assert.deepEqual(notes, ['samples() gave NaN in 1 of 3 values of bad, which are drawn black.']);
+  await recordSamples({ ...parts, reported: new Set(), run, samples: bad }, 7);
+  assert.equal(notes[0], 'samples() gave NaN in 1 of 3 values of bad, which are drawn black.');
+  assert.match(notes[1]!, /^samples\(\) gave bad with values from Infinity to Infinity, 67 % outside/);
+  assert.equal(notes.length, 2);
+});
+
+test('values outside of 0 to 1 are told once for each set, with their range', async (t) => {
+  const run = await scratch(t);
+  notes.length = 0;
+  const samples = () => ({
+    tanh: images(256).mul(2).sub(1),
+    good: images(256),
+    rounded: images(256).mul(1.001),
+  });
+  const reported = new Set<string>();
+  for (const step of [7, 14]) await recordSamples({ ...parts, reported, run, samples }, step);
+  assert.equal(notes.length, 1);
+  assert.match(
+    notes[0]!,
+    /^samples\(\) gave tanh with values from −1 to 1, 50 % outside of 0 to 1.*images\.add\(1\)\.div\(2\)/,
+  );
 });
