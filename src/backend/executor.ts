@@ -33,6 +33,8 @@ export type Reply =
 /** Executes requests on an engine and keeps its compiled plans. */
 export class Executor {
   readonly #plans = new Map<number, Plan>();
+  /** Graphs that could not be compiled: the next run tries again, so that it fails with the same error or computes. */
+  readonly #graphs = new Map<number, Graph>();
   /** Of the plans that exchange values with other ranks. */
   readonly #signatures = new Map<number, Uint8Array>();
   readonly #device: Uint8Array;
@@ -60,6 +62,7 @@ export class Executor {
       case 'forget':
         this.#plans.get(request.plan)?.dispose();
         this.#plans.delete(request.plan);
+        this.#graphs.delete(request.plan);
         this.#signatures.delete(request.plan);
         return undefined;
       case 'sgemm':
@@ -88,10 +91,13 @@ export class Executor {
   #plan(id: number, graph: Graph | undefined): Plan {
     let plan = this.#plans.get(id);
     if (!plan) {
-      if (!graph) throw new Error(`plan ${id} is unknown and was requested without its graph`);
-      plan = this.engine.compile(graph);
+      const given = graph ?? this.#graphs.get(id);
+      if (!given) throw new Error(`plan ${id} is unknown and was requested without its graph`);
+      this.#graphs.set(id, given);
+      plan = this.engine.compile(given);
+      this.#graphs.delete(id);
       this.#plans.set(id, plan);
-      const signature = signatureOf(graph);
+      const signature = signatureOf(given);
       if (signature) this.#signatures.set(id, signature);
     }
     return plan;
