@@ -4,7 +4,7 @@ import { axisOf, markText, placed, positionText, STEPS, stepsIn } from '../../sr
 import { queryOf, viewOf } from '../../src/web/lib/curves/chart-view.js';
 import { BY_TAG, groupings, groupRuns } from '../../src/web/lib/curves/grouping.js';
 import { meanOf } from '../../src/web/lib/curves/groups.js';
-import { measuredValues, paperNumber } from '../../src/web/lib/measured.js';
+import { claimBars, measuredValues, paperNumber } from '../../src/web/lib/measured.js';
 import { compareHref, listOf, parseRoute } from '../../src/web/lib/route.js';
 import { listHref, listViewOf, usualColumns } from '../../src/web/lib/table/list-view.js';
 
@@ -152,6 +152,18 @@ describe('numbers in claims', () => {
       'L = 1 −125.8, L = 5 −124.8: +1.07 nat',
     ])
       assert.deepEqual(measuredValues(text).values, [], text.slice(0, 40));
+  });
+  test('up to 24 values are drawn, and the others are counted', () => {
+    const textOf = (count: number) =>
+      Array.from({ length: count }, (_, i) => `layer ${i} ${i + 1}`).join(', ');
+    const barsOf = (count: number) => {
+      const text = { en: textOf(count), zh: textOf(count).replaceAll('layer', '层') };
+      return claimBars({ measured: text, paperSays: { en: 'layer 8 9.5', zh: '' } }, 'zh');
+    };
+    const { bars, left } = barsOf(9);
+    assert.deepEqual([bars.length, left], [9, 0]);
+    assert.deepEqual(bars[8], { name: '层 8', value: 9, spread: 0, paper: 9.5 });
+    assert.deepEqual([barsOf(30).bars.length, barsOf(30).left], [24, 6]);
   });
   test('the paper’s number by its name', () => {
     const says = 'ResNet-44 7.17 %, ResNet-20 8.75 %';

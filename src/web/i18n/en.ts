@@ -394,6 +394,7 @@ export const EN = {
   'claims.title': 'Claims',
   'claims.why': 'What the paper says, and what we measured.',
   'claims.none': 'No claims yet.',
+  'claims.left': 'And {n} more {n:value|values}, see the text.',
   'claims.line': 'Line: the paper’s number.',
   'paper.contents': 'Contents',
   'claims.says': 'Paper says',

@@ -384,6 +384,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
   'claims.title': '论断',
   'claims.why': '论文所述与我们的实测结果。',
   'claims.none': '还没有记录论断。',
+  'claims.left': '另有 {n} 个数值见文字。',
   'claims.line': '竖线：论文中的数值。',
   'paper.contents': '目录',
   'claims.says': '论文所述',

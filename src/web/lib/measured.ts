@@ -1,3 +1,5 @@
+import type { ClaimRow } from '../../papers/page-types.js';
+
 /** A value with its name and spread, such as `tanh 6.4 ± 0.2`. */
 export interface NamedValue {
   readonly name: string;
@@ -68,4 +70,28 @@ export function paperNumber(text: string, name?: string): number | undefined {
       return Number(match[2]!.replace('−', '-'));
   }
   return undefined;
+}
+
+/** More bars are not drawn: the text beside the chart has all values. */
+const MOST_BARS = 24;
+
+export interface ClaimBar extends NamedValue {
+  /** The paper's number of this name. */
+  readonly paper: number | undefined;
+}
+
+/** The values that a claim compares, in the order of its text, and how many of them are left out. */
+export function claimBars(
+  { paperSays, measured }: Pick<ClaimRow, 'paperSays' | 'measured'>,
+  language: 'en' | 'zh',
+): { readonly bars: readonly ClaimBar[]; readonly left: number } {
+  // The paper's numbers have English names.
+  const { values } = measuredValues(measured.en);
+  const names = measuredValues(measured[language]).values;
+  const bars = values.slice(0, MOST_BARS).map((each, i) => ({
+    ...each,
+    name: names[i]?.name ?? each.name,
+    paper: paperNumber(paperSays.en, each.name),
+  }));
+  return { bars, left: values.length - bars.length };
 }

@@ -1,24 +1,18 @@
 import { shorten } from '../../../display/svg-text.js';
 import type { ClaimRow } from '../../../papers/page-types.js';
 import { useApp } from '../../app/context.js';
-import { measuredValues, paperNumber } from '../../lib/measured.js';
+import { claimBars } from '../../lib/measured.js';
 
 const WIDTH = 290;
 const ROW = 22;
 const NAME = 132;
 
 /** The values that a claim compares, as bars with their spread; the paper's number is a line across its bar. */
-export function ClaimChart({ claim: { paperSays, measured } }: { claim: ClaimRow }) {
+export function ClaimChart({ claim }: { claim: ClaimRow }) {
   const { t, language } = useApp();
-  // The paper's numbers have English names.
-  const { values } = measuredValues(measured.en);
-  const names = measuredValues(measured[language]).values;
-  if (values.length === 0) return null;
-  const rows = values.slice(0, 6).map((each, i) => ({
-    ...each,
-    name: names[i]?.name ?? each.name,
-    paper: paperNumber(paperSays.en, each.name),
-  }));
+  const { bars: rows, left } = claimBars(claim, language);
+  if (rows.length === 0) return null;
+  const hasPaper = rows.some(({ paper }) => paper !== undefined);
   const ends = rows.flatMap(({ value, spread, paper }) => [value + spread, value - spread, paper ?? value]);
   const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
   const x = (value: number): number => NAME + ((value - low) / (high - low || 1)) * (WIDTH - NAME - 4);
@@ -51,7 +45,14 @@ export function ClaimChart({ claim: { paperSays, measured } }: { claim: ClaimRow
           );
         })}
       </svg>
-      {rows.some(({ paper }) => paper !== undefined) && <figcaption>{t('claims.line')}</figcaption>}
+      {(left > 0 || hasPaper) && (
+        <figcaption>
+          {[
+            ...(left > 0 ? [t('claims.left', { n: left })] : []),
+            ...(hasPaper ? [t('claims.line')] : []),
+          ].join(' ')}
+        </figcaption>
+      )}
     </figure>
   );
 }
