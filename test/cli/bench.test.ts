@@ -65,6 +65,12 @@ for (const what of ['infer --peer none', 'start', 'scale'])
     );
   });
 
+test('bench guard refuses a device whose plans it does not compare', async () => {
+  const { code, stderr } = await runCli(['bench', 'guard', '--device', 'wasm']);
+  assert.equal(code, 2);
+  assert.match(stderr, /plans of one device\. Expected --device onednn, or no --device; got wasm/);
+});
+
 test('without oneDNN, bench guard does not advise a device that it does not take', async () => {
   const env = { PAPERWEIGHT_ONEDNN: '/nowhere/libdnnl.so' };
   const { code, stderr } = await runCli(['bench', 'guard'], { env });

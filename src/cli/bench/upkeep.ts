@@ -24,6 +24,13 @@ export async function runGuard(flags: BenchFlags): Promise<void> {
       got: String(flags.threads),
       next: 'leave --threads out',
     });
+  if (flags.device !== 'auto' && flags.device !== 'onednn')
+    throw new UsageError({
+      what: 'bench guard compares the plans of one device',
+      expected: '--device onednn, or no --device',
+      got: flags.device,
+      next: 'leave --device out',
+    });
   const baseline = await readBaseline(BASELINE);
   const { signature, guard } = await measureGuard();
   const expected = baseline[signature];
