@@ -160,7 +160,9 @@ export class Code {
 
   /** Loads from, or stores to, the address on the stack plus `offset`. Addresses need not be aligned. */
   memory(instruction: number, offset = 0, lane?: number): this {
-    this.#bytes.push(0xfd, ...unsigned(instruction), 2, ...unsigned(offset));
+    // The alignment is a hint, but may not be larger than the number.
+    const alignment = instruction === V.load16Splat || instruction === V.store16Lane ? 1 : 2;
+    this.#bytes.push(0xfd, ...unsigned(instruction), alignment, ...unsigned(offset));
     if (lane !== undefined) this.#bytes.push(lane);
     return this;
   }

@@ -3,11 +3,15 @@
 /** Vector instructions on 128 bits: four lanes of 32 bits, or two of 64. */
 export const V = {
   load: 0,
+  /** Four unsigned numbers of 16 bits, as 32 bits. */
+  load16x4U: 4,
+  load16Splat: 8,
   load32Splat: 9,
   store: 11,
   const: 12,
   /** Replaces one lane of a vector. */
   load32Lane: 86,
+  store16Lane: 89,
   store32Lane: 90,
   store64Lane: 91,
   /** One number in the first lane, zeros in the others. */
@@ -53,6 +57,7 @@ export const V = {
   dotI16: 186,
   i32Shl: 171,
   i32ShrS: 172,
+  i32ShrU: 173,
   i32Add: 174,
   i32Sub: 177,
   /** Of signed integers. */

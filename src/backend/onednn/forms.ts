@@ -149,10 +149,12 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
     return this.dnnl.isBlocked(form.md) && this.dnnl.typeOf(form.md) === this.dnnl.typeOf(first!.md);
   }
 
-  /** The form in which the value was computed; row-major float32 if that is bfloat16. */
+  /** The value in float32, in the layout in which it was computed, or row-major if the library cannot describe that. */
   float32Form(i: number): Form {
     const first = this.value(i).forms[0]!;
-    return this.dnnl.typeOf(first.md) === 'bfloat16' ? this.plainForm(i) : first;
+    if (this.dnnl.typeOf(first.md) !== 'bfloat16') return first;
+    const md = this.dnnl.isBlocked(first.md) ? this.dnnl.withType(first.md, 'float32') : undefined;
+    return md ? this.form(i, first.dims, md) : this.plainForm(i);
   }
 
   plainMd(shape: Dims, dtype: DType): Md {

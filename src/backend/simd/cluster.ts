@@ -17,11 +17,15 @@ function spanOf(operand: number, over: Dimension, others: readonly Dimension[]):
   return perIndex(last < step ? step : 0);
 }
 
-/** The kernel of a cluster without a reduction, over these dimensions of its inputs. */
+/**
+ * The kernel of a cluster without a reduction, over these dimensions of its inputs.
+ * @param halves operands of bfloat16, as in `KernelShape`
+ */
 export function elementwiseKernel(
   pool: KernelPool,
   { formula, inputs }: Cluster,
   dimensions: readonly Dimension[],
+  halves: readonly number[] = [],
 ): VectorKernel {
   const [outermost, ...below] = dimensions as [Dimension, ...Dimension[]];
   // The size of the outermost dimension is an argument, so that one kernel serves all batch sizes.
@@ -29,6 +33,7 @@ export function elementwiseKernel(
     formula,
     inputs: inputs.length,
     dimensions: [{ size: 0, steps: outermost.steps }, ...below],
+    ...(halves.length > 0 ? { halves } : {}),
   });
   const inner = below.reduce((n, dimension) => n * dimension.size, 1);
   const spans = [...inputs.map((_, k) => spanOf(k, outermost, below)), perIndex(inner)];

@@ -2,6 +2,7 @@ import type { Formula } from '../../ops/formula.js';
 import { Code } from '../../webassembly/encoder.js';
 import { V } from '../../webassembly/instructions.js';
 import type { Dimension } from '../plan/broadcast.js';
+import { loadBfloat16, saveBfloat16 } from './bfloat16.js';
 import { moduleOf } from './kernel-module.js';
 import { render } from './render.js';
 
@@ -10,9 +11,11 @@ export interface KernelShape {
   readonly formula: Formula;
   readonly inputs: number;
   readonly dimensions: readonly Dimension[];
+  /** Operands of bfloat16: inputs that differ from element to element, or the output, whose index is `inputs`. */
+  readonly halves?: readonly number[];
 }
 
-/** Elements that are computed at a time; the last one to three use the same instructions, one element at a time. */
+/** Elements of a vector; the last ones use the same instructions, one element at a time. */
 type Width = 4 | 1;
 
 /** Whether the code of a formula has parts that hardly ever run. */
@@ -31,12 +34,14 @@ function hasRareParts(formula: Formula, inputs: number): boolean {
  * the range [from, to) of the outermost dimension. Results do not depend on how that dimension is split.
  */
 export function encodeKernel(
-  { formula, inputs, dimensions }: KernelShape,
+  { formula, inputs, dimensions, halves = [] }: KernelShape,
   pages: number,
 ): Uint8Array<ArrayBuffer> {
   const code = new Code(inputs + 3);
   const isLong = hasRareParts(formula, inputs);
   const [output, from, to] = [inputs, inputs + 1, inputs + 2];
+  const isHalf = (operand: number): boolean => halves.includes(operand);
+  const bytesOf = (operand: number): number => (isHalf(operand) ? 2 : 4);
   const elementsBelow = (level: number): number =>
     dimensions.slice(level + 1).reduce((n, { size }) => n * size, 1);
 
@@ -70,13 +75,13 @@ export function encodeKernel(
           if (steps[k] !== 0)
             code
               .get(address)
-              .i32(4 * steps[k]!)
+              .i32(bytesOf(k) * steps[k]!)
               .add()
               .set(address);
         });
         code
           .get(y)
-          .i32(4 * elementsBelow(at))
+          .i32(bytesOf(output) * elementsBelow(at))
           .add()
           .set(y);
         code.get(i).i32(1).add().set(i);
@@ -103,25 +108,34 @@ export function encodeKernel(
     const advanceBy = (address: number, bytes: number): void => {
       code.get(address).i32(bytes).add().set(address);
     };
-    const load = (width: Width): void => {
+    /** Loads a vector of each input, or one element. @param group how many vectors of this turn precede it */
+    const load = (width: Width, group = 0): void => {
       for (const { k, address } of streams) {
-        code
-          .get(address)
-          .memory(width === 4 ? V.load : V.load32Splat)
-          .set(values[k]!);
-        advanceBy(address, 4 * width);
+        const offset = 4 * bytesOf(k) * group;
+        code.get(address);
+        if (isHalf(k)) loadBfloat16(code, width, offset);
+        else code.memory(width === 4 ? V.load : V.load32Splat, offset);
+        code.set(values[k]!);
       }
-      code.get(i).i32(width).add().set(i);
     };
-    const save = (result: number, width: Width): void => {
+    const store = (result: number, width: Width, group = 0): void => {
       code.get(y).get(result);
-      if (width === 4) code.memory(V.store);
+      if (width === 4) code.memory(V.store, 16 * group);
       else code.memory(V.store32Lane, 0, 0);
-      advanceBy(y, 4 * width);
+    };
+    const advanceAll = (count: number): void => {
+      for (const { k, address } of streams) advanceBy(address, bytesOf(k) * count);
+      advanceBy(y, bytesOf(output) * count);
+      code.get(i).i32(count).add().set(i);
     };
     const last = code.integer();
-    code.get(end).i32(3).sub().set(last);
-    if (isLong) {
+    const vectors = halves.length > 0 ? 2 : 1;
+    code
+      .get(end)
+      .i32(4 * vectors - 1)
+      .sub()
+      .set(last);
+    if (isLong && halves.length === 0) {
       // Only code that stands once, in a loop that ends with its condition, keeps its constants in V8's registers.
       const whole = code.integer();
       const each = (emit: (width: Width) => void): void =>
@@ -133,7 +147,10 @@ export function encodeKernel(
         code.get(i).get(last).less().set(whole);
         each(load);
         const result = render(code, formula, values);
-        each((width) => save(result, width));
+        each((width) => {
+          store(result, width);
+          advanceAll(width);
+        });
       };
       const goesOn = (): void => void code.get(i).get(end).less();
       goesOn();
@@ -148,8 +165,17 @@ export function encodeKernel(
             .get(width === 4 ? last : end)
             .less(),
         () => {
-          load(width);
-          save(render(code, formula, values), width);
+          const groups = width === 4 ? vectors : 1;
+          const results = Array.from({ length: groups }, (_, group) => {
+            load(width, group);
+            const result = code.vector();
+            // A formula that is an input has no variable of its own.
+            code.get(render(code, formula, values)).set(result);
+            return result;
+          });
+          if (isHalf(output)) saveBfloat16(code, y, results);
+          else results.forEach((result, group) => void store(result, width, group));
+          advanceAll(groups * width);
         },
       );
   };
@@ -157,9 +183,9 @@ export function encodeKernel(
   const addresses = Array.from({ length: inputs }, (_, k) => k);
   const [outermost] = dimensions;
   addresses.forEach((address, k) => {
-    if (outermost!.steps[k] !== 0) advance(address, from, 4 * outermost!.steps[k]!);
+    if (outermost!.steps[k] !== 0) advance(address, from, bytesOf(k) * outermost!.steps[k]!);
   });
-  advance(output, from, 4 * elementsBelow(0));
+  advance(output, from, bytesOf(output) * elementsBelow(0));
   level(0, addresses, output, from, to);
   return moduleOf(code, pages);
 }

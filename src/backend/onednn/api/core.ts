@@ -54,6 +54,9 @@ export abstract class DnnlCore extends DnnlExecution {
     return this.withStrides(d, TYPE[type], strides ?? rowMajor(d));
   }
 
+  /** The layout of a blocked descriptor for elements of another type; undefined if the library has no way to describe it. */
+  abstract withType(md: Md, type: DnnlType): Md | undefined;
+
   equal(a: Md, b: Md): boolean {
     return a === b || this.fn('int dnnl_memory_desc_equal(void *, void *)')(a.native, b.native) !== 0;
   }

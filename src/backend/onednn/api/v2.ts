@@ -95,6 +95,12 @@ export class DnnlV2 extends Dnnl {
     return fields(md).getInt32(DATA_TYPE, true);
   }
 
+  override withType({ native }: Md, type: DnnlType): Md {
+    const md = this.#md((bytes) => bytes.set(native as Uint8Array));
+    fields(md).setInt32(DATA_TYPE, TYPE[type], true);
+    return md;
+  }
+
   override isBlocked(md: Md): boolean {
     return fields(md).getInt32(FORMAT_KIND, true) === FORMAT_BLOCKED;
   }

@@ -48,6 +48,11 @@ export class DnnlV3 extends Dnnl {
     return this.#md(create, dims.length, longs(dims), type, longs(strides));
   }
 
+  override withType(md: Md, type: DnnlType): Md | undefined {
+    const { strides, blocks } = this.blocking(md);
+    return blocks.length === 0 ? this.plain(this.dims(md), type, strides) : undefined;
+  }
+
   override any(dims: Dims, type: DnnlType = 'float32'): Md {
     const create = 'dnnl_memory_desc_create_with_tag(void *, int, void *, int, int)';
     return this.#md(create, dims.length, longs(dims), TYPE[type], TAG_ANY);

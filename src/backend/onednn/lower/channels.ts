@@ -1,6 +1,6 @@
 import { cutRows, joinRows } from '../../simd/nodes.js';
 import type { KernelPool } from '../../simd/pool.js';
-import type { Dims, Md } from '../api/dnnl.js';
+import type { Dims, DnnlType, Md } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
 import { emitOperation, lowerVectors } from './vectors.js';
@@ -15,9 +15,9 @@ import { emitOperation, lowerVectors } from './vectors.js';
 const BLOCK = 16;
 
 /** The layout [N, H, W, C] of an image [N, C, H, W]. */
-export function channelsLast(b: Pick<OneDnnBuilder, 'dnnl'>, shape: Dims): Md {
+export function channelsLast(b: Pick<OneDnnBuilder, 'dnnl'>, shape: Dims, type: DnnlType = 'float32'): Md {
   const [, channels, height, width] = shape as [number, number, number, number];
-  return b.dnnl.plain(shape, 'float32', [channels * height * width, 1, width * channels, channels]);
+  return b.dnnl.plain(shape, type, [channels * height * width, 1, width * channels, channels]);
 }
 
 /** Plans in which channels have been joined channels last; others keep the layouts that the library chooses. */
@@ -28,10 +28,11 @@ export function isChannelsLast(b: OneDnnBuilder, i: number): boolean {
   const { shape, dtype } = b.node(i);
   if (!joining.has(b) || shape.length !== 4 || dtype !== 'float32') return false;
   const { dims, md } = b.value(i).forms[0]!;
+  const type = b.dnnl.typeOf(md);
   return (
     same(dims, shape) &&
-    b.dnnl.equal(md, channelsLast(b, shape)) &&
-    !b.dnnl.equal(md, b.plainMd(shape, dtype))
+    b.dnnl.equal(md, channelsLast(b, shape, type)) &&
+    !b.dnnl.equal(md, b.dnnl.plain(shape, type))
   );
 }
 
@@ -43,25 +44,46 @@ function poolFor(b: OneDnnBuilder, i: number): KernelPool | undefined {
 
 const positions = ([images, , height, width]: Dims): number => images! * height! * width!;
 
+/**
+ * The type in which channels are copied, in words of 32 bits: bfloat16, two to a word, if all values have it and pairs of
+ * channels stay together; otherwise float32.
+ * @param counts numbers of channels, and where they begin
+ */
+function wordsOf(
+  b: OneDnnBuilder,
+  inputs: readonly number[],
+  counts: readonly number[],
+): { type: DnnlType; perWord: number } {
+  const areHalves =
+    counts.every((count) => count % 2 === 0) &&
+    inputs.every((input) => b.dnnl.typeOf(b.value(input).forms[0]!.md) === 'bfloat16');
+  return areHalves ? { type: 'bfloat16', perWord: 2 } : { type: 'float32', perWord: 1 };
+}
+
 /** Joins channels that a convolution or a normalisation made, channels last if they do not fit into blocks. */
 export function lowerConcat(b: OneDnnBuilder, i: number): boolean {
   const { inputs, shape } = b.node(i);
   const shapes = inputs.map((input) => b.node(input).shape);
   const isPlain = (input: number): boolean => {
     const { dims, md } = b.value(input).forms[0]!;
-    return b.dnnl.equal(md, b.plainMd(dims, 'float32'));
+    return b.dnnl.equal(md, b.dnnl.plain(dims, b.dnnl.typeOf(md)));
   };
   const pool = poolFor(b, i);
   if (!pool || inputs.every(isPlain) || shapes.every(([, channels]) => channels! % BLOCK === 0))
     return lowerVectors(b, i);
   joining.add(b);
-  const sources = inputs.map((input, k) => b.form(input, shapes[k]!, channelsLast(b, shapes[k]!)));
+  const { type, perWord } = wordsOf(
+    b,
+    inputs,
+    shapes.map(([, channels]) => channels!),
+  );
+  const sources = inputs.map((input, k) => b.form(input, shapes[k]!, channelsLast(b, shapes[k]!, type)));
   const operation = joinRows(
     pool,
     positions(shape),
-    shapes.map(([, channels]) => channels!),
+    shapes.map(([, channels]) => channels! / perWord),
   );
-  emitOperation(b, i, operation, sources, b.newForm(shape, channelsLast(b, shape)));
+  emitOperation(b, i, operation, sources, b.newForm(shape, channelsLast(b, shape, type)));
   return true;
 }
 
@@ -71,12 +93,15 @@ export function lowerSlice(b: OneDnnBuilder, i: number): boolean {
   const [x] = inputs as [number];
   const pool = poolFor(b, i);
   if (!pool || !isChannelsLast(b, x)) return lowerVectors(b, i);
+  const [start, whole] = [attrs.start as number, b.node(x).shape];
+  const { type, perWord } = wordsOf(b, [x], [whole[1]!, start, shape[1]!]);
   const operation = cutRows(pool, {
     outer: positions(shape),
-    length: b.node(x).shape[1]!,
-    start: attrs.start as number,
-    count: shape[1]!,
+    length: whole[1]! / perWord,
+    start: start / perWord,
+    count: shape[1]! / perWord,
   });
-  emitOperation(b, i, operation, [b.value(x).forms[0]!], b.newForm(shape, channelsLast(b, shape)));
+  const source = b.form(x, whole, channelsLast(b, whole, type));
+  emitOperation(b, i, operation, [source], b.newForm(shape, channelsLast(b, shape, type)));
   return true;
 }

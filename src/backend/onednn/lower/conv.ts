@@ -130,7 +130,7 @@ interface Wanted {
 }
 
 const image = (dnnl: Dnnl, { last }: Conv, shape: Dims, type: DnnlType): Md =>
-  last ? channelsLast({ dnnl }, shape) : dnnl.any(shape, type);
+  last ? channelsLast({ dnnl }, shape, type) : dnnl.any(shape, type);
 
 function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
   // With forwardInference Winograd uses a private layout of weights, which would have to be made in each run.
@@ -210,8 +210,7 @@ function convolution(
   given: number,
 ): Conv {
   const attrs = b.node(i).attrs as unknown as Conv2dAttrs;
-  const last = b.choice.compute === 'float32' && isChannelsLast(b, given);
-  return describe(b.node(x).shape, b.node(w).shape, b.node(y).shape, attrs, last);
+  return describe(b.node(x).shape, b.node(w).shape, b.node(y).shape, attrs, isChannelsLast(b, given));
 }
 
 export function lowerConv2d(b: OneDnnBuilder, i: number): boolean {

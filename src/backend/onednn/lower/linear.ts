@@ -17,12 +17,18 @@ import { lowerRecurrentInput } from './recurrent/recurrent.js';
 
 const isSlow = (b: OneDnnBuilder, pd: Handle): boolean => b.dnnl.implementation(pd).startsWith('ref');
 
-/** Below this many weights, conversion costs more time than bfloat16 saves. */
+/** Below this many weights, or multiplications, conversion costs more time than bfloat16 saves. */
 const LARGE = 2 ** 18;
+const WORTH_HALVES = 2 ** 26;
+/** From this many weights on, reading them from memory takes most of the time, also for few rows. */
+const HUGE = 2 ** 22;
 
-/** Number type for a layer with these weights. */
-const typeFor = (b: OneDnnBuilder, [outputs, inputs]: Dims): DnnlType =>
-  b.choice.compute === 'bfloat16' && outputs! * inputs! >= LARGE ? 'bfloat16' : 'float32';
+/** Number type for a layer. @param x dimensions of its input */
+function typeFor(b: OneDnnBuilder, [rows]: Dims, [outputs, inputs]: Dims): DnnlType {
+  const weights = outputs! * inputs!;
+  const isWorth = weights >= HUGE || (weights >= LARGE && rows! * weights >= WORTH_HALVES);
+  return b.choice.compute === 'bfloat16' && isWorth ? 'bfloat16' : 'float32';
+}
 
 /**
  * Whether a batch has many more rows than a layer's weights, as for the tokens of a transformer. Gradients with row-major
@@ -94,7 +100,7 @@ export function lowerLinear(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, w, bias] = node.inputs as [number, number, number | undefined];
   const wDims = b.node(w).shape;
-  const type = typeFor(b, wDims);
+  const type = typeFor(b, b.node(x).shape, wDims);
   const src = matrix(b, x, type);
   const biasMd = bias === undefined ? null : d.plain([wDims[0]!]);
   const dst = d.plain(node.shape);
@@ -172,7 +178,7 @@ export function lowerLinearGradInput(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [dy, w] = node.inputs as [number, number];
   const wDims = b.node(w).shape;
-  const type = typeFor(b, wDims);
+  const type = typeFor(b, b.node(dy).shape, wDims);
   const forward = hint(b, type, node.shape, wDims, b.node(dy).shape);
   const src = d.plain(node.shape);
   const grad = matrix(b, dy, type);
@@ -193,7 +199,7 @@ export function lowerLinearGradWeight(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [dy, x] = node.inputs as [number, number];
-  const type = typeFor(b, node.shape);
+  const type = typeFor(b, b.node(dy).shape, node.shape);
   const [src, grad] = [matrix(b, x, type), matrix(b, dy, type)];
   const bias = lowerBiasGrad(b, i, dy, [0]);
   const dims = { x: b.node(x).shape, wDims: node.shape, y: b.node(dy).shape };

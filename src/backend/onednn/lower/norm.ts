@@ -5,11 +5,19 @@ import { arrayAt } from '../library/memory.js';
 import { correctWhere } from './correct/correction.js';
 import { emitInto, type Operand } from './emit.js';
 
+/** The input in its layout; in float32 if the library has only slow code for bfloat16 in that layout. */
+function sourceOf(b: OneDnnBuilder, x: number): Form {
+  const own = b.shapedForm(x);
+  if (b.dnnl.typeOf(own.md) !== 'bfloat16') return own;
+  const isFast = b.dnnl.implementation(b.dnnl.batchNormForward(own.md, 0, false)).includes('jit');
+  return isFast ? own : b.float32Form(x);
+}
+
 export function lowerBatchNormTrain(b: OneDnnBuilder, i: number): boolean {
   const d = b.dnnl;
   const node = b.node(i);
   const [x, gamma, beta] = node.inputs as [number, number, number];
-  const src = b.shapedForm(x);
+  const src = sourceOf(b, x);
   const c = node.shape[1]!;
   const pd = d.batchNormForward(src.md, node.attrs.eps as number, false);
   const [mean, variance] = [b.newForm([c], d.plain([c])), b.newForm([c], d.plain([c]))];
@@ -81,7 +89,7 @@ export function lowerBatchNormGrad(b: OneDnnBuilder, i: number): boolean {
   const [dy, x, gamma] = node.inputs as [number, number, number];
   const stats = statistics(b).get(x);
   if (!stats) return false;
-  const src = b.shapedForm(x);
+  const src = sourceOf(b, x);
   const c = node.shape[1]!;
   const eps = node.attrs.eps as number;
   const pd = d.batchNormBackward(src.md, src.md, eps, d.batchNormForward(src.md, eps, false));
@@ -130,7 +138,7 @@ export function lowerBatchNormGrad(b: OneDnnBuilder, i: number): boolean {
 export function lowerBatchNorm(b: OneDnnBuilder, i: number): boolean {
   const node = b.node(i);
   const [x, gamma, beta, mean, variance] = node.inputs as [number, number, number, number, number];
-  const src = b.shapedForm(x);
+  const src = sourceOf(b, x);
   const pd = b.dnnl.batchNormForward(src.md, node.attrs.eps as number, true);
   const operands = batchNormOperands(b, src, gamma, beta, b.plainForm(mean), b.plainForm(variance));
   return emitInto(b, i, pd, src, operands);
