@@ -34,7 +34,7 @@ export const matrix: readonly Kind[] = [
     name: 'linear',
     draw: (draw) => {
       const large = draw.narrow === 'bfloat16' && draw.chance(0.3);
-      const x = large ? draw.leaf([draw.dim(6), draw.pick([384, 512, 515])]) : draw.ofRank(2);
+      const x = large ? draw.leaf([draw.integer(250, 280), draw.pick([384, 512, 515])]) : draw.ofRank(2);
       const features = draw.shapeOf(x)[1]!;
       const out = large ? draw.pick([768, 700, 1024]) : draw.chance(0.1) ? draw.integer(40, 140) : draw.dim();
       const inputs = [x, draw.leaf([out, features], ...scaled(features))];
