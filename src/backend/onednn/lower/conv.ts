@@ -12,6 +12,7 @@ import {
   type PostOp,
   Prop,
   Query,
+  Unimplemented,
 } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
@@ -140,7 +141,20 @@ function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, po
   return d.convForward(prop, alg, x, w, biasMd, y, c.geometry, postOps);
 }
 
+/** @throws Unimplemented also if the library's bfloat16 code is slower than float32 */
 function makePd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: Wanted): Handle {
+  const pd = anyPd(d, direction, c, kernel, wanted);
+  if (kernel.type === 'bfloat16' && isSlow(d.implementation(pd), c))
+    throw new Unimplemented('a fast convolution in bfloat16');
+  return pd;
+}
+
+/** Reference code, and depthwise convolutions that are computed like others. */
+const isSlow = (implementation: string, { w }: Conv): boolean =>
+  implementation.startsWith('ref') ||
+  (w.length === 5 && w[1] === 1 && w[2] === 1 && !implementation.includes('dw'));
+
+function anyPd(d: Dnnl, direction: Direction, c: Conv, kernel: Kernel, wanted: Wanted): Handle {
   if (direction === 'forward') return forwardPd(d, c, kernel, wanted);
   const { alg, type } = kernel;
   const hint = forwardPd(d, c, kernel, { ...wanted, training: true });
