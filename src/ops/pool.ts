@@ -1,8 +1,8 @@
-import type { Node } from '../graph/node.js';
+import { type Node, scalarLeaf } from '../graph/node.js';
 import { type Shape, sameShape } from '../graph/types.js';
 import { pad } from './arrange/pad.js';
 import { sliced } from './arrange/parts.js';
-import { less } from './binary.js';
+import { equal, less } from './binary.js';
 import { checkPair, type Pair, windows } from './conv2d.js';
 import { define, floatOf, type NodeMaker, need, needRank } from './operation.js';
 import { where } from './select.js';
@@ -68,7 +68,8 @@ function atMaxima(h: Node, x: Node, shape: Shape, { kernel, stride, padding, dil
       ) as [Node, Node];
       if (!found) found = { best: value, at: other };
       else {
-        const larger = less(found.best, value);
+        // NaN counts as the largest; of several, the last one.
+        const larger = where(equal(value, value), less(found.best, value), scalarLeaf(1, value.dtype));
         found = { best: where(larger, value, found.best), at: where(larger, other, found.at) };
       }
     }
@@ -94,7 +95,7 @@ const maxForward: NodeMaker<MaxPoolAttrs> = define<MaxPoolAttrs>({
   gradient: (node, grad) => [maxBackward([grad, node.inputs[0]!], node.attrs as MaxPoolAttrs)],
 });
 
-/** Largest value of each window. Windows overlap if stride < kernel. The gradient flows to the first maximum. */
+/** Largest value of each window. Windows overlap if stride < kernel. The gradient flows to the first maximum, or the last NaN. */
 export function maxPool2d(x: Node, attrs: Partial<MaxPoolAttrs> & { kernel: Pair }): Node {
   const { kernel, stride = kernel, padding = [0, 0], dilation = [1, 1], ceilMode = false } = attrs;
   return maxForward([x], { kernel, stride, padding, dilation, ceilMode });

@@ -52,3 +52,24 @@ for (const name of ['reference', 'onednn', 'wasm'] as const)
       await device.close();
     }
   });
+
+for (const name of ['reference', 'onednn', 'wasm'] as const)
+  test(`the second derivative of max-pooling flows from the places of maxima, also of NaN, on ${name}`, async () => {
+    const { device } = await openDevice(name, { threads: 1 });
+    setDefaultDevice(device);
+    try {
+      const x = tensor([1, Number.NaN, Number.NaN, 5, 2, 3, Number.NaN, Number.NaN, 0], {
+        shape: [1, 1, 1, 9],
+        requiresGrad: true,
+      });
+      const h = tensor([1, 2, 4], { shape: [1, 1, 1, 3], requiresGrad: true });
+      const [first] = grad(F.maxPool2d(x, [1, 3]).mul(h).sum(), [x]);
+      const places = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9], { shape: x.shape });
+      const [second] = grad(first!.mul(places).sum(), [h]);
+      assert.deepEqual([...(await first!.data())], [0, 0, 1, 2, 0, 0, 0, 4, 0]);
+      assert.deepEqual([...(await second!.data())], [3, 4, 8]);
+    } finally {
+      setDefaultDevice(referenceDevice());
+      await device.close();
+    }
+  });

@@ -8,7 +8,7 @@ import { geluDerivative, isLargeGelu, isPostOp } from './activations.js';
 import type { Dims, Dnnl, Md } from './api/dnnl.js';
 import type { Arena } from './arena.js';
 import { FormBuilder, type SlotLayout } from './forms.js';
-import type { Form, Value, Work } from './ir.js';
+import type { Form, Kept, Value, Work } from './ir.js';
 import type { KernelChoice } from './kernel-choice.js';
 import { arrayAt, MAX_VIEW, tooLarge } from './library/memory.js';
 import type { Threads } from './library/threads.js';
@@ -17,6 +17,8 @@ import type { Threads } from './library/threads.js';
 export class OneDnnBuilder extends FormBuilder {
   /** Workspace memory that a forward primitive passes to its backward primitive, by forward node. */
   readonly workspaces = new Map<number, { md: Md; region: Region } | null>();
+  /** Inputs that a forward node keeps for its gradient in runs in which both are corrected. */
+  readonly keptInputs = new Map<number, Kept>();
   /** Tensors that are summed over ranks in their place, by the node that starts the sum. */
   readonly summed = new Map<number, Form>();
   readonly training: boolean;

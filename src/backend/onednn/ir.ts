@@ -1,6 +1,12 @@
+import type { TypedArray } from '../../graph/types.js';
 import type { Region } from '../plan/region.js';
 import type { Bind } from '../plan/step.js';
 import type { Handle, Md } from './api/dnnl.js';
+
+/** Row-major values that a correction has kept in this run, if it was made. */
+export interface Kept {
+  values: TypedArray | undefined;
+}
 
 /**
  * A value in memory: dimensions, layout and region. The dimensions may differ from the node's shape if the row-major

@@ -23,15 +23,12 @@ import { batchOf } from '../../support/generated.js';
 const open = async (precision: 'float32' | 'bfloat16') =>
   (await openDevice('onednn', { threads: 2, precision })).device;
 
-const nan = 'oneDNN uses the maximum instruction, which ignores NaN';
-
 // bfloat16 has 8 significant bits: a relative error of 1/256, also for sums of products.
 conformance('onednn in bfloat16', () => open('bfloat16'), {
   rtol: 4e-2,
   atol: 4e-2,
   skipForms:
     'which of two close values is the largest depends on rounding; the differential fuzzer compares bfloat16 layer by layer',
-  skip: { 'maxPool2d lets NaN through': nan, 'relu lets NaN through': nan },
 });
 
 /** Convolution, pooling, dropout and linear layers, with whole vectors of channels and a large linear layer. */

@@ -1,7 +1,8 @@
+import type { TypedArray } from '../../../graph/types.js';
 import type { AvgPoolAttrs, MaxPoolAttrs } from '../../../ops/pool.js';
 import { Alg, Arg, type ConvGeometry, type Dims, Prop, Query } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
-import type { Form } from '../ir.js';
+import type { Form, Kept } from '../ir.js';
 import { padRight } from './conv.js';
 import { correctWhere } from './correct/correction.js';
 import { boundOf } from './correct/magnitude.js';
@@ -27,14 +28,22 @@ function geometry(x: Dims, y: Dims, { kernel, stride, padding, dilation = [1, 1]
 
 /**
  * The library leaves NaN out of maxima, and those of −∞ are finite: where the input may have either, the reference
- * engine's kernel computes them. (The gradient then still goes to the largest number beside the NaN, for which the
- * input would have to be kept.)
+ * engine's kernel computes them, and the gradient from a copy of the input.
  */
 export function lowerMaxPool(b: OneDnnBuilder, i: number): boolean {
   const [x] = b.node(i).inputs as [number];
   lowerPool(b, i, Alg.poolMax, hasGradient(b, i));
   const bound = boundOf(b, i, x, MOST);
-  correctWhere(b, i, [b.shapedForm(x)], b.value(i).forms[0]!, () => !(bound() <= MOST));
+  const kept: Kept = { values: undefined };
+  b.keptInputs.set(i, kept);
+  const isBeyond = (): boolean => {
+    kept.values = undefined;
+    return !(bound() <= MOST);
+  };
+  const keep = ([values]: readonly TypedArray[]): void => {
+    if (hasGradient(b, i)) kept.values = values;
+  };
+  correctWhere(b, i, [b.shapedForm(x)], b.value(i).forms[0]!, isBeyond, [], keep);
   return true;
 }
 const MOST = 3e38;
@@ -46,7 +55,10 @@ export function lowerMaxPoolGrad(b: OneDnnBuilder, i: number): boolean {
   const src = b.shapedForm(x);
   const made = b.shapedForm(forward);
   const grad = b.form(dy, made.dims, made.md);
-  return lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
+  lowerPoolGrad(b, i, Alg.poolMax, src, grad, writtenWorkspace(b, forward));
+  const kept = b.keptInputs.get(forward)!;
+  correctWhere(b, i, [grad, kept], b.value(i).forms[0]!, () => kept.values !== undefined);
+  return true;
 }
 
 const averageAlg = ({ countIncludePad }: AvgPoolAttrs): number =>

@@ -2,33 +2,36 @@ import { bytesOf, makeArray, sizeOf, type TypedArray } from '../../../../graph/t
 import { scriptOf } from '../../../plan/scripted.js';
 import { Arg, type Handle, type Md, Query } from '../../api/dnnl.js';
 import type { OneDnnBuilder } from '../../builder.js';
-import type { Form } from '../../ir.js';
+import type { Form, Kept } from '../../ir.js';
 import { allocate, arrayAt } from '../../library/memory.js';
 
 /**
  * Adds a step that computes a node again with the reference engine's kernel, for values that its primitive is not right
  * for. It needs memory of its own, so it is meant for values that hardly occur.
  *
- * @param inputs forms of the node's inputs
+ * @param inputs forms of the node's inputs, or what has been kept of them
  * @param where whether to do so, asked in each run
  * @param seen forms that it looks at
+ * @param keep called with the values of the inputs
  */
 export function correctWhere(
   b: OneDnnBuilder,
   i: number,
-  inputs: readonly Form[],
+  inputs: readonly (Form | Kept)[],
   output: Form,
   where: (values: readonly Float32Array[]) => boolean,
   seen: readonly Form[] = [],
+  keep: (values: readonly TypedArray[]) => void = () => {},
 ): void {
   const { op, scope, inputs: sources, shape } = b.node(i);
   const kernel = scriptOf(b.graph, i, b.numbers);
+  const forms = inputs.filter((input) => 'region' in input);
   b.emit({
     op,
     scope,
     kernel: 'corrected',
     macs: 0,
-    touches: [...inputs, output, ...seen].map(({ region }) => region),
+    touches: [...forms, output, ...seen].map(({ region }) => region),
     writes: false,
     script: (at) => {
       const views = seen.map(
@@ -36,7 +39,10 @@ export function correctWhere(
       );
       return () => {
         if (!where(views)) return;
-        const values = inputs.map((form, k) => rowMajorOf(b, sources[k]!, form, at(form.region)));
+        const values = inputs.map((input, k) =>
+          'region' in input ? rowMajorOf(b, sources[k]!, input, at(input.region)) : input.values!,
+        );
+        keep(values);
         const result = makeArray('float32', sizeOf(shape));
         kernel(values, result);
         withCopy(b, i, (md, address) => {
