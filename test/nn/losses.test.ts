@@ -140,8 +140,12 @@ describe('losses', () => {
       assert.equal(await nn.functional.crossEntropy(logits, there, options).item(), expected);
     }
     // One that is not a class, and not ignored.
-    const loss = nn.functional.crossEntropy(logits, there, { ignoreIndex: 7 });
-    assert.ok(Number.isNaN(await loss.item()));
+    await assert.rejects(nn.functional.crossEntropy(logits, there, { ignoreIndex: 7 }).item(), DataError);
+    const weighted = nn.functional.crossEntropy(logits, there, {
+      ignoreIndex: 7,
+      weight: doubles([1, 2, 3]),
+    });
+    assert.ok(Number.isNaN(await weighted.item()));
     await assert.rejects(nn.functional.crossEntropy(logits, there).item(), DataError);
   });
 

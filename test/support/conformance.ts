@@ -13,6 +13,7 @@ import { type Case, cases, maskByDefinition, runCase } from './cases.js';
 import { assertClose, type Tolerance } from './close.js';
 
 import { computedUpdates } from './conformance/computed-updates.js';
+import { ignoredLabels } from './conformance/ignored-labels.js';
 import { largeOrders } from './conformance/large-orders.js';
 import { specialValues } from './conformance/special-values.js';
 
@@ -74,6 +75,7 @@ export function conformance(
     handedOn(() => device, dtype);
     largeOrders(() => device, dtype);
     computedUpdates(() => device, dtype, tolerance);
+    ignoredLabels(() => device, dtype, tolerance);
     if (dtype === 'float32') specialValues(() => device, skipExtremes);
   });
 }

@@ -1,7 +1,7 @@
 import { checkNumber, shown } from '../../errors/arguments.js';
 import { DataError, ShapeError, UsageError } from '../../errors/errors.js';
 import { hostLeaf, type Node, scalarLeaf } from '../../graph/node.js';
-import { isFloat, makeArray, sameShape, showShape } from '../../graph/types.js';
+import { type DType, isFloat, makeArray, sameShape, showShape, sizeOf } from '../../graph/types.js';
 import * as ops from '../../ops/index.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { Module } from '../module.js';
@@ -11,10 +11,7 @@ import { checkLoss, knownValues, type LossOptions, reduce, tensorOf } from './co
 export interface NLLOptions extends LossOptions {
   /** Factor on the loss of each class, [classes]. The mean divides by the sum of the labels' weights. */
   readonly weight?: Tensor;
-  /**
-   * Samples with this label are ignored; −100 by default. Labels that the device computes are compared with it only if
-   * this option is given.
-   */
+  /** Samples with this label are ignored; −100 by default. */
   readonly ignoreIndex?: number;
 }
 
@@ -93,6 +90,10 @@ function searchIgnored(labels: Node, ignoreIndex: number): boolean | undefined {
   return known && Array.prototype.includes.call(known, ignoreIndex);
 }
 
+/** 1 for each label that counts, 0 for one that is ignored. */
+const notIgnored = (labels: Node, ignoreIndex: number, dtype: DType): Node =>
+  ops.sub(scalarLeaf(1, dtype), ops.equal(ops.cast(labels, dtype), scalarLeaf(ignoreIndex, dtype)));
+
 /** @throws DataError for a known label that is neither a class nor ignored */
 function checkLabels(loss: string, labels: Node, classes: number, ignoreIndex: number): void {
   const known = knownValues(labels) ?? [];
@@ -131,7 +132,7 @@ function pick(
   );
   const own = ops.cast(labels, dtype);
   const chosen = ops.equal(numbers, ops.reshape(own, [shape[0]!, 1, ...shape.slice(2)]));
-  const valid = ops.sub(one, ops.equal(own, scalarLeaf(ignoreIndex, dtype)));
+  const valid = notIgnored(labels, ignoreIndex, dtype);
   const factor = weight && perClass(loss, weight, x);
   const all = factor ? ops.mul(x, factor) : x;
   let losses = ops.neg(ops.sum(ops.where(chosen, all, zero), [1]));
@@ -170,18 +171,27 @@ function crossEntropyOf(loss: string, input: Tensor, target: Tensor, options: Cr
   const [given, wanted] = [tensorOf(loss, 'input', input), tensorOf(loss, 'target', target)];
   if (isFloat(wanted.dtype)) return soft(loss, given, wanted, options);
   const { x, labels } = batched(loss, given, wanted);
-  const { weight, ignoreIndex, labelSmoothing = 0, reduction } = options;
-  const ignored = searchIgnored(labels, ignoreIndex ?? IGNORED) ?? ignoreIndex !== undefined;
+  const { weight, ignoreIndex = IGNORED, labelSmoothing = 0, reduction } = options;
+  const ignored = searchIgnored(labels, ignoreIndex);
   if (weight || ignored) {
     const picked = pick(loss, ops.logSoftmax(x, 1), labels, options);
     return reducePicked(picked, wanted.shape, reduction);
   }
-  if (x.shape.length === 2)
-    return reduce(loss, ops.reshape(ops.crossEntropy(x, labels, labelSmoothing), wanted.shape), reduction);
+  if (ignored === undefined && sizeOf(labels.shape) > 0) {
+    const valid = notIgnored(labels, ignoreIndex, x.dtype);
+    const safe = ops.where(valid, labels, scalarLeaf(0, 'int32'));
+    const losses = ops.where(valid, perLabel(x, safe, labelSmoothing), scalarLeaf(0, x.dtype));
+    return reducePicked({ losses, weights: valid }, wanted.shape, reduction);
+  }
+  return reduce(loss, ops.reshape(perLabel(x, labels, labelSmoothing), wanted.shape), reduction);
+}
+
+/** Cross-entropy of each label, none of which is ignored, in the labels' shape. */
+function perLabel(x: Node, labels: Node, labelSmoothing: number): Node {
+  if (x.shape.length === 2) return ops.crossEntropy(x, labels, labelSmoothing);
   const last = x.shape.map((_, i) => i).filter((i) => i !== 1);
   const rows = ops.reshape(ops.permute(x, [...last, 1]), [-1, x.shape[1]!]);
-  const losses = ops.crossEntropy(rows, ops.reshape(labels, [-1]), labelSmoothing);
-  return reduce(loss, ops.reshape(losses, wanted.shape), reduction);
+  return ops.reshape(ops.crossEntropy(rows, ops.reshape(labels, [-1]), labelSmoothing), labels.shape);
 }
 
 /** Targets are probabilities of the classes. */

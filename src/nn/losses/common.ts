@@ -69,8 +69,13 @@ export function checkSame(loss: string, input: Node, target: Node, names = 'inpu
 }
 
 /** A node's values, if they are known without computing anything. */
-export const knownValues = ({ value, source }: Node): TypedArray | undefined =>
-  value ?? (source?.kind === 'host' ? source.data : undefined);
+export function knownValues({ value, source, op, inputs }: Node): TypedArray | undefined {
+  const known = value ?? (source?.kind === 'host' ? source.data : undefined);
+  const [from] = inputs;
+  if (known || !from) return known;
+  const same = op === 'reshape' || (op === 'cast' && from.dtype === 'uint8');
+  return same ? knownValues(from) : undefined;
+}
 
 /**
  * Checks that values are in a range. Known values are checked at once. Values that the device computes become NaN
