@@ -249,6 +249,7 @@ export interface ModelDetail {
   readonly inputShape: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
+  /** Empty if the network takes something else than images: the shapes of its layers are then unknown. */
   readonly layers: readonly {
     readonly name: string;
     readonly kind: string;

@@ -75,11 +75,17 @@ export async function buildSite(options: SiteOptions): Promise<{
   const live = options.live === undefined ? undefined : await gatherLive(options.live);
   if (live) pieces.push(...live.pieces, ...(live.live.train ? await trainPage() : []));
   const papers = [];
+  const problems: string[] = [];
   for (const id of paperIds()) {
     onProgress(id);
-    const part = await gatherPaper(id);
-    papers.push(part.paper);
-    pieces.push(...part.pieces);
+    try {
+      const part = await gatherPaper(id);
+      papers.push(part.paper);
+      pieces.push(...part.pieces);
+    } catch (error) {
+      // The code of a paper may throw anything; the others keep their pages.
+      problems.push(`The paper ${id} is left out: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   const own =
     options.notes === undefined
@@ -113,7 +119,7 @@ export async function buildSite(options: SiteOptions): Promise<{
   return {
     pages: files.filter(({ path }) => path.endsWith('.html')).length,
     ...done,
-    problems: [...own.problems, ...renderer.problemsIn(content)],
+    problems: [...problems, ...own.problems, ...renderer.problemsIn(content)],
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { jsonLines, runCli } from '../support/cli.js';
 import { scratch } from '../support/toy.js';
 
@@ -110,6 +111,18 @@ test('a recipe and a run are shown as their network', async (t) => {
   const { code, stderr } = await runCli(['inspect', 'runs'], { cwd: folder });
   assert.equal(code, 2);
   assert.match(stderr, /runs is not a run folder/);
+});
+
+test('a network that takes no image is listed without shapes', async () => {
+  const env = { PAPERWEIGHT_PAPERS: fileURLToPath(new URL('../support/papers', import.meta.url)) };
+  const { code, stdout, stderr } = await runCli(['inspect', 'tiny-gan'], { env });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^generator\.0 +Linear +144$/m);
+  assert.match(stdout, /^Total +1,957$/m);
+  assert.match(stderr, /does not take an image of 3 × 6 × 6 \(linear.*\), so output shapes .* unknown/s);
+  const drawn = await runCli(['inspect', 'tiny-gan', '--figure', 'x.svg'], { env });
+  assert.equal(drawn.code, 2);
+  assert.match(drawn.stderr, /--figure cannot draw this network.*channels/s);
 });
 
 test('a network of grey images is inspected with one channel', async () => {

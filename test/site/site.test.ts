@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -125,6 +125,26 @@ describe('paperweight site', () => {
       assert.match(stderr, message);
     }
     assert.ok(!existsSync(join(folder, 'site')));
+  });
+
+  it('has papers of one’s own, and leaves out one that cannot be shown', async (t) => {
+    const folder = await scratch(t);
+    const own = (name: string, text: string) => {
+      mkdirSync(join(folder, 'papers', name), { recursive: true });
+      writeFileSync(join(folder, 'papers', name, 'index.js'), text);
+    };
+    const gan = new URL('../support/papers/gan/index.js', import.meta.url).href;
+    own('tiny-gan', `export { default } from '${gan}';`);
+    own('broken', "throw new Error('forgotten');");
+    const env = { PAPERWEIGHT_PAPERS: join(folder, 'papers') };
+    const out = join(folder, 'site');
+    const { code, stderr } = await runCli(['site', '--out', out], { env });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /The paper broken is left out: .*forgotten/);
+    const page = readFileSync(join(out, 'papers/tiny-gan.html'), 'utf8');
+    assert.match(page, /parameters\. The shapes of its layers are not shown: .* 3 × 6 × 6/);
+    assert.match(readFileSync(join(out, 'zh/papers/tiny-gan.html'), 'utf8'), /不显示各层的形状/);
+    assert.ok(existsSync(join(out, 'papers/alexnet.html')) && !existsSync(join(out, 'papers/broken.html')));
   });
 
   it('adds feeds, previews and a sitemap where its address is known', async (t) => {

@@ -6,6 +6,7 @@ import { classCount, grouped } from '../../errors/counted.js';
 import { ShapeError, UsageError } from '../../errors/errors.js';
 import type { ModelSummary } from '../../nn/inspect.js';
 import type { Module } from '../../nn/module.js';
+import type { UnknownLayers } from '../../papers/layers.js';
 import type { Paper } from '../../papers/paper.js';
 import { defaultPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
@@ -21,7 +22,7 @@ import {
 } from '../options/options.js';
 import { checkOutput, FORCE } from '../options/output-file.js';
 import { modelHints } from '../options/weights.js';
-import { fittedTable, leftOutLine, print, printJson, widest } from '../terminal/output.js';
+import { fittedTable, leftOutLine, note, print, printJson, widest } from '../terminal/output.js';
 
 /** Number of classes if none is given. */
 const CLASSES = 10;
@@ -107,16 +108,18 @@ async function inspectModel(id: string | undefined, flags: Flags): Promise<void>
     return inspectWeights(id, await modelHints(flags), flags.json ? { json: true } : {});
   }
   const { paper, config, where, recipe } = await networkOf(id, flags);
-  const [{ buildModel, inputShapeOf }, { inspect }, { withoutInit }] = await Promise.all([
+  const [{ buildModel, inputShapeOf }, { layersOf }, { withoutInit }] = await Promise.all([
     import('../../papers/paper.js'),
-    import('../../nn/inspect.js'),
+    import('../../papers/layers.js'),
     import('../../nn/init.js'),
   ]);
   const model = withoutInit(() => buildModel(paper, config));
   const { imageSize: input, preset } = config;
   const shape = inputShapeOf(paper, config);
-  const summary = fitting(() => inspect(model, shape), input, paper.imageSize(preset));
-  const title = `${where}${paper.name}, ${recipe === undefined ? '' : `recipe ${recipe}: `}preset ${preset}, ${classCount(config.classes.length)}, for one image of ${shape.join(' × ')}`;
+  const summary = fitting(() => layersOf(paper, model, config), input, paper.imageSize(preset));
+  const variant = `${where}${paper.name}, ${recipe === undefined ? '' : `recipe ${recipe}: `}preset ${preset}`;
+  if ('reason' in summary) return showModules(variant, { model, shape, unknown: summary }, flags);
+  const title = `${variant}, ${classCount(config.classes.length)}, for one image of ${shape.join(' × ')}`;
   await draw(model, shape, `${paper.name}, ${preset}`, flags);
   show(title, summary, flags.json);
 }
@@ -216,7 +219,7 @@ async function draw(
 }
 
 /** @throws UsageError if the model does not accept the input size */
-function fitting(body: () => ModelSummary, input: number, made: number): ModelSummary {
+function fitting<T>(body: () => T, input: number, made: number): T {
   try {
     return body();
   } catch (error) {
@@ -229,6 +232,42 @@ function fitting(body: () => ModelSummary, input: number, made: number): ModelSu
       cause: error,
     });
   }
+}
+
+/** The modules of a network whose layers are unknown, with their parameters alone. */
+function showModules(
+  title: string,
+  { model, shape, unknown }: { model: Module; shape: readonly number[]; unknown: UnknownLayers },
+  { json, figure }: Flags,
+): void {
+  const why = `The network does not take an image of ${shape.join(' × ')} (${unknown.reason}), so output shapes and multiply-adds are unknown.`;
+  if (figure !== undefined)
+    throw new UsageError({
+      what: '--figure cannot draw this network',
+      expected: 'a network of images',
+      got: why,
+      next: 'leave --figure out; if its input is images, say their number of channels with channels in definePaper',
+    });
+  const modules = model
+    .namedModules()
+    .filter(([, module]) => module.children().length === 0)
+    .map(([name, module]) => ({
+      name,
+      type: module.typeName,
+      parameters: module.parameters().reduce((total, { size }) => total + size, 0),
+    }));
+  if (json) {
+    printJson({ modules, parameters: unknown.parameters, unknown: why });
+    return;
+  }
+  print(`${title}\n`);
+  printTable(
+    ['Layer', 'Type', 'Parameters'],
+    modules.map(({ name, type, parameters }) => [name, type, parameters === 0 ? '' : grouped(parameters)]),
+    ['Total', '', grouped(unknown.parameters)],
+    { align: 'llr', drop: [1, 2] },
+  );
+  note(why);
 }
 
 function show(title: string, summary: ModelSummary, json: boolean | undefined): void {
@@ -247,7 +286,17 @@ function show(title: string, summary: ModelSummary, json: boolean | undefined): 
   const head = ['Layer', 'Type', 'Output', 'Parameters', 'Multiply-adds'];
   const total = ['Total', '', '', grouped(summary.parameters), grouped(summary.macs)];
   // The name of a layer is the most important column, then its output shape.
-  const fitted = fittedTable([head, ...rows, total], 'lllrr', [1, 4, 3]);
+  printTable(head, rows, total, { align: 'lllrr', drop: [1, 4, 3] });
+}
+
+/** Prints a table between rules. @param drop columns that may be left out, the least important first */
+function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  total: readonly string[],
+  { align, drop }: { align: string; drop: readonly number[] },
+): void {
+  const fitted = fittedTable([head, ...rows, total], align, drop);
   const [first, ...others] = fitted.lines;
   const rule = '─'.repeat(widest(fitted.lines));
   for (const line of [first!, rule, ...others.slice(0, -1), rule, others.at(-1)!]) print(line);

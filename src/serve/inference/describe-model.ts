@@ -1,30 +1,24 @@
-import {
-  Conv2d,
-  Dropout,
-  inspect,
-  Linear,
-  LocalResponseNorm,
-  MaxPool2d,
-  type Module,
-} from '../../nn/index.js';
+import { Conv2d, Dropout, Linear, LocalResponseNorm, MaxPool2d, type Module } from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
+import { layersOf } from '../../papers/layers.js';
 import { buildModel, inputShapeOf } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import type { ModelDetail } from '../api.js';
 
-/** The layers of the model of a configuration; computes nothing. */
+/** The layers of the model of a configuration, none if they are unknown; computes nothing. */
 export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
   const paper = await openPaper(config.paper);
   const model = withoutInit(() => buildModel(paper, config));
   const inputShape = inputShapeOf(paper, config);
-  const { layers, parameters, macs } = inspect(model, inputShape);
+  const summary = layersOf(paper, model, config);
+  if ('reason' in summary) return { inputShape, parameters: summary.parameters, multiplyAdds: 0, layers: [] };
   const modules = new Map(model.namedModules());
   return {
     inputShape,
-    parameters,
-    multiplyAdds: macs,
-    layers: layers.map((layer) => ({
+    parameters: summary.parameters,
+    multiplyAdds: summary.macs,
+    layers: summary.layers.map((layer) => ({
       name: layer.name,
       kind: layer.type,
       settings: settingsOf(modules.get(layer.name)),

@@ -281,6 +281,8 @@ export const EN = {
 
   'network.title': 'Architecture',
   'network.sum': 'Input {input} · {parameters} parameters · {cost} multiply-adds per image',
+  'network.unknown':
+    '{parameters} parameters. The shapes of its layers are not shown: the network does not take an image of {input}.',
   'network.input': 'Image',
   'network.parameters': 'Parameters',
   'network.cost': 'Multiply-adds',

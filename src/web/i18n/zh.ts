@@ -275,6 +275,7 @@ export const ZH: Readonly<Record<keyof typeof EN, string>> = {
 
   'network.title': '网络结构',
   'network.sum': '输入 {input} · {parameters} 个参数 · 每张图像 {cost} 次乘加',
+  'network.unknown': '{parameters} 个参数。不显示各层的形状：网络的输入不是 {input} 的图像。',
   'network.input': '图像',
   'network.parameters': '参数',
   'network.cost': '乘加',

@@ -22,9 +22,11 @@ export function paperPageOf(paper: SitePaper, place: Place): Page {
     path: paperPath(paper.id),
     title: paper.title,
     description:
-      place.language === 'en'
-        ? `${paper.citation}. Claims measured again: ${tally}.`
-        : `${paper.citation}。共 ${paper.claims.length} 条论断，逐条实测。`,
+      paper.claims.length === 0
+        ? paper.citation
+        : place.language === 'en'
+          ? `${paper.citation}. Claims measured again: ${tally}.`
+          : `${paper.citation}。共 ${paper.claims.length} 条论断，逐条实测。`,
     body: <Body paper={paper} place={place} />,
   };
 }
@@ -33,6 +35,7 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
   const { t } = useApp();
   const { language } = place;
   const words = wordsOf(language);
+  const layered = paper.network.detail.layers.length > 0;
   const prose = paperProse(paper, place);
   const charts = paper.charts.filter(({ name }) => !prose.figures.has(name));
   const drawn = new Set([...prose.figures, ...paper.charts.map(({ name }) => name)]);
@@ -84,17 +87,19 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
           <h2 id="network-title">{words.network}</h2>
           <p class="why">
             {words.networkOf(paper.network.preset, paper.network.about)}{' '}
-            {t('network.sum', {
+            {t(layered ? 'network.sum' : 'network.unknown', {
               input: shape(paper.network.detail.inputShape),
               parameters: compact(paper.network.detail.parameters, language),
               cost: compact(paper.network.detail.multiplyAdds, language),
             })}
           </p>
-          <NetworkLegend />
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keys. */}
-          <div class="scroll" tabIndex={0}>
-            <Network model={paper.network.detail} />
-          </div>
+          {layered && <NetworkLegend />}
+          {layered && (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keys.
+            <div class="scroll" tabIndex={0}>
+              <Network model={paper.network.detail} />
+            </div>
+          )}
         </section>
         <section class="block" aria-labelledby="notes-title">
           <h2 id="notes-title">{t('notes.title')}</h2>

@@ -43,7 +43,7 @@ export function InsideView({
           <h2 id="network-title">{t('network.title')}</h2>
           {model.value && (
             <p class="hint">
-              {t('network.sum', {
+              {t(layers.length > 0 ? 'network.sum' : 'network.unknown', {
                 input: shape(model.value.inputShape),
                 parameters: compact(model.value.parameters, language),
                 cost: compact(model.value.multiplyAdds, language),
@@ -53,8 +53,8 @@ export function InsideView({
         </div>
         {model.failure && <Problem failure={model.failure} retry={model.reload} />}
         {model.loading && !model.value && <Loading />}
-        {model.value && <NetworkLegend />}
-        {model.value && (
+        {layers.length > 0 && <NetworkLegend />}
+        {model.value && layers.length > 0 && (
           <Network model={model.value} selected={layer?.name} onSelect={(name) => go({ layer: name })} />
         )}
       </section>
