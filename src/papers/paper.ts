@@ -12,10 +12,12 @@ import type { ModelConfig, TrainConfig } from '../run/config.js';
 import { DATASETS, type DatasetName } from '../run/dataset-names.js';
 import type { LoaderParts, LoaderSetup } from '../train/method/loading.js';
 import type { Observation, Training, TrainingSetup } from '../train/method/training.js';
+import { checkRecipe } from './check-recipe.js';
 import type { Chart, RatioChart, SampleFigure } from './claims/chart.js';
 import type { Claim } from './claims/claim.js';
 import type { Results } from './claims/result.js';
 import { checkPartNames } from './part-names.js';
+import { expectedBy } from './schema-issue.js';
 
 type Fixed = 'version' | 'recipe' | 'dataset' | 'data' | 'model' | 'seed' | 'machine';
 
@@ -210,7 +212,9 @@ export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
   demand(/^[a-z][a-z0-9-]*$/.test(paper.id), 'its id', 'small letters, digits and hyphens', paper.id);
   checkPartNames(paper);
   const sets = [...Object.keys(paper.datasets ?? {}), ...DATASETS];
-  for (const [name, { model, dataset, shortOf = name }] of Object.entries(paper.recipes)) {
+  for (const [name, recipe] of Object.entries(paper.recipes)) {
+    const { model, dataset, shortOf = name } = recipe;
+    checkRecipe(`The paper ${paper.id}: recipe ${name}`, recipe);
     demand(
       dataset === undefined || sets.includes(dataset),
       `the data set of recipe ${name}`,
@@ -320,15 +324,6 @@ export function parseOptions(paper: Paper, options: Options): Options {
     got: String(options[name]),
     next: 'give another value, or leave it out to use the preset’s',
   });
-}
-
-/** What an issue expected, such as "one of relu, tanh". */
-export function expectedBy(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_value') {
-    const values = issue.values.map(String);
-    return values.length === 1 ? values[0]! : `one of ${values.join(', ')}`;
-  }
-  return issue.message.replace(/^[\w ]+: expected /, '');
 }
 
 /** Whether a paper's network names what is in an image. */

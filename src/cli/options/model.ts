@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
 import type { z } from 'zod';
 import { UsageError } from '../../errors/errors.js';
-import { expectedBy, type Paper } from '../../papers/paper.js';
+import type { Paper } from '../../papers/paper.js';
 import { defaultPaper, paperIds } from '../../papers/registry.js';
+import { expectedBy } from '../../papers/schema-issue.js';
 import type { ModelConfig } from '../../run/config.js';
 import { flagName, pathName, refuse } from './options.js';
 

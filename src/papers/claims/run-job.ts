@@ -8,6 +8,7 @@ import { type TrainConfig, trainConfigSchema } from '../../run/config.js';
 import { type EpochEvent, isClassified, type Observer, type StepEvent } from '../../run/events.js';
 import { RunFolder } from '../../run/run-folder.js';
 import { version } from '../../version.js';
+import { checkRecipe } from '../check-recipe.js';
 import { describeMachine, prepareRun, type RunOptions } from '../train.js';
 import type { Job } from './job.js';
 import { jobName } from './job.js';
@@ -35,6 +36,8 @@ export interface JobSurroundings {
 export async function runJob(job: Job, around: JobSurroundings): Promise<Result | undefined> {
   const { paper, device, runs, data, trainSet } = around;
   const path = join(runs, jobName(job));
+  const { id, model, training } = job.variant;
+  checkRecipe(`The paper ${paper}: the training ${id} of its claims`, { ...training, model });
   const config: TrainConfig = {
     ...jobConfig(paper, job, classesOf(trainSet)),
     ...(data === undefined ? {} : { data }),
