@@ -55,6 +55,8 @@ export function describeSample(
 ): string | undefined {
   if (total === undefined) return undefined;
   const [some, all] = [images, total].map(grouped);
-  const spread = items === 'images' ? ', spread over the classes' : '';
-  return `a random sample of ${some} of the ${all} test ${items}${spread}`;
+  // Samples of another kind may come from a stream, whose first ones are measured.
+  return items === 'images'
+    ? `a random sample of ${some} of the ${all} test images, spread over the classes`
+    : `${some} of the ${all} test samples`;
 }

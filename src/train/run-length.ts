@@ -45,6 +45,6 @@ export class RunLength {
     const { evalLimit, maxSteps } = this.#config;
     const limit = this.evalLimit;
     if (evalLimit !== undefined || limit === undefined || limit >= total) return undefined;
-    return `The run ends within its first epoch (--max-steps ${maxSteps}), so it is evaluated on a random sample of ${grouped(limit)} of the ${grouped(total)} test ${items}; --eval-limit ${total} evaluates all.`;
+    return `The run ends within its first epoch (--max-steps ${maxSteps}), so it is evaluated on ${items === 'images' ? 'a random sample of ' : ''}${grouped(limit)} of the ${grouped(total)} test ${items}; --eval-limit ${total} evaluates all.`;
   }
 }

@@ -82,5 +82,5 @@ test('describeSample', () => {
     describeSample(1000, 10_000),
     'a random sample of 1,000 of the 10,000 test images, spread over the classes',
   );
-  assert.equal(describeSample(10, 20, 'samples'), 'a random sample of 10 of the 20 test samples');
+  assert.equal(describeSample(10, 20, 'samples'), '10 of the 20 test samples');
 });

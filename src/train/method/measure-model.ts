@@ -1,3 +1,4 @@
+import { isIterableSet } from '../../data/check-dataset.js';
 import type { AnySet } from '../../data/dataset.js';
 import type { DataLoaderOptions } from '../../data/loader/options.js';
 import { DataLoader } from '../../data/loader.js';
@@ -75,9 +76,19 @@ export async function measureModel(
   { model, testSet, testTransform, batchSize, seed, measure, loading, world, paper }: MeasurerParts,
   { limit, onProgress, signal }: EvaluationOptions,
 ): Promise<Measurement> {
-  const total = testSet.length ?? 0;
-  const sampled = limit === undefined ? total : Math.min(limit, total);
-  const feed = feedOf(testSet, { batchSize, limit }, testTransform, loading);
+  // A stream has no order to choose from: its first batches are measured.
+  const first =
+    isIterableSet(testSet) && limit !== undefined ? Math.ceil(limit / batchSize) * batchSize : undefined;
+  const total = testSet.length ?? first ?? 0;
+  const sampled = Math.min(first ?? limit ?? total, total);
+  const feed = feedOf(
+    testSet,
+    { batchSize, ...(first === undefined ? { limit } : {}) },
+    testTransform,
+    loading,
+  );
+  // A stream may have no length; of the only epoch here, it makes no difference to random numbers.
+  const batches = Number.isFinite(feed.length) ? feed.length : 1;
   const name = `measure() of ${paper}`;
   const sums = new Map<string, number>();
   const wasTraining = model.training;
@@ -87,7 +98,7 @@ export async function measureModel(
     for await (const { batch, tensors } of feed.loaded(0)) {
       // With several ranks, all of them have to reach the exchange below before one may stop.
       if (!world) signal.throwIfAborted();
-      const context = contextOf({ batch, epoch: 0, batches: feed.length, seed }, 'measure');
+      const context = contextOf({ batch, epoch: 0, batches, seed }, 'measure');
       const measured = await measure(tensors(), context);
       checkRecord(`${name} returned no measurements`, measured, 'scalars by name, such as { loss }');
       const names = Object.keys(measured);
@@ -111,6 +122,7 @@ export async function measureModel(
         sums.set(one, (sums.get(one) ?? 0) + values[i]![0]! * context.count);
       samples += context.count;
       onProgress(samples, sampled);
+      if (first !== undefined && samples >= first) break;
     }
   } finally {
     model.train(wasTraining);
@@ -122,8 +134,8 @@ export async function measureModel(
     ...('loss' in metrics ? { loss: metrics.loss! } : {}),
     metrics,
     images: samples,
-    sampled,
-    total,
+    sampled: testSet.length === undefined ? samples : sampled,
+    total: testSet.length ?? samples,
   };
 }
 
