@@ -1,10 +1,11 @@
 import { checkOptionNames, shown } from '../../errors/arguments.js';
-import { UsageError } from '../../errors/errors.js';
+import { PaperweightError, UsageError } from '../../errors/errors.js';
 import { isRecord } from '../../errors/is-record.js';
 import type { Message } from '../../files/protobuf.js';
 import { reachable } from '../../graph/graph.js';
 import { hostLeaf, type Node } from '../../graph/node.js';
 import {
+  type DType,
   isShape,
   makeArray,
   type Shape,
@@ -18,6 +19,7 @@ import { namedTensors } from '../../nn/nested.js';
 import { withUnrolled } from '../../nn/sequence/recurrence.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { checkBatchFree, onceOf, repeated } from './batch-free.js';
+import { computedConstants, isLeaf, readNodes } from './constants.js';
 import { NOT_EXPORTED, rules } from './operators.js';
 import * as onnx from './schema.js';
 import type { Writer } from './writer.js';
@@ -101,6 +103,8 @@ export async function exportWithPorts(
     return { inputs, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
   };
   const { inputs, outputs, nodes } = traced(TRACED_BATCH);
+  // Before any values are read: a later graph ends at nodes with known values.
+  const other = traced(OTHER_BATCH);
   const taken = outputs.find(([key]) => key === '' || wanted.some((input) => input.name === key));
   if (taken)
     throw new UsageError({
@@ -114,13 +118,22 @@ export async function exportWithPorts(
     wanted.map((input) => input.name),
     outputs.map(([key]) => key),
   );
-  const names = new Map<Node, string>();
+  const names = new Map<Node, string>(inputs.map(({ node }, i) => [node, wanted[i]!.name]));
+  const constants = computedConstants(
+    nodes,
+    TRACED_BATCH,
+    (leaf) => names.has(leaf) || (parameters.has(leaf) && leaf.dtype !== 'int32'),
+  );
+  const read = readNodes(
+    nodes,
+    outputs.map(([, output]) => output),
+    constants,
+  );
+  const leaves = new Set(nodes.filter(isLeaf));
   for (const node of nodes) {
-    const place = inputs.findIndex((input) => input.node === node);
-    if (place >= 0) names.set(node, wanted[place]!.name);
-    // Positions and flags, one per image: the rule of the operation reads their values.
-    else if (node.inputs.length === 0 && node.dtype === 'int32') continue;
-    else if (node.inputs.length === 0) {
+    if (names.has(node)) continue;
+    if (leaves.has(node) || constants.has(node)) {
+      if (!read.has(node)) continue;
       const data = await new Tensor(node).data();
       const parameter = parameters.get(node);
       names.set(
@@ -132,14 +145,14 @@ export async function exportWithPorts(
         node,
         graph.operation(
           node,
-          node.inputs.flatMap((i) => names.get(i) ?? []),
+          node.inputs.map((input) => names.get(input) ?? ''),
           outputs.find(([, output]) => output === node)?.[0],
         ),
       );
   }
   for (const [key, output] of outputs)
     if (names.get(output) !== key) graph.add('Identity', [names.get(output)!], {}, key);
-  checkBatchFree({ nodes, batch: TRACED_BATCH }, { nodes: traced(OTHER_BATCH).nodes, batch: OTHER_BATCH });
+  checkBatchFree({ nodes, batch: TRACED_BATCH }, { nodes: other.nodes, batch: OTHER_BATCH });
   const free = (shape: Shape) =>
     shape.map((size) => {
       const batches = size / TRACED_BATCH;
@@ -226,6 +239,8 @@ class GraphWriter implements Writer {
   readonly initializers: Message[] = [];
   readonly batch = TRACED_BATCH;
   readonly #taken: Set<string>;
+  /** Names of values that the file has so far. */
+  readonly #written: Set<string>;
   /** Name of the batch size, once an operation needs it. */
   #batchSize: string | undefined;
   #scope = '';
@@ -236,6 +251,7 @@ class GraphWriter implements Writer {
     outputs: readonly string[],
   ) {
     this.#taken = new Set([...inputs, ...outputs]);
+    this.#written = new Set(inputs);
   }
 
   #unique(wanted: string): string {
@@ -245,35 +261,39 @@ class GraphWriter implements Writer {
     return name;
   }
 
-  leaf(wanted: string, { shape, dtype }: Spec, data: TypedArray): string {
+  #initializer(
+    wanted: string,
+    shape: Shape,
+    dtype: DType | 'int64',
+    data: TypedArray | BigInt64Array,
+  ): string {
     const name = this.#unique(wanted);
     this.initializers.push(onnx.tensor(name, shape, dtype, data));
+    this.#written.add(name);
     return name;
   }
 
-  /** @throws UsageError for a constant that differs from image to image */
+  leaf(wanted: string, { shape, dtype }: Spec, data: TypedArray): string {
+    return this.#initializer(wanted, shape, dtype, data);
+  }
+
+  /**
+   * A constant. One whose sizes grow with the batch is written once and repeated.
+   *
+   * @throws UsageError for a constant that differs from image to image
+   */
   constant({ shape, dtype }: Spec, data: TypedArray): string {
-    const name = this.spread(shape, data, (values, sizes) =>
-      this.leaf('constant', { shape: sizes, dtype }, values),
-    );
-    if (name !== undefined) return name;
+    const once = onceOf(shape, this.batch);
+    if (sameShape(once, shape)) return this.leaf('constant', { shape, dtype }, data);
+    const values = repeated(data, shape, once);
+    if (values)
+      return this.add('Expand', [this.leaf('constant', { shape: once, dtype }, values), this.shape(shape)]);
     throw new UsageError({
       what: `A constant ${showShape(shape)} cannot be exported to ONNX: it differs from image to image`,
       expected: 'constants that are the same for all images, since the exported batch has no fixed size',
       got: `other values in each of ${TRACED_BATCH} images`,
       next: 'compute it from the input, or make it a parameter or buffer of the model',
     });
-  }
-
-  spread(
-    shape: Shape,
-    data: TypedArray,
-    write: (data: TypedArray, shape: Shape) => string,
-  ): string | undefined {
-    const once = onceOf(shape, this.batch);
-    if (sameShape(once, shape)) return write(data, shape);
-    const values = repeated(data, shape, once);
-    return values && this.add('Expand', [write(values, once), this.shape(shape)]);
   }
 
   operation(node: Node, inputs: readonly string[], output?: string): string {
@@ -301,22 +321,26 @@ class GraphWriter implements Writer {
     before = 0,
   ): string {
     const unread = Array.from({ length: before }, () => this.#unique(`${output}:unread`));
+    const missing = inputs.find((input) => !this.#written.has(input));
+    if (missing !== undefined)
+      throw new PaperweightError({
+        what: `exportOnnx would write an invalid file: ${type}${this.#scope ? ` in ${this.#scope}` : ''} reads a value that is not in it`,
+        expected: 'inputs that are written before it',
+        got: shown(missing),
+        next: 'report this, with the network',
+      });
     const outputs = [...unread, output];
     this.nodes.push(onnx.node(type, `${output}:${type}`, inputs, outputs, attributes));
+    for (const each of outputs) this.#written.add(each);
     return output;
   }
 
   floats(values: readonly number[], shape: readonly number[]): string {
-    const name = this.#unique('constant');
-    this.initializers.push(onnx.tensor(name, shape, 'float32', Float32Array.from(values)));
-    return name;
+    return this.#initializer('constant', shape, 'float32', Float32Array.from(values));
   }
 
   integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
-    const name = this.#unique('constant');
-    const data = BigInt64Array.from(values, BigInt);
-    this.initializers.push(onnx.tensor(name, shape, 'int64', data));
-    return name;
+    return this.#initializer('constant', shape, 'int64', BigInt64Array.from(values, BigInt));
   }
 
   shape(sizes: readonly number[]): string {

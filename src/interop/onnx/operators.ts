@@ -1,6 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
-import { places, positions, VARIES } from './places.js';
+import { places } from './places.js';
 import type { Attribute } from './schema.js';
 import { UNARY } from './unary.js';
 import type { Rule, Writer } from './writer.js';
@@ -161,10 +161,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   // The other inputs are only needed for gradients.
   custom: (w, _node, [result], output) => void w.add('Identity', [result!], {}, output),
   broadcastTo: (w, { shape, inputs: [x] }, inputs, output) => {
-    const [given = positions(w, x!)] = inputs;
-    if (given === undefined) return VARIES;
     const kept = shape.map((d, i) => (d === x!.shape[i - shape.length + x!.shape.length] ? 1 : d));
-    w.add('Expand', [given, w.shape(kept)], {}, output);
+    w.add('Expand', [inputs[0]!, w.shape(kept)], {}, output);
     return undefined;
   },
   permute: direct('Transpose', ({ attrs }) => ({ perm: attrs.axes as readonly number[] })),
@@ -186,21 +184,15 @@ export const rules: Readonly<Record<string, Rule>> = {
   power: direct('Pow'),
   equal: truth('Equal'),
   less: truth('Less'),
-  where: (w, node, inputs, output) => {
-    const [a, b] = inputs.slice(-2);
-    const condition = inputs.length === 3 ? inputs[0] : positions(w, node.inputs[0]!);
-    if (condition === undefined || inputs.length < 2) return VARIES;
-    w.add('Where', [w.add('Cast', [condition], { to: BOOL }), a!, b!], {}, output);
-    return undefined;
-  },
+  where: (w, _node, [condition, a, b], output) =>
+    void w.add('Where', [w.add('Cast', [condition!], { to: BOOL }), a!, b!], {}, output),
   concat: direct('Concat', axis),
   ...places,
   slice: (w, node, [x], output) => {
-    if (x === undefined) return 'it picks constant whole numbers';
     if (ofBatch(w, node)) return 'it picks some images of a batch';
     const { axis: along, start, length } = node.attrs as Record<string, number>;
     const ends = [[start!], [start! + length!], [along!]].map((list) => w.integers(list));
-    w.add('Slice', [x, ...ends], {}, output);
+    w.add('Slice', [x!, ...ends], {}, output);
     return undefined;
   },
   place: (w, node, [x], output) => {
@@ -260,10 +252,9 @@ export const rules: Readonly<Record<string, Rule>> = {
     );
     return undefined;
   },
-  cast: (w, { dtype, inputs: [from] }, [x = positions(w, from!)], output) => {
-    if (x === undefined) return VARIES;
+  cast: (w, { dtype, inputs: [from] }, [x], output) => {
     if (dtype !== 'float32' && dtype !== 'int32') return `it converts ${from!.dtype} to ${dtype}`;
-    w.add('Cast', [x], { to: dtype === 'float32' ? FLOAT : INT32 }, output);
+    w.add('Cast', [x!], { to: dtype === 'float32' ? FLOAT : INT32 }, output);
     return undefined;
   },
   clamp: (w, { attrs }, [x], output) =>

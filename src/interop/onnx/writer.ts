@@ -1,5 +1,4 @@
 import type { Node } from '../../graph/node.js';
-import type { Shape, TypedArray } from '../../graph/types.js';
 import type { Attribute } from './schema.js';
 
 /** Interface for rules: writes ONNX nodes and constants. */
@@ -19,17 +18,6 @@ export interface Writer {
   integers(values: readonly number[], shape?: readonly number[]): string;
   /** A list of sizes; those that the batch size divides grow with the batch. */
   shape(sizes: readonly number[]): string;
-  /**
-   * A constant. One whose sizes grow with the batch is written once and repeated.
-   *
-   * @param write adds the values as a constant of the given shape
-   * @returns its name; undefined if it differs from image to image
-   */
-  spread(
-    shape: Shape,
-    data: TypedArray,
-    write: (data: TypedArray, shape: Shape) => string,
-  ): string | undefined;
   /** Batch size with which the graph was traced; the exported graph accepts any. */
   readonly batch: number;
 }
