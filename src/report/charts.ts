@@ -6,7 +6,7 @@ import type { Language } from '../display/languages.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { parseTitles, TITLES } from '../papers/build-page.js';
-import { type Chart, divergedIn, type RatioChart } from '../papers/claims/chart.js';
+import { type Chart, divergedIn, type RatioChart, yLabelOf } from '../papers/claims/chart.js';
 import { type Text, textOf } from '../papers/claims/claim.js';
 import { jobName } from '../papers/claims/job.js';
 import type { Results } from '../papers/claims/result.js';
@@ -20,11 +20,11 @@ const EPOCH: Text = { en: 'epoch', zh: '轮' };
 
 /** One chart as SVG. The seeds of a series are separate curves of one colour. */
 export function chartSvg(chart: Chart, language: Language): string {
-  const { title, xLabel = EPOCH, yLabel, unit = ' %', range, log, dots, dashed, mark, series } = chart;
+  const { title, xLabel = EPOCH, unit = ' %', range, log, dots, dashed, mark, series } = chart;
   return curvesSvg({
     title: title[language],
     xLabel: xLabel[language],
-    yLabel: yLabel[language],
+    yLabel: yLabelOf(chart)[language],
     unit,
     mark,
     ...(range ? { range } : {}),

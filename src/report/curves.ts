@@ -86,7 +86,9 @@ export function curvesSvg(options: CurvesOptions): string {
   drawing.text('m', [(area.left + area.right) / 2, HEIGHT - 8], xLabel, { anchor: 'middle' });
   if (mark !== undefined) {
     drawing.line('chance', [area.left, y(mark)], [area.right, y(mark)]);
-    drawing.text('chance-t', [area.right, y(mark) - 6], `${mark}${unit}`, { anchor: 'end', size: 12 });
+    // Single points often stand at the right edge.
+    const [at, anchor] = dots ? ([area.left, 'start'] as const) : ([area.right, 'end'] as const);
+    drawing.text('chance-t', [at, y(mark) - 6], `${mark}${unit}`, { anchor, size: 12 });
   }
   for (const [i, { label, points, gaps = [] }] of series.entries()) {
     const cls = `s s${i % SERIES_COLOURS}`;

@@ -1,4 +1,4 @@
-import { type Chart, divergedIn } from '../papers/claims/chart.js';
+import { type Chart, divergedIn, yLabelOf } from '../papers/claims/chart.js';
 import { textOf } from '../papers/claims/claim.js';
 import type { Bilingual, SiteChart, SiteSeries } from './page-types.js';
 
@@ -20,12 +20,12 @@ export const seriesOf = (label: Bilingual, points: readonly Point[]): SiteSeries
 
 /** A paper's chart, without series that have no points. */
 export function chartOf(chart: Chart): SiteChart {
-  const { name, title, xLabel = EPOCHS, yLabel, unit = ' %', log, dots, dashed, range, mark, series } = chart;
+  const { name, title, xLabel = EPOCHS, unit = ' %', log, dots, dashed, range, mark, series } = chart;
   return {
     name,
     title,
     xLabel,
-    yLabel,
+    yLabel: yLabelOf(chart),
     unit: log ? '' : unit,
     ...(log ? { log } : {}),
     ...(dots ? { dots } : {}),

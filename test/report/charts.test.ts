@@ -98,6 +98,10 @@ test('a training that diverged is a cross at its place, and the line ends before
   assert.equal(crosses[0]![2], crosses[1]![2]);
   assert.notEqual(crosses[0]![3], crosses[1]![3], 'one above the other');
   assert.doesNotMatch(chartSvg(one, 'en'), /NaN|Infinity/);
+  assert.match(chartSvg(one, 'en'), />test error · × diverged</);
+  assert.match(chartSvg(one, 'zh'), />测试误差 · × 训练发散</);
+  assert.equal(chartOf(one).yLabel.en, 'test error · × diverged');
+  assert.equal(chartOf(chart(some)).yLabel.en, 'test error');
   assert.deepEqual(
     chartOf(one).series.map(({ y, diverged }) => [y, diverged]),
     [
@@ -133,8 +137,10 @@ test('images that a training has drawn are written as figures while its run is t
     });
   await writeCharts(paper, none, figures, runs);
   assert.deepEqual((await readdir(figures)).sort(), ['drawn.svg', 'drawn.zh.svg', 'titles.json']);
-  // Two by two images of the last step, each a pixel apart, enlarged twenty times.
-  assert.match(await readFile(join(figures, 'drawn.svg'), 'utf8'), /Drawn.*width="140" height="140"/s);
+  // Two by two images of the last step, each a pixel apart, enlarged twenty times, and each framed.
+  const drawn = await readFile(join(figures, 'drawn.svg'), 'utf8');
+  assert.match(drawn, /Drawn.*width="140" height="140"/s);
+  assert.equal(drawn.match(/<rect class="cell"[^>]*width="60" height="60"/g)!.length, 4);
 });
 
 test('charts are written beside other figures, in both languages', async (t) => {

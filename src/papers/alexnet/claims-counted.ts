@@ -50,7 +50,7 @@ export const countedClaims: readonly Claim[] = [
       en: 'The network has 60 million parameters.',
       zh: '网络有 6000 万个参数。',
     },
-    paperSays: '60 million',
+    paperSays: { en: '60 million', zh: '6000 万' },
     rule: {
       en: 'parameters of the paper preset with 1000 classes; confirmed within 2 %',
       zh: 'paper 预设、1000 类时的参数个数；相差不超过 2 % 即证实',

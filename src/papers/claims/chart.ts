@@ -44,6 +44,12 @@ export interface ChartPoint {
 export const divergedIn = (points: readonly ChartPoint[]): number[] =>
   points.filter(({ value }) => value === Number.POSITIVE_INFINITY).map(({ step }) => step);
 
+/** The vertical axis's label, which explains the crosses of training runs that diverged, if there are any. */
+export function yLabelOf({ yLabel: { en, zh }, series }: Pick<Chart, 'yLabel' | 'series'>): Text {
+  if (series.every(({ points }) => divergedIn(points).length === 0)) return { en, zh };
+  return { en: `${en} · × diverged`, zh: `${zh} · × 训练发散` };
+}
+
 /** Ratios under several conditions, as bars from 1. */
 export interface RatioChart {
   /** File name: small letters, digits and hyphens. */

@@ -32,9 +32,9 @@ const PLACES: readonly (readonly [english: RegExp, chinese: string])[] = [
   [/\bfigures (\d+) and (\d+)/g, '图 $1 和图 $2'],
   [/\bfigure /g, '图 '],
   [/\btable /g, '表 '],
-  [/ centre\b/g, '中'],
-  [/ right\b/g, '右'],
-  [/ left\b/g, '左'],
+  [/ centre\b/g, ' 中间'],
+  [/ right\b/g, ' 右侧'],
+  [/ left\b/g, ' 左侧'],
 ];
 
 /** A section's name in both languages. */

@@ -96,6 +96,7 @@ describe('the VAE', () => {
 const results = (
   losses: (id: string) => readonly number[] | undefined,
   gap: (id: string) => number = () => 0,
+  divergence: (id: string) => number = () => 20,
 ): Results => ({
   get: ({ id }) => {
     const epochs = losses(id)?.map((loss, i) => ({
@@ -104,7 +105,7 @@ const results = (
       testMetrics: {
         loss,
         reconstruction: loss - 20,
-        divergence: 20,
+        divergence: divergence(id),
         'neighbours of the same digit': loss,
         'variance of estimator A': 9,
         'variance of estimator B': loss,
@@ -161,6 +162,18 @@ describe('its claims', () => {
       verdict('estimators', (id) => [id === 'aevb-3' ? 10 : 8]),
       'trend only',
     );
+    const unused = (few: number, many: number) =>
+      judge(
+        rules.get('unused')!,
+        results(
+          () => [100],
+          () => 0,
+          (id) => (id === 'aevb-200' ? many : few),
+        ),
+      );
+    assert.equal(unused(20, 25).verdict, 'trend only', 'one seed');
+    assert.match(unused(20, 25).reason!.en, /^in the paper.*5\.0 nat more/);
+    assert.match(unused(20, 31).reason!.en, /^against/);
     const direction = (id: string, losses: (name: string) => readonly number[]): string => {
       const judged = judge(rules.get(id)!, results(losses));
       assert.equal(judged.verdict, 'trend only');

@@ -39,4 +39,16 @@ export const distancesOf = ({ epochs }: Pick<Result, 'epochs'>, layer: number): 
     (_, h) => epochs.at(-1)?.testMetrics?.[distanceName(layer, h + 1)] ?? Number.NaN,
   );
 
+/** Attention distance of a head that attends to all patches alike, in pixels: the mean distance of two patches. */
+export const EVERYWHERE = meanDistance(32 / PATCH, PATCH);
+
+/** Mean distance of two patches of an image of `side` × `side`, each of `patch` pixels, to two digits. */
+function meanDistance(side: number, patch: number): number {
+  const places = Array.from({ length: side ** 2 }, (_, i) => [Math.floor(i / side), i % side] as const);
+  const sum = places
+    .flatMap(([a, b]) => places.map(([c, d]) => patch * Math.hypot(a - c, b - d)))
+    .reduce((all, one) => all + one);
+  return Number((sum / places.length ** 2).toFixed(2));
+}
+
 export const observed = (results: Results): Result[] => resultsOf(results, transformer, SEEDS);

@@ -10,7 +10,8 @@ export interface Grid {
 }
 
 /**
- * Covers what is between the images of a mosaic with the ground of the figure: a grey gap between grey images is not seen.
+ * Covers what is between the images of a mosaic with the ground of the figure, and frames each image: neither a grey gap
+ * between grey images nor the edge of a white one on a white page would be seen.
  *
  * @param at the mosaic's corner
  * @param zoom size of a pixel in the figure
@@ -30,5 +31,9 @@ export function drawGaps(
   if (last < columns) {
     const [x, y] = [last * (width + 1) * zoom, (rows - 1) * (height + 1) * zoom];
     drawing.rect('gap', [left + x, top + y], wide - x, high - y);
+  }
+  for (let i = 0; i < count; i++) {
+    const [x, y] = [(i % columns) * (width + 1) * zoom, Math.floor(i / columns) * (height + 1) * zoom];
+    drawing.rect('cell', [left + x, top + y], width * zoom, height * zoom);
   }
 }

@@ -8,12 +8,12 @@ const colours = (c: Palette): string =>
 .raw{stroke:${c['line-faint']}}.line{stroke:${c['line-1']}}.loss-t{fill:${c['line-1']}}.chance{stroke:${c.warn}}.chance-t{fill:${c.warn}}
 .acc{stroke:${c['line-2']};fill:${c['line-2']}}.acc-t{fill:${c['line-2']}}.halo{stroke:${c.sheet}}
 .box{fill:${c.well};stroke:${c['rule-2']}}.side{fill:${c.rule};stroke:${c['rule-2']}}.top{fill:${c.paper};stroke:${c['rule-2']}}
-.bar,.heat{fill:${c['line-1']}}.good{fill:${c.good}}.bad{fill:${c.bad}}.empty{fill:${c.well}}.frame{stroke:${c.rule}}.on,.gap{fill:${c.sheet}}
+.bar,.heat{fill:${c['line-1']}}.good{fill:${c.good}}.bad{fill:${c.bad}}.empty{fill:${c.well}}.frame{stroke:${c.rule}}.cell{stroke:${c['rule-2']}}.on,.gap{fill:${c.sheet}}
 ${Array.from({ length: SERIES_COLOURS }, (_, i) => `.s${i}{stroke:${c[`run-${i + 1}` as keyof Palette]}}`).join('')}`;
 
 /** One style for all figures, with light and dark themes and fonts for both languages, so that figures can share a page. */
 const STYLE = `
-svg{font:13px ${SANS}}.h{font-weight:600}.raw,.line,.frame,.s{fill:none}.s{stroke-width:2}.chance{stroke-dasharray:5 5}
+svg{font:13px ${SANS}}.h{font-weight:600}.raw,.line,.frame,.cell,.s{fill:none}.s{stroke-width:2}.chance{stroke-dasharray:5 5}
 .halo{paint-order:stroke;stroke-width:5px;stroke-linejoin:round}.px{image-rendering:pixelated}
 ${colours(LIGHT)}
 @media(prefers-color-scheme:dark){${colours(DARK)}}`;
