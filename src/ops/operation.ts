@@ -34,6 +34,8 @@ export interface Operation<A extends Attrs = Attrs> {
    * an input. A formula may only pass them on to `f`, since they are formulas then.
    */
   readonly numbers?: readonly (keyof A & string)[];
+  /** Attributes that are positions along an axis, which become inputs in the same way. */
+  readonly positions?: readonly (keyof A & string)[];
   /** Multiply-adds of one evaluation; left out for operations whose cost is not dominated by them. */
   macs?(inputs: readonly Spec[], output: Spec, attrs: A): number;
 }

@@ -1,9 +1,9 @@
-import type { Graph } from '../../graph/graph.js';
+import type { Graph, GraphNode } from '../../graph/graph.js';
 import { bytesOf, type Shape, sizeOf, stridesOf, type TypedArray } from '../../graph/types.js';
 import { copyPartsOf } from '../plan/copies.js';
 import { labelOf } from '../reference/kernels/loss.js';
 import { checked } from '../reference/kernels/select.js';
-import { copyStrided, fillWithZeros, MOST_DIMENSIONS } from './copy/copy.js';
+import { copyStrided, fillWithZeros, MOST_DIMENSIONS, type Offset } from './copy/copy.js';
 import { addRows, copyRows, type Selection } from './copy/rows.js';
 import { type Classes, crossEntropy, crossEntropyGrad } from './norm/cross-entropy.js';
 import { VectorOperation } from './operation.js';
@@ -82,10 +82,19 @@ export function joinRows(pool: KernelPool, outer: number, lengths: readonly numb
   return inTurn(pool, parts);
 }
 
-/** Copies `count` numbers from `start` of each row. Operands of `run`: [outer, length], then [outer, count]. */
+/**
+ * Copies `count` numbers from `start` of each row. Operands of `run`: [outer, length], then [outer, count].
+ *
+ * @param start a function if it changes from run to run
+ */
 export function cutRows(
   pool: KernelPool,
-  { outer, length, start, count }: Readonly<Record<'outer' | 'length' | 'start' | 'count', number>>,
+  {
+    outer,
+    length,
+    start,
+    count,
+  }: Readonly<Record<'outer' | 'length' | 'count', number>> & { readonly start: Offset },
 ): VectorOperation {
   const dimensions = [
     { size: outer, from: length, to: count },
@@ -101,15 +110,30 @@ const concat: Make = (pool, graph, i) => {
   return joinRows(pool, sizeOf(shape.slice(0, axis)), lengths);
 };
 
-const slice: Make = (pool, graph, i) => {
-  const { inputs, attrs, shape } = graph.nodes[i]!;
-  const { axis, start } = attrs as unknown as { axis: number; start: number };
-  return cutRows(pool, {
+/** Where a slice begins in a row, given the elements of one position; a number of each run if it is an input of the plan. */
+export function startOf(
+  { inputs, attrs }: GraphNode,
+  inner: number,
+  numbers: ReadonlyMap<number, TypedArray>,
+): Offset {
+  const number = numbers.get(inputs.at(-1)!);
+  return number ? () => number[0]! * inner : (attrs.start as number) * inner;
+}
+
+/** The input and the result, without a number in between. */
+const ends = (all: readonly number[]): readonly number[] => [all[0]!, all.at(-1)!];
+
+const slice: Make = (pool, graph, i, numbers) => {
+  const node = graph.nodes[i]!;
+  const { inputs, shape } = node;
+  const axis = node.attrs.axis as number;
+  const of = cutRows(pool, {
     outer: sizeOf(shape.slice(0, axis)),
     length: countFrom(shapeOf(graph, inputs[0]!), axis),
-    start: start * countFrom(shape, axis + 1),
+    start: startOf(node, countFrom(shape, axis + 1), numbers),
     count: countFrom(shape, axis),
   });
+  return inTurn(pool, [{ of, operands: ends }]);
 };
 
 const copyParts: Make = (pool, graph, i) =>
@@ -122,18 +146,19 @@ const copyParts: Make = (pool, graph, i) =>
   );
 
 /** Writes a value to a range of positions along an axis, and zeros elsewhere. */
-const place: Make = (pool, graph, i) => {
-  const { inputs, attrs, shape } = graph.nodes[i]!;
-  const { axis, start } = attrs as unknown as { axis: number; start: number };
+const place: Make = (pool, graph, i, numbers) => {
+  const node = graph.nodes[i]!;
+  const { inputs, shape } = node;
+  const axis = node.attrs.axis as number;
   const count = countFrom(shapeOf(graph, inputs[0]!), axis);
   const dimensions = [
     { size: sizeOf(shape.slice(0, axis)), from: count, to: countFrom(shape, axis) },
     { size: count, from: 1, to: 1 },
   ];
-  const copy = copyStrided(pool, dimensions, [0, start * countFrom(shape, axis + 1)]);
+  const copy = copyStrided(pool, dimensions, [0, startOf(node, countFrom(shape, axis + 1), numbers)]);
   return inTurn(pool, [
     { of: fillWithZeros(pool, sizeOf(shape)), operands: (all) => [all.at(-1)!] },
-    { of: copy, operands: (all) => all },
+    { of: copy, operands: ends },
   ]);
 };
 
@@ -183,6 +208,8 @@ const OPERATIONS: Readonly<Record<string, Make>> = {
   slice,
   copyParts,
   place,
+  'slice*': slice,
+  'place*': place,
   indexSelect: selecting(copyRows, 'input'),
   indexSelectGrad: selecting(addRows, 'output'),
   crossEntropy: classifying(crossEntropy, 0),

@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import type { TypedArray } from '../../graph/types.js';
+import { makeArray, type TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
 import { checkFeed, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
@@ -208,8 +208,11 @@ export class WebGpuPlan {
     const bound = await this.#bind(places);
     const { accepted: fed } = this.#engine.gate.scoped('values', () => {
       this.#graph.feeds.forEach((i, n) => {
-        const values = isNumber(this.#graph.nodes[i]!) ? Float32Array.from(feeds[n]!) : feeds[n]!;
-        this.#engine.upload(at(this.#builder.value(i), bound.placeOf), values);
+        const value = at(this.#builder.value(i), bound.placeOf);
+        // Numbers are passed as float64.
+        const values = isNumber(this.#graph.nodes[i]!) ? makeArray(value.dtype, 1) : feeds[n]!;
+        if (values !== feeds[n]) values.set(feeds[n]! as never);
+        this.#engine.upload(value, values);
       });
     });
     // A driver may have no memory to pass many values: nothing may be computed from others.

@@ -9,6 +9,7 @@ const resized = (shape: readonly number[], axis: number, size: number): number[]
 
 const sliceOp: NodeMaker<SliceAttrs> = define<SliceAttrs>({
   name: 'slice',
+  positions: ['start'],
   infer: ([x], { axis, start, length }) => {
     need(
       Number.isInteger(start) && Number.isInteger(length) && start >= 0 && length >= 0,
@@ -30,6 +31,7 @@ const sliceOp: NodeMaker<SliceAttrs> = define<SliceAttrs>({
 
 const placeOp: NodeMaker<PlaceAttrs> = define<PlaceAttrs>({
   name: 'place',
+  positions: ['start'],
   infer: ([x], { axis, start, size }) => {
     need(
       Number.isInteger(size) && start >= 0 && start + x!.shape[axis]! <= size,

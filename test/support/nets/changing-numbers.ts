@@ -1,6 +1,7 @@
 import type { Device } from '../../../src/backend/backend.js';
 import { Dropout, functional, Linear, ReLU, Sequential } from '../../../src/nn/index.js';
 import { Adam, SGD } from '../../../src/optim/index.js';
+import { cat } from '../../../src/tensor/functions.js';
 import { Parameter } from '../../../src/tensor/parameter.js';
 import { manualSeed } from '../../../src/tensor/random.js';
 import { type Tensor, tensor } from '../../../src/tensor/tensor.js';
@@ -101,6 +102,63 @@ export const CHANGING: Readonly<Record<string, (device: Device, dtype: DType) =>
       const share = 1 / (k + 2);
       update([[average, average.mul(1 - share).add(online.mul(share))]]);
       return read(average);
+    };
+  },
+  'minibatches of a data set': async (device) => {
+    const model = await net(device, [24, 48, 10]);
+    const optimizer = new SGD(model.namedParameters(), { lr: 0.1, momentum: 0.9 });
+    const [all, classes] = batchOf(120, [24], 0);
+    const [x, labels] = [await all.to(device), await classes.to(device)];
+    return async (k) => {
+      optimizer.zeroGrad();
+      const logits = model.forward(x.slice(0, 8 * k, 8 * k + 16));
+      const loss = functional.crossEntropy(logits, labels.slice(0, 8 * k, 8 * k + 16));
+      loss.backward();
+      optimizer.step();
+      return read(loss, ...model.parameters());
+    };
+  },
+  'windows of a text': async (device, dtype) => {
+    const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + 3 * i) % 23);
+    const symbols = await tensor(text, { shape: [400] }).to(device);
+    const table = new Parameter(await random([23, 12], 7, dtype).data(), [23, 12]);
+    await table.place(device);
+    return async (k) => {
+      table.grad = null;
+      const windows = [17 * k, 5 * k + 3].map((start) => symbols.narrow(0, start, 21));
+      const looked = table.indexSelect(0, windows[0]!).mul(table.indexSelect(0, windows[1]!).tanh());
+      looked.square().sum().backward();
+      return read(looked, windows[1]!, symbols.select(0, k), table.grad!);
+    };
+  },
+  'crops of images': async (device, dtype) => {
+    const images = await random([3, 5, 17, 18], 8, dtype).to(device);
+    images.requiresGrad = true;
+    const bytes = await tensor(
+      Uint8Array.from({ length: 918 }, (_, i) => i % 251),
+      { shape: [17, 3, 18], dtype: 'uint8' },
+    ).to(device);
+    return async (k) => {
+      images.grad = null;
+      const crop = images.slice(2, k % 7, (k % 7) + 10).slice(3, k % 5, (k % 5) + 13);
+      const channel = images.select(1, k % 5);
+      crop.square().sum().add(channel.exp().sum()).backward();
+      return read(crop, channel, images.grad!, bytes.slice(2, k, k + 5).toFloat());
+    };
+  },
+  'channels of joined convolutions': async (device, dtype) => {
+    const x = await random([2, 3, 9, 9], 9, dtype).to(device);
+    const [first, second] = [
+      await random([12, 3, 3, 3], 10, dtype).to(device),
+      await random([20, 3, 3, 3], 11, dtype).to(device),
+    ];
+    x.requiresGrad = true;
+    return async (k) => {
+      x.grad = null;
+      const joined = cat([functional.conv2d(x, first), functional.conv2d(x, second)], 1);
+      const part = joined.slice(1, k, k + 18).relu();
+      part.square().sum().backward();
+      return read(part, x.grad!);
     };
   },
   'a penalty of the gradient': async (device) => {

@@ -1,8 +1,9 @@
-import { cutRows, joinRows } from '../../simd/nodes.js';
+import { cutRows, joinRows, startOf } from '../../simd/nodes.js';
 import type { KernelPool } from '../../simd/pool.js';
 import type { Dims, DnnlType, Md } from '../api/dnnl.js';
 import type { OneDnnBuilder } from '../builder.js';
 import { same } from '../forms.js';
+import { readsPartOutside } from './move.js';
 import { emitOperation, lowerVectors } from './vectors.js';
 
 /*
@@ -87,18 +88,20 @@ export function lowerConcat(b: OneDnnBuilder, i: number): boolean {
   return true;
 }
 
-/** Channels of a value that has them last. */
+/** A part of an axis; channels of a value that has them last stay so. */
 export function lowerSlice(b: OneDnnBuilder, i: number): boolean {
-  const { inputs, attrs, shape } = b.node(i);
+  const { inputs, shape } = b.node(i);
   const [x] = inputs as [number];
   const pool = poolFor(b, i);
-  if (!pool || !isChannelsLast(b, x)) return lowerVectors(b, i);
-  const [start, whole] = [attrs.start as number, b.node(x).shape];
-  const { type, perWord } = wordsOf(b, [x], [whole[1]!, start, shape[1]!]);
+  if (!pool || !isChannelsLast(b, x)) return !readsPartOutside(b, i) && lowerVectors(b, i);
+  const whole = b.node(x).shape;
+  const start = startOf(b.node(i), 1, b.numbers);
+  // One that changes from run to run may be odd.
+  const { type, perWord } = wordsOf(b, [x], [whole[1]!, typeof start === 'number' ? start : 1, shape[1]!]);
   const operation = cutRows(pool, {
     outer: positions(shape),
     length: whole[1]! / perWord,
-    start: start / perWord,
+    start: typeof start === 'number' ? start / perWord : start,
     count: shape[1]! / perWord,
   });
   const source = b.form(x, whole, channelsLast(b, whole, type));

@@ -77,6 +77,7 @@ const operations: Lowerings<OneDnnBuilder>['operations'] = {
   ...Object.fromEntries(VECTOR_OPERATIONS.map((op) => [op, lowerVectors])),
   concat: lowerConcat,
   slice: lowerSlice,
+  'slice*': lowerSlice,
   copyParts: lowerCopyParts,
   indexSelect: lowerIndexSelect,
   permute: lowerPermute,

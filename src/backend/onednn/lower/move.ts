@@ -49,14 +49,15 @@ export function lowerCopyParts(b: OneDnnBuilder, i: number): boolean {
 }
 
 /**
- * Copies the rows that indices name. A table in a storage that is larger than what is read of it is read in TypeScript,
- * since vector kernels would need a copy of all of it.
+ * Whether a node reads a small part of a storage that vector kernels cannot access. They would need a copy of all of it,
+ * so such a part is read in TypeScript.
  */
-export function lowerIndexSelect(b: OneDnnBuilder, i: number): boolean {
-  if (lowerRecurrentLookup(b, i)) return true;
+export function readsPartOutside(b: OneDnnBuilder, i: number): boolean {
   const { inputs, shape } = b.node(i);
-  const [table] = inputs as [number];
-  if (!b.isReachable(b.value(table).forms[0]!.region) && sizeOf(b.node(table).shape) > sizeOf(shape))
-    return false;
-  return lowerVectors(b, i);
+  const [whole] = inputs as [number];
+  return !b.isReachable(b.value(whole).forms[0]!.region) && sizeOf(b.node(whole).shape) > sizeOf(shape);
 }
+
+/** Copies the rows that indices name. */
+export const lowerIndexSelect = (b: OneDnnBuilder, i: number): boolean =>
+  lowerRecurrentLookup(b, i) || (!readsPartOutside(b, i) && lowerVectors(b, i));

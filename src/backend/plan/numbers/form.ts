@@ -1,5 +1,6 @@
 import { attrKey } from '../../../graph/key.js';
 import type { Graph, GraphNode } from '../../../graph/plain.js';
+import type { DType } from '../../../graph/types.js';
 import { isOperation, operationOf } from '../../../ops/operation.js';
 import { MARK, without } from './varying.js';
 
@@ -7,6 +8,8 @@ import { MARK, without } from './varying.js';
 export interface Place {
   readonly node: number;
   readonly name: string;
+  /** The type that kernels read it as. */
+  readonly dtype: DType;
 }
 
 /** What graphs have in common that differ only in numbers. */
@@ -22,11 +25,14 @@ export function formOf({ nodes, outputs, updates, guard }: Graph): GraphForm {
   const places: Place[] = [];
   const values: number[] = [];
   const lines = nodes.map(({ op, inputs, attrs, shape, dtype }, node) => {
-    const names = inputs.length > 0 && isOperation(op) ? (operationOf(op).numbers ?? []) : [];
-    for (const name of names) {
-      places.push({ node, name });
+    const { numbers = [], positions = [] } = inputs.length > 0 && isOperation(op) ? operationOf(op) : {};
+    const add = (name: string, type: DType): void => {
+      places.push({ node, name, dtype: type });
       values.push(attrs[name] as number);
-    }
+    };
+    for (const name of numbers) add(name, dtype);
+    for (const name of positions) add(name, 'int32');
+    const names = [...numbers, ...positions];
     const rest = names.length > 0 ? without(attrs, names) : attrs;
     return `${op}(${inputs.join()})${attrKey(rest)}:${dtype}[${shape.join()}]`;
   });
@@ -36,15 +42,18 @@ export function formOf({ nodes, outputs, updates, guard }: Graph): GraphForm {
 
 /** The graph with some of its numbers as further feeds, in this order; places of a node stand together. */
 export function withNumbersAsFeeds(graph: Graph, places: readonly Place[]): Graph {
-  const named = new Map<number, string[]>();
-  for (const { node, name } of places) named.set(node, [...(named.get(node) ?? []), name]);
+  const placed = new Map<number, Place[]>();
+  for (const place of places) placed.set(place.node, [...(placed.get(place.node) ?? []), place]);
   const nodes: GraphNode[] = [];
   const numbers: number[] = [];
   const moved: number[] = [];
   const add = (node: GraphNode): number => nodes.push(node) - 1;
   graph.nodes.forEach((node, i) => {
-    const names = named.get(i) ?? [];
-    const own = names.map(() => add({ ...node, op: 'feed', inputs: [], attrs: { number: true }, shape: [] }));
+    const named = placed.get(i) ?? [];
+    const names = named.map(({ name }) => name);
+    const own = named.map(({ dtype }) =>
+      add({ ...node, op: 'feed', inputs: [], attrs: { number: true }, shape: [], dtype }),
+    );
     const made = { ...node, inputs: [...node.inputs.map((input) => moved[input]!), ...own] };
     const attrs = { ...without(node.attrs, names), numbers: names.join() };
     moved.push(add(names.length === 0 ? made : { ...made, op: `${node.op}${MARK}`, attrs }));

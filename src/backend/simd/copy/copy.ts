@@ -13,6 +13,10 @@ export interface CopyDimension {
   readonly to: number;
 }
 
+/** A distance in elements; a function if it changes from run to run. */
+export type Offset = number | (() => number);
+const valueOf = (offset: Offset): number => (typeof offset === 'number' ? offset : offset());
+
 /** Elements that one piece copies. */
 const PIECE = 2 ** 14;
 /** Largest number of dimensions of a copy. */
@@ -30,7 +34,7 @@ const TILE_ROWS = 16;
 export function copyStrided(
   pool: KernelPool,
   dimensions: readonly CopyDimension[],
-  offsets: readonly [from: number, to: number] = [0, 0],
+  offsets: readonly [from: Offset, to: Offset] = [0, 0],
 ): VectorOperation {
   const joined = join(dimensions);
   const count = dimensions.reduce((n, { size }) => n * size, 1);
@@ -62,11 +66,12 @@ export function copyStrided(
       total: count === 0 ? 0 : lines * blocks,
       piece: Math.max(1, Math.floor(PIECE / Math.max(1, each))),
       elements: count,
+      varies: offsets.some((offset) => typeof offset !== 'number'),
       args: ([source, target]) =>
         ordered(COPY_ARGS, {
           ...values,
-          source: source! + 4 * offsets[0],
-          target: target! + 4 * offsets[1],
+          source: source! + 4 * valueOf(offsets[0]),
+          target: target! + 4 * valueOf(offsets[1]),
         }),
     },
   ]);

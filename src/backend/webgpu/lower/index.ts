@@ -118,6 +118,8 @@ const withNumbers: typeof kernels = {
   'crossEntropy*': lowerCrossEntropy,
   'crossEntropyGrad*': lowerCrossEntropyGrad,
   'dropoutMask*': lowerDropoutMask,
+  'slice*': lowerSlice,
+  'place*': lowerPlace,
 };
 
 const lowerings: Lowerings<WebGpuBuilder> = {

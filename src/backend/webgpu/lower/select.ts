@@ -89,27 +89,34 @@ export function lowerConcat(b: WebGpuBuilder, i: number): void {
   b.define(i, output);
 }
 
+/** WGSL for the first position of a slice. */
+const startOf = (b: WebGpuBuilder, i: number): string => {
+  const { start } = b.node(i).attrs;
+  return start === undefined ? 'u32(in1(0u))' : `${start}u`;
+};
+
 export function lowerSlice(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs, shape } = b.node(i);
-  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const axis = attrs.axis as number;
   const { length, inner } = aroundAxis(b, inputs[0]!, axis);
   const count = shape[axis]! * inner;
   emitElements(b, i, {
-    value: `return in0(i / ${count}u * ${length * inner}u + ${start * inner}u + i % ${count}u);`,
+    value: `return in0(i / ${count}u * ${length * inner}u + ${startOf(b, i)} * ${inner}u + i % ${count}u);`,
   });
 }
 
 /** Zeros outside of the range. */
 export function lowerPlace(b: WebGpuBuilder, i: number): void {
   const { inputs, attrs } = b.node(i);
-  const { axis, start } = attrs as unknown as { axis: number; start: number };
+  const axis = attrs.axis as number;
   const { length, inner } = aroundAxis(b, inputs[0]!, axis);
   const row = aroundAxis(b, i, axis).length * inner;
-  const [from, end] = [start * inner, (start + length) * inner];
+  const count = length * inner;
   emitElements(b, i, {
     value: `let place = i % ${row}u;
-  if (place < ${from}u || place >= ${end}u) { return ${zero(b, i)}; }
-  return in0(i / ${row}u * ${length * inner}u + place - ${from}u);`,
+  let first = ${startOf(b, i)} * ${inner}u;
+  if (place < first || place >= first + ${count}u) { return ${zero(b, i)}; }
+  return in0(i / ${row}u * ${count}u + place - first);`,
   });
 }
 

@@ -1,4 +1,5 @@
 import type { GraphNode } from '../../../../graph/graph.js';
+import { operationNameOf } from '../../../plan/numbers/varying.js';
 import type { OneDnnBuilder } from '../../builder.js';
 import { emitLargest } from './largest.js';
 
@@ -21,7 +22,7 @@ function boundsOf(b: OneDnnBuilder): Map<number, Bound> {
 /** Operations whose results are not larger than their first input. */
 const NOT_LARGER = new Set(['avgPool2d', 'maxPool2d', 'permute', 'relu', 'slice']);
 const isNotLarger = ({ op, attrs }: GraphNode): boolean =>
-  NOT_LARGER.has(op) ||
+  NOT_LARGER.has(operationNameOf(op)) ||
   (op === 'localResponseNorm' && (attrs.k as number) >= 1 && (attrs.beta as number) >= 0);
 
 /** The bound of a value that follows from what earlier steps have found. */
