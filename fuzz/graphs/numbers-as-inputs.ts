@@ -1,14 +1,19 @@
 import type { Device } from '../../src/backend/backend.js';
-import { formOf, withNumbersAsFeeds } from '../../src/backend/plan/numbers/form.js';
-import type { Graph } from '../../src/graph/graph.js';
+import { withNumbersAsFeeds } from '../../src/backend/plan/numbers/form.js';
+import type { Graph, GraphKey } from '../../src/graph/graph.js';
 import type { Feed } from '../../src/graph/types.js';
 
-type Request = readonly [key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]];
+type Request = readonly [key: GraphKey, graph: Graph, feeds: readonly Feed[], storages: readonly number[]];
 
-function changed(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Request {
-  const { places, values } = formOf(graph);
-  const all = [...feeds, ...values.map((value) => Float64Array.of(value))];
-  return [`${key} with numbers as inputs`, withNumbersAsFeeds(graph, places), all, storages];
+function changed(
+  { form, numbers }: GraphKey,
+  graph: Graph,
+  feeds: readonly Feed[],
+  storages: readonly number[],
+): Request {
+  const all = [...feeds, ...numbers.map((value) => Float64Array.of(value))];
+  const key = { form: `${form} with numbers as inputs`, numbers: [] };
+  return [key, withNumbersAsFeeds(graph, [...numbers.keys()]), all, storages];
 }
 
 /** The same device, with plans that take every number as an input that they can. */

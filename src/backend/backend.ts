@@ -1,4 +1,4 @@
-import type { Graph } from '../graph/graph.js';
+import type { Graph, GraphKey } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
 import type { PRECISIONS } from './device-names.js';
 
@@ -93,7 +93,12 @@ export interface Engine {
 export interface Device {
   readonly name: string;
   /** If a feed is a promise, this run and all later calls wait for it. */
-  run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]>;
+  run(
+    key: GraphKey,
+    graph: Graph,
+    feeds: readonly Feed[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]>;
   write(id: number, spec: Spec, data: TypedArray): void;
   read(id: number): Promise<TypedArray>;
   /** Fills `into`, which must be in shared memory, with values from position `start` on. */
@@ -103,7 +108,7 @@ export interface Device {
   /** Counters of each plan compiled so far. */
   stats(): Promise<PlanStats[]>;
   profile(
-    key: string,
+    key: GraphKey,
     graph: Graph,
     feeds: readonly Feed[],
     storages: readonly number[],

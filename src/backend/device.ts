@@ -1,5 +1,5 @@
 import { DeviceError } from '../errors/errors.js';
-import type { Graph } from '../graph/graph.js';
+import type { Graph, GraphKey } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
 import type { Device, Engine, EngineInfo, Kernels, PlanStats, ProfileRow } from './backend.js';
 import { Executor, type Reply, type Request } from './executor.js';
@@ -24,13 +24,18 @@ export abstract class QueuedDevice implements Device {
 
   abstract close(): Promise<void>;
 
-  run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]> {
+  run(
+    key: GraphKey,
+    graph: Graph,
+    feeds: readonly Feed[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]> {
     const found = this.#plans.find(key, graph, feeds);
     return this.#call({ ...found, kind: 'run', feeds: [], storages }, found.feeds);
   }
 
   profile(
-    key: string,
+    key: GraphKey,
     graph: Graph,
     feeds: readonly Feed[],
     storages: readonly number[],

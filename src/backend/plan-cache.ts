@@ -1,10 +1,11 @@
-import type { Graph } from '../graph/graph.js';
+import type { Graph, GraphKey } from '../graph/graph.js';
+import { sameNumbers } from '../graph/numbers.js';
 import type { Feed } from '../graph/types.js';
-import { formOf, type GraphForm, withNumbersAsFeeds } from './plan/numbers/form.js';
+import { withNumbersAsFeeds } from './plan/numbers/form.js';
 
 /** Plans kept per device; the least recently used one is dropped first. Training needs two or three. */
 const MAX_PLANS = 64;
-/** Forms of graphs that are remembered, likewise. */
+/** Forms of graphs that are remembered: at least as many as plans, so that those of all plans are among them. */
 const MAX_FAMILIES = 64;
 /** Graphs of one form that get plans of their own before their numbers become inputs. */
 const OWN_PLANS = 2;
@@ -21,16 +22,23 @@ interface Known {
   runs: number;
 }
 
+/** The plan of one graph. */
+interface Own {
+  readonly numbers: readonly number[];
+}
+
+/** The plan of all graphs of a form. */
+interface Shared {
+  /** Which numbers it takes as inputs, in ascending order. The others are those of the first graph. */
+  readonly varying: ReadonlySet<number>;
+}
+
 /** Graphs that differ only in their numbers. */
 interface Family {
-  /** Part of the key of the plan that computes all of them. */
-  readonly id: number;
   /** Numbers of the first graph. */
   readonly first: readonly number[];
-  /** Numbers and keys of the graphs that have plans of their own; empty as soon as there is a plan for all. */
-  own: readonly { readonly values: readonly number[]; readonly key: string }[];
-  /** Which numbers that plan takes as inputs, in ascending order. The others are those of the first graph. */
-  varying: readonly number[];
+  own: readonly Own[];
+  shared?: Shared;
 }
 
 /**
@@ -39,47 +47,45 @@ interface Family {
  * inputs, and all later ones use it.
  */
 export class PlanCache {
-  readonly #plans = new Map<string, Known>();
+  readonly #plans = new Map<Own | Shared, Known>();
   readonly #families = new Map<string, Family>();
   #nextPlan = 0;
-  #nextFamily = 0;
 
   /** @param forget is called with each plan that is dropped */
   constructor(private readonly forget: (plan: number) => void) {}
 
-  find(key: string, graph: Graph, feeds: readonly Feed[]): Found {
-    const known = this.#use(key);
-    if (known) return { plan: known.plan, feeds };
-    const form = formOf(graph);
-    const family = form.values.length > 0 ? this.#familyOf(form) : undefined;
-    if (!family || hasOwnPlan(family, form, key)) return { plan: this.#add(key), graph, feeds };
-    const { varying, key: shared } = this.#covering(family, form.values);
-    const all = [...feeds, ...varying.map((i) => Float64Array.of(form.values[i]!))];
-    const made = this.#use(shared);
-    if (made) return { plan: made.plan, feeds: all };
-    const places = varying.map((i) => form.places[i]!);
-    return { plan: this.#add(shared), graph: withNumbersAsFeeds(graph, places), feeds: all };
+  find({ form, numbers }: GraphKey, graph: Graph, feeds: readonly Feed[]): Found {
+    const family = this.#familyOf(form, numbers);
+    const own = ownOf(family, numbers);
+    if (own) {
+      const known = this.#use(own);
+      return known ? { plan: known.plan, feeds } : { plan: this.#add(own), graph, feeds };
+    }
+    const shared = this.#covering(family, numbers);
+    const varying = [...shared.varying];
+    const all = [...feeds, ...varying.map((i) => Float64Array.of(numbers[i]!))];
+    const known = this.#use(shared);
+    if (known) return { plan: known.plan, feeds: all };
+    return { plan: this.#add(shared), graph: withNumbersAsFeeds(graph, varying), feeds: all };
   }
 
-  /** The inputs and the key of a family's plan, which takes all numbers as inputs that differ from the first graph's. */
-  #covering(family: Family, values: readonly number[]): { varying: readonly number[]; key: string } {
-    const { id, first, own, varying } = family;
-    const keyOf = (inputs: readonly number[]): string => `${id} ${inputs.join()}`;
-    const differs = (other: readonly number[], i: number): boolean => !Object.is(other[i], first[i]);
-    const all = [values, ...own.map((other) => other.values)];
-    const found = first.flatMap((_, i) =>
-      varying.includes(i) || all.some((one) => differs(one, i)) ? [i] : [],
-    );
-    if (found.length === varying.length) return { varying, key: keyOf(varying) };
+  /** A family's plan for all its graphs, which takes all numbers as inputs that differ from the first graph's. */
+  #covering(family: Family, numbers: readonly number[]): Shared {
+    const { first, own, shared } = family;
+    const covered = (i: number): boolean => shared?.varying.has(i) === true;
+    const differs = (of: readonly number[], i: number): boolean => !Object.is(of[i], first[i]);
+    if (shared && first.every((_, i) => !differs(numbers, i) || covered(i))) return shared;
+    const all = [numbers, ...own.map((one) => one.numbers)];
+    const varying = first.flatMap((_, i) => (covered(i) || all.some((one) => differs(one, i)) ? [i] : []));
     // The new plan computes what these do. Those that ran more than once may be needed again.
-    for (const { key } of own) if (this.#plans.get(key)?.runs === 1) this.#drop(key);
-    this.#drop(keyOf(varying));
-    family.own = [];
-    family.varying = found;
-    return { varying: found, key: keyOf(found) };
+    const again = own.filter((one) => (this.#plans.get(one)?.runs ?? 0) > 1);
+    for (const one of [...own, ...(shared ? [shared] : [])]) if (!again.includes(one as Own)) this.#drop(one);
+    family.own = again;
+    family.shared = { varying: new Set(varying) };
+    return family.shared;
   }
 
-  #use(key: string): Known | undefined {
+  #use(key: Own | Shared): Known | undefined {
     const known = this.#plans.get(key);
     if (!known) return undefined;
     this.#plans.delete(key);
@@ -88,36 +94,35 @@ export class PlanCache {
     return known;
   }
 
-  #add(key: string): number {
+  #add(key: Own | Shared): number {
     const plan = this.#nextPlan++;
     this.#plans.set(key, { plan, runs: 1 });
     if (this.#plans.size > MAX_PLANS) this.#drop(oldestOf(this.#plans));
     return plan;
   }
 
-  #drop(key: string): void {
+  #drop(key: Own | Shared): void {
     const known = this.#plans.get(key);
     this.#plans.delete(key);
     if (known) this.forget(known.plan);
   }
 
-  #familyOf({ key, values }: GraphForm): Family {
-    const family = this.#families.get(key) ?? { id: this.#nextFamily++, first: values, own: [], varying: [] };
-    this.#families.delete(key);
-    this.#families.set(key, family);
+  #familyOf(form: string, numbers: readonly number[]): Family {
+    const family = this.#families.get(form) ?? { first: numbers, own: [] };
+    this.#families.delete(form);
+    this.#families.set(form, family);
     if (this.#families.size > MAX_FAMILIES) this.#families.delete(oldestOf(this.#families));
     return family;
   }
 }
 
-const oldestOf = (map: ReadonlyMap<string, unknown>): string => map.keys().next().value!;
+const oldestOf = <K>(map: ReadonlyMap<K, unknown>): K => map.keys().next().value!;
 
-/** Whether a graph has a plan of its own, as the first ones of a family have; notes it then. */
-function hasOwnPlan(family: Family, { values }: GraphForm, key: string): boolean {
-  const { own, varying } = family;
-  if (varying.length > 0) return false;
-  if (own.some((other) => other.key === key)) return true;
-  if (own.length === OWN_PLANS) return false;
-  family.own = [...own, { values, key }];
-  return true;
+/** The plan of a graph that has its own, as the first ones of a family do. */
+function ownOf(family: Family, numbers: readonly number[]): Own | undefined {
+  const known = family.own.find((one) => sameNumbers(one.numbers, numbers));
+  if (known || family.shared || family.own.length === OWN_PLANS) return known;
+  const made = { numbers };
+  family.own = [...family.own, made];
+  return made;
 }

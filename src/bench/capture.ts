@@ -1,5 +1,5 @@
 import type { Device, EngineInfo, Kernels, PlanStats, ProfileRow } from '../backend/backend.js';
-import type { Graph } from '../graph/graph.js';
+import type { Graph, GraphKey } from '../graph/graph.js';
 import type { Feed, Spec, TypedArray } from '../graph/types.js';
 
 type Run = Parameters<Device['run']>;
@@ -14,7 +14,12 @@ export class CapturingDevice implements Device {
     return this.inner.name;
   }
 
-  run(key: string, graph: Graph, feeds: readonly Feed[], storages: readonly number[]): Promise<TypedArray[]> {
+  run(
+    key: GraphKey,
+    graph: Graph,
+    feeds: readonly Feed[],
+    storages: readonly number[],
+  ): Promise<TypedArray[]> {
     this.#last = [key, graph, feeds, storages];
     return this.inner.run(key, graph, feeds, storages);
   }

@@ -1,20 +1,23 @@
 import { PaperweightError } from '../errors/errors.js';
-import { attrKey } from './key.js';
+import { attrKey, valueKey } from './key.js';
 import { feedOf, KnownGraph, storageOf } from './known.js';
 import { byId, type Node, newSearch, type Storage, storageLeaf } from './node.js';
-import type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
+import { numbersOf } from './numbers.js';
+import type { BoundGraph, Graph, GraphKey, GraphNode, Update } from './plain.js';
 import { isSettled, isStale } from './settled.js';
-import type { Feed } from './types.js';
+import type { Attrs, Feed } from './types.js';
 
-export type { BoundGraph, Graph, GraphNode, Update } from './plain.js';
+export type { BoundGraph, Graph, GraphKey, GraphNode, Update } from './plain.js';
 
 /** Graphs that were built more than once, the one that was used last first. */
 const latest: KnownGraph[] = [];
 /** Number of graphs that are kept: an epoch has a few, such as those of its last batch and of its evaluation. */
 const MAX_LATEST = 8;
-/** Keys of the graphs that were built last: one with a number that changes in each step is not kept. */
+/** Forms of the graphs that were built last: one that is built only once is not kept. */
 const built = new Set<string>();
 const MAX_BUILT = 16;
+/** Leaves have none: those of the operation that computed a known value do not matter to a graph that reads it. */
+const NO_ATTRS: Attrs = {};
 
 /**
  * Builds the graph that computes `outputs` and `updates`. Equal subexpressions become one node, unused nodes are left
@@ -41,20 +44,20 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   const feeds: Feed[] = [];
   const storages: Storage[] = [];
   const lines: string[] = [];
+  const numbers: number[] = [];
 
-  const lineOf = ({ attrs, dtype, shape }: Node, inputs: readonly number[], op: string): string =>
-    `${op}(${inputs.join()})${attrKey(attrs)}:${dtype}[${shape.join()}]`;
-  const push = (node: Node, inputs: number[], op: string, line = lineOf(node, inputs, op)): number => {
-    nodes.push({ op, inputs, attrs: node.attrs, shape: node.shape, dtype: node.dtype, scope: node.scope });
+  const push = (node: GraphNode, line: string): number => {
     lines.push(line);
-    return nodes.length - 1;
+    return nodes.push(node) - 1;
   };
+  const pushLeaf = ({ shape, dtype, scope }: Node, op: string): number =>
+    push({ op, inputs: [], attrs: NO_ATTRS, shape, dtype, scope }, `${op}:${dtype}[${shape.join()}]`);
   const bindStorage = (node: Node, storage: Storage): number => {
     const known = slots.get(storage);
     if (known !== undefined) return storageAt[known]!;
     slots.set(storage, storages.length);
     storages.push(storage);
-    const at = push(node, [], 'storage');
+    const at = pushLeaf(node, 'storage');
     storageAt.push(at);
     return at;
   };
@@ -65,7 +68,7 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
       if (isStale(node)) throw staleError(roots.find((root) => reachable([root]).includes(node)) ?? node);
       return bindStorage(node, storage);
     }
-    const at = push(node, [], 'feed');
+    const at = pushLeaf(node, 'feed');
     feedAt.push(at);
     feeds.push(feedOf(node));
     return at;
@@ -78,10 +81,18 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
   };
 
   const places = computed.map((node) => {
+    const { op, attrs, shape, dtype, scope } = node;
     const inputs = node.inputs.map(place);
-    const signature = lineOf(node, inputs, node.op);
-    const at = bySignature.get(signature) ?? push(node, inputs, node.op, signature);
-    bySignature.set(signature, at);
+    const names = numbersOf(op);
+    const own = names.map((name) => attrs[name] as number);
+    const line = `${op}(${inputs.join()})${attrKey(attrs, names)}:${dtype}[${shape.join()}]`;
+    const signature = own.length === 0 ? line : `${line} ${own.map(valueKey).join()}`;
+    let at = bySignature.get(signature);
+    if (at === undefined) {
+      at = push({ op, inputs, attrs, shape, dtype, scope }, line);
+      bySignature.set(signature, at);
+      numbers.push(...own);
+    }
     position.set(node, at);
     return at;
   });
@@ -99,12 +110,13 @@ export function buildGraph(outputs: readonly Node[], updates: readonly Update[],
     updates: bound,
     ...(guard ? { guard: place(guard) } : {}),
   };
-  const key = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}${guard ? `|${graph.guard}` : ''}`;
-  if (built.delete(key)) {
+  const form = `${lines.join(';')}|${graph.outputs.join()}|${bound.map((u) => `${u.node}>${u.slot}`).join()}${guard ? `|${graph.guard}` : ''}`;
+  const key: GraphKey = { form, numbers };
+  if (built.delete(form)) {
     latest.unshift(new KnownGraph(graph, key, places));
     if (latest.length > MAX_LATEST) latest.pop();
   }
-  built.add(key);
+  built.add(form);
   if (built.size > MAX_BUILT) built.delete(built.values().next().value!);
   return { graph, key, feeds, storages };
 }

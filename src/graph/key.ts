@@ -1,8 +1,11 @@
 import type { Attrs, AttrValue } from './types.js';
 
-/** Attributes as text, for keys. */
-export const attrKey = (attrs: Attrs): string => {
-  const names = Object.keys(attrs);
+const NONE: readonly string[] = [];
+
+/** Attributes as text, for keys. @param but names of those that are left out */
+export const attrKey = (attrs: Attrs, but: readonly string[] = NONE): string => {
+  const all = Object.keys(attrs);
+  const names = but.length === 0 ? all : all.filter((name) => !but.includes(name));
   if (names.length === 0) return '';
   return `{${names
     .sort()
@@ -10,16 +13,20 @@ export const attrKey = (attrs: Attrs): string => {
     .join()}}`;
 };
 
-function valueKey(value: AttrValue): string {
+/** An attribute's value as text. */
+export function valueKey(value: AttrValue): string {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (typeof value === 'string') return JSON.stringify(value);
   return typeof value === 'boolean' ? String(value) : `[${value.map(valueKey).join()}]`;
 }
 
-/** Whether two nodes have the same attributes: those for which `attrKey` gives the same text. */
-export function sameAttrs(a: Attrs, b: Attrs): boolean {
+/**
+ * Whether two nodes have the same attributes: those for which `attrKey` gives the same text.
+ * @param but names of those that may differ
+ */
+export function sameAttrs(a: Attrs, b: Attrs, but: readonly string[] = NONE): boolean {
   if (a === b) return true;
-  for (const name in a) if (!sameValue(a[name]!, b[name])) return false;
+  for (const name in a) if (!sameValue(a[name]!, b[name]) && !but.includes(name)) return false;
   for (const name in b) if (a[name] === undefined) return false;
   return true;
 }

@@ -29,10 +29,18 @@ export interface Graph {
   readonly guard?: number;
 }
 
+/** Identifies a computation: graphs with equal keys are equal. */
+export interface GraphKey {
+  /** The graph as text, without numbers that may change from run to run (`numbers.ts`). */
+  readonly form: string;
+  /** These numbers, in the order of the nodes. */
+  readonly numbers: readonly number[];
+}
+
 /** A graph with the feeds and storages of one run. */
 export interface BoundGraph {
   readonly graph: Graph;
-  readonly key: string;
+  readonly key: GraphKey;
   readonly feeds: Feed[];
   readonly storages: Storage[];
 }

@@ -1,6 +1,7 @@
 import { ShapeError } from '../errors/errors.js';
 import { mark } from '../graph/grad-mode.js';
 import { Node } from '../graph/node.js';
+import { declareNumbers } from '../graph/numbers.js';
 import {
   type Attrs,
   type DType,
@@ -49,6 +50,7 @@ export type NodeMaker<A extends Attrs = Attrs> = (inputs: readonly Node[], attrs
 export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMaker<A> {
   if (registry.has(operation.name)) throw new Error(`operation ${operation.name} is defined twice`);
   registry.set(operation.name, operation as unknown as Operation);
+  declareNumbers(operation.name, [...(operation.numbers ?? []), ...(operation.positions ?? [])]);
   return (inputs, attrs) => {
     let result: Spec;
     try {

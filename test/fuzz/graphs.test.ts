@@ -8,7 +8,7 @@ import { open, type Setting } from '../../fuzz/graphs/setting.js';
 import { shrink } from '../../fuzz/graphs/shrink.js';
 import type { Device } from '../../src/backend/backend.js';
 import { InlineDevice } from '../../src/backend/device.js';
-import type { Graph } from '../../src/graph/graph.js';
+import type { Graph, GraphKey } from '../../src/graph/graph.js';
 import type { TypedArray } from '../../src/graph/types.js';
 import { operationNames } from '../../src/ops/index.js';
 import { withoutGpu } from '../backend/webgpu/open.js';
@@ -134,12 +134,12 @@ for (const { name, env, share, skip = false } of VERSIONS) {
 /** A device that computes one operation wrongly. */
 function wrong(device: Device, op: string, spoil: (values: TypedArray) => void): Device {
   const run = async (
-    _key: string,
+    key: GraphKey,
     graph: Graph,
     feeds: readonly TypedArray[],
     storages: readonly number[],
   ) => {
-    const outputs = await device.run(_key, graph, feeds, storages);
+    const outputs = await device.run(key, graph, feeds, storages);
     const reads = (at: number): boolean => graph.nodes[at]!.op === op || graph.nodes[at]!.inputs.some(reads);
     graph.outputs.forEach((at, i) => {
       if (reads(at)) spoil(outputs[i]!);

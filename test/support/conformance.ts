@@ -379,12 +379,15 @@ function behaviour(device: () => Device, dtype: 'float32' | 'float64'): void {
         outputs: [1],
         updates: [],
       };
-      await assert.rejects(device().run('noSuchOperation', graph, [ArrayType.of(1, 2)], []), (error) => {
-        assert.ok(error instanceof DeviceError, `${error}`);
-        assert.match(error.message, /noSuchOperation/);
-        assert.match(error.message, /features\.3/);
-        return true;
-      });
+      await assert.rejects(
+        device().run({ form: 'noSuchOperation', numbers: [] }, graph, [ArrayType.of(1, 2)], []),
+        (error) => {
+          assert.ok(error instanceof DeviceError, `${error}`);
+          assert.match(error.message, /noSuchOperation/);
+          assert.match(error.message, /features\.3/);
+          return true;
+        },
+      );
     });
 
     it('report where the time was spent', async () => {

@@ -149,6 +149,54 @@ describe('plans for numbers that change', () => {
     assert.equal(held.size, 2);
   });
 
+  it('tell numbers apart that were equal, and are inputs each also where they are equal again', async (t) => {
+    const { engine, graphs } = watched(new ReferenceEngine());
+    const device = new InlineDevice(engine);
+    t.after(() => device.close());
+    const x = await tensor([1, 2, 3]).to(device);
+    const computed = async (a: number, b: number): Promise<void> => {
+      const got = [...(await x.mul(a).sub(x.mul(b)).data())];
+      assert.deepEqual(
+        got,
+        [1, 2, 3].map((value) => value * a - value * b),
+      );
+    };
+    for (const [a, b] of [
+      [2, 2],
+      [2, 2],
+      [2, 3],
+      [4, 5],
+      [6, 7],
+      [8, 9],
+    ] as const)
+      await computed(a, b);
+    const before = graphs.length;
+    for (const [a, b] of [
+      [5, 5],
+      [9, 8],
+      [7, 7],
+      [3, 2],
+    ] as const)
+      await computed(a, b);
+    assert.equal(graphs.length, before);
+  });
+
+  it('are used too where values that an earlier run computed with such a number are read', async (t) => {
+    const { engine, graphs } = watched(new ReferenceEngine());
+    const device = new InlineDevice(engine);
+    t.after(() => device.close());
+    const x = await tensor([1, 2, 3]).to(device);
+    for (let k = 0; k < 8; k++) {
+      const scaled = x.mul(k);
+      await scaled.data();
+      assert.deepEqual(
+        [...(await scaled.exp().add(x).data())],
+        [1, 2, 3].map((value) => Math.fround(Math.fround(Math.exp(value * k)) + value)),
+      );
+    }
+    assert.equal(graphs.length, 4);
+  });
+
   it('a form of graphs with exponents, shapes or axes has a plan for each', async (t) => {
     const { engine, graphs } = watched(new ReferenceEngine());
     const device = new InlineDevice(engine);

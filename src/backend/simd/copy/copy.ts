@@ -15,7 +15,7 @@ export interface CopyDimension {
 
 /** A distance in elements; a function if it changes from run to run. */
 export type Offset = number | (() => number);
-const valueOf = (offset: Offset): number => (typeof offset === 'number' ? offset : offset());
+const elements = (offset: Offset): number => (typeof offset === 'number' ? offset : offset());
 
 /** Elements that one piece copies. */
 const PIECE = 2 ** 14;
@@ -70,8 +70,8 @@ export function copyStrided(
       args: ([source, target]) =>
         ordered(COPY_ARGS, {
           ...values,
-          source: source! + 4 * valueOf(offsets[0]),
-          target: target! + 4 * valueOf(offsets[1]),
+          source: source! + 4 * elements(offsets[0]),
+          target: target! + 4 * elements(offsets[1]),
         }),
     },
   ]);
