@@ -1,7 +1,8 @@
 import { buildGraph } from '../graph/graph.js';
-import { sizeOf } from '../graph/types.js';
+import { hostLeaf } from '../graph/node.js';
+import { makeArray } from '../graph/types.js';
 import type { Module } from '../nn/index.js';
-import { tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 
 /** A network's forward pass as a graph of operations, for peers: what a list of layers cannot describe. */
 export interface GraphSpec {
@@ -26,7 +27,7 @@ export interface GraphSpec {
  * @param shape shape of a batch of images
  */
 export function describeGraph(model: Module, shape: readonly number[]): GraphSpec {
-  const images = tensor(new Float32Array(sizeOf(shape)), { shape: [...shape] });
+  const images = new Tensor(hostLeaf(makeArray('float32', 0), [...shape], 'float32'));
   const roots = [model.forward(images), images, ...model.parameters()].map(({ node }) => node);
   const { graph, feeds } = buildGraph(roots, []);
   const [logits, input, ...parameters] = graph.outputs as [number, number, ...number[]];

@@ -1,4 +1,5 @@
 import { PaperweightError } from '../errors/errors.js';
+import { hostPart } from './host-part.js';
 import { attrKey, valueKey } from './key.js';
 import { feedOf, KnownGraph, storageOf } from './known.js';
 import { byId, type Node, newSearch, type Storage, storageLeaf } from './node.js';
@@ -27,7 +28,7 @@ const NO_ATTRS: Attrs = {};
  */
 export function buildGraph(outputs: readonly Node[], updates: readonly Update[], guard?: Node): BoundGraph {
   const roots = [...outputs, ...updates.map((u) => u.node)];
-  const { computed } = dependencies(roots);
+  const { computed } = dependencies(roots, (node) => hostPart(node) !== undefined);
   for (const [i, known] of latest.entries()) {
     const bound = known.bind(computed, outputs, updates, guard);
     if (!bound) continue;
@@ -127,8 +128,15 @@ export function reachable(roots: readonly Node[]): Node[] {
   return byId([...computed, ...leaves]);
 }
 
-/** The nodes that the roots depend on: those to compute, in the order of their creation, and leaves in any order. */
-function dependencies(roots: readonly Node[]): { computed: Node[]; leaves: Node[] } {
+/**
+ * The nodes that the roots depend on: those to compute, in the order of their creation, and leaves in any order.
+ *
+ * @param isGiven whether a node is a leaf although its values are not its own
+ */
+function dependencies(
+  roots: readonly Node[],
+  isGiven: (node: Node) => boolean = () => false,
+): { computed: Node[]; leaves: Node[] } {
   const search = newSearch();
   const stack = [...roots];
   const computed: Node[] = [];
@@ -136,7 +144,7 @@ function dependencies(roots: readonly Node[]): { computed: Node[]; leaves: Node[
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (node.search === search) continue;
     node.search = search;
-    if (node.source || node.value || isSettled(node)) leaves.push(node);
+    if (node.source || node.value || isSettled(node) || isGiven(node)) leaves.push(node);
     else {
       computed.push(node);
       for (const input of node.inputs) stack.push(input);

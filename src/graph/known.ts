@@ -1,3 +1,4 @@
+import { hostPart } from './host-part.js';
 import { sameAttrs } from './key.js';
 import { type Node, newSearch, type Storage } from './node.js';
 import { type NumberPlace, numberPlaces, numbersOf, sameNumbers, withNumbers } from './numbers.js';
@@ -12,8 +13,8 @@ export function storageOf(leaf: Node): Storage | undefined {
 }
 
 /** The values of a leaf that has no storage. */
-export const feedOf = ({ source, value, arriving }: Node): Feed =>
-  source?.kind === 'host' ? source.data : (value ?? arriving)!;
+export const feedOf = (leaf: Node): Feed =>
+  leaf.source?.kind === 'host' ? leaf.source.data : (leaf.value ?? hostPart(leaf) ?? leaf.arriving)!;
 
 /**
  * A graph that was built before. A training step describes the same computation each time, perhaps with other numbers:

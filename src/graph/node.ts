@@ -37,6 +37,8 @@ export class Node implements Spec {
   value: TypedArray | undefined;
   /** Resolves to the values, once a run that computes them has been queued. */
   arriving: Promise<TypedArray> | undefined;
+  /** Where its values begin among those of its input, if they are some of these in the same order, row-major. */
+  from: number | undefined;
   /** The gradients of its inputs, if its operation has no rule of its own: see `custom`. */
   rule: GradientRule | undefined;
   /** The last search that came to this node, and the place that it gave to it. A Set of nodes takes several times as long. */

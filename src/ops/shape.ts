@@ -19,7 +19,10 @@ const reshapeOp: NodeMaker<{ shape: readonly number[] }> = define<{ shape: reado
 /** The same elements, in row-major order, with another shape. One dimension may be -1: it is inferred. */
 export function reshape(x: Node, shape: Shape): Node {
   const full = inferSize('reshape', x, shape, sizeOf(x.shape));
-  return sameShape(full, x.shape) ? x : reshapeOp([x], { shape: full });
+  if (sameShape(full, x.shape)) return x;
+  const node = reshapeOp([x], { shape: full });
+  node.from = 0;
+  return node;
 }
 
 /** The same value as another node, whose gradient is its own. */

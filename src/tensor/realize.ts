@@ -1,6 +1,7 @@
 import type { Device } from '../backend/backend.js';
 import { DeviceError } from '../errors/errors.js';
 import { type BoundGraph, buildGraph, staleError } from '../graph/graph.js';
+import { hostPart } from '../graph/host-part.js';
 import type { Node } from '../graph/node.js';
 import { isStale } from '../graph/settled.js';
 import type { TypedArray } from '../graph/types.js';
@@ -109,7 +110,7 @@ function arriving(node: Node): Promise<TypedArray>[] {
 }
 
 const known = (node: Node): TypedArray | undefined =>
-  node.value ?? (node.source?.kind === 'host' ? node.source.data : undefined);
+  node.value ?? (node.source?.kind === 'host' ? node.source.data : hostPart(node));
 
 /** The device of a graph's storages. @throws DeviceError if they are on several devices */
 function deviceOf({ storages }: BoundGraph): Device {

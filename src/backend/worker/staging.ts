@@ -16,7 +16,9 @@ export class Staging {
   stage(arrays: readonly TypedArray[]): { readonly staged: TypedArray[]; release(): void } {
     const taken: SharedArrayBuffer[] = [];
     const staged = arrays.map((array) => {
-      if (array.byteLength < LARGE) return array;
+      // A message holds all of the memory in which an array lies.
+      if (array.byteLength < LARGE)
+        return array.byteLength === array.buffer.byteLength ? array : array.slice();
       const bytes = array.byteLength;
       const room =
         this.#free.get(bytes)?.pop() ??

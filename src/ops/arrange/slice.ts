@@ -1,4 +1,5 @@
 import type { Node } from '../../graph/node.js';
+import { around } from '../../graph/types.js';
 import { define, type NodeMaker, need, normalizeAxis } from '../operation.js';
 
 type SliceAttrs = { readonly axis: number; readonly start: number; readonly length: number };
@@ -7,7 +8,7 @@ type PlaceAttrs = { readonly axis: number; readonly start: number; readonly size
 const resized = (shape: readonly number[], axis: number, size: number): number[] =>
   shape.map((d, i) => (i === axis ? size : d));
 
-const sliceOp: NodeMaker<SliceAttrs> = define<SliceAttrs>({
+const sliceNode: NodeMaker<SliceAttrs> = define<SliceAttrs>({
   name: 'slice',
   positions: ['start'],
   infer: ([x], { axis, start, length }) => {
@@ -28,6 +29,13 @@ const sliceOp: NodeMaker<SliceAttrs> = define<SliceAttrs>({
     return [placeOp([grad], { axis, start, size: x!.shape[axis]! })];
   },
 });
+
+function sliceOp(inputs: readonly [Node], attrs: SliceAttrs): Node {
+  const node = sliceNode(inputs, attrs);
+  const { outer, inner } = around(inputs[0].shape, attrs.axis);
+  if (outer === 1) node.from = attrs.start * inner;
+  return node;
+}
 
 const placeOp: NodeMaker<PlaceAttrs> = define<PlaceAttrs>({
   name: 'place',

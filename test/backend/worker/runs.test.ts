@@ -64,6 +64,16 @@ describe('messages of runs', () => {
     }
   });
 
+  it('bring a part of a large array without the rest of it', () => {
+    const { send } = line();
+    const part = new Float32Array(2 ** 20).subarray(8, 12);
+    // More runs than there are rooms for.
+    for (const { message, received } of [1, 2, 3].map(() => send(0, [part]))) {
+      assert.deepEqual(received.feeds, [part]);
+      for (const { buffer } of message.others) assert.equal(buffer.byteLength, part.byteLength);
+    }
+  });
+
   it('do not overwrite values that the thread has not read', () => {
     const { send } = line();
     const runs = Array.from({ length: 6 }, (_, i) => send(0, [floats(i)], [i]));
