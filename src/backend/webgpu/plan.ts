@@ -1,5 +1,5 @@
 import type { Graph } from '../../graph/graph.js';
-import { makeArray, type TypedArray } from '../../graph/types.js';
+import { type DType, makeArray, type TypedArray } from '../../graph/types.js';
 import type { PlanStats, ProfileRow } from '../backend.js';
 import { checkFeed, checkNumberOf, checkStorage } from '../check-values.js';
 import { assemble } from '../plan/assemble.js';
@@ -208,11 +208,9 @@ export class WebGpuPlan {
     const bound = await this.#bind(places);
     const { accepted: fed } = this.#engine.gate.scoped('values', () => {
       this.#graph.feeds.forEach((i, n) => {
-        const value = at(this.#builder.value(i), bound.placeOf);
-        // Numbers are passed as float64.
-        const values = isNumber(this.#graph.nodes[i]!) ? makeArray(value.dtype, 1) : feeds[n]!;
-        if (values !== feeds[n]) values.set(feeds[n]! as never);
-        this.#engine.upload(value, values);
+        const node = this.#graph.nodes[i]!;
+        const values = isNumber(node) ? inType(node.dtype, feeds[n]!) : feeds[n]!;
+        this.#engine.upload(at(this.#builder.value(i), bound.placeOf), values);
       });
     });
     // A driver may have no memory to pass many values: nothing may be computed from others.
@@ -295,6 +293,13 @@ export class WebGpuPlan {
     this.#unbind();
     this.#release();
   }
+}
+
+/** Numbers, which are passed as float64, in the type that kernels read. */
+function inType(dtype: DType, numbers: TypedArray): TypedArray {
+  const values = makeArray(dtype, numbers.length);
+  values.set(numbers as never);
+  return values;
 }
 
 /** Where a value lies. */
