@@ -133,9 +133,21 @@ interface Wanted {
 const image = (dnnl: Dnnl, { last }: Conv, shape: Dims, type: DnnlType): Md =>
   last ? channelsLast({ dnnl }, shape, type) : dnnl.any(shape, type);
 
+/** Most positions in a row of images, as opposed to sequences of samples. */
+const WIDEST_IMAGE = 256;
+
+/**
+ * What to ask of the library for inference. It has an implementation for that alone (brgconv) whose primitive holds some
+ * kilobytes for each position of a padded row, gigabytes for a minute of sound, and takes seconds to create.
+ */
+const inferenceProp = ({ y, geometry: { padLeft, padRight } }: Conv): number =>
+  y[3]! > WIDEST_IMAGE && (padLeft[1]! > 0 || padRight[1]! > 0)
+    ? Prop.forwardTraining
+    : Prop.forwardInference;
+
 function forwardPd(d: Dnnl, c: Conv, { alg, type }: Kernel, { bias, training, postOps }: Wanted): Handle {
   // With forwardInference Winograd uses a private layout of weights, which would have to be made in each run.
-  const prop = training || alg === Alg.winograd ? Prop.forwardTraining : Prop.forwardInference;
+  const prop = training || alg === Alg.winograd ? Prop.forwardTraining : inferenceProp(c);
   const biasMd = bias ? d.plain([c.y[1]!]) : null;
   const [x, w, y] = [image(d, c, c.x, type), d.any(c.w, type), image(d, c, c.y, type)];
   return d.convForward(prop, alg, x, w, biasMd, y, c.geometry, postOps);
@@ -249,7 +261,7 @@ export function lowerConv2d(b: OneDnnBuilder, i: number): boolean {
   if (rectifier === undefined) return true;
   const biasMd = bias === undefined ? null : d.plain([c.y[1]!]);
   const make = () =>
-    d.convForward(Prop.forwardInference, Alg.direct, src.md, weightsMd, biasMd, out.md, c.geometry);
+    d.convForward(inferenceProp(c), Alg.direct, src.md, weightsMd, biasMd, out.md, c.geometry);
   correctRectified(b, { nodes: [i, rectifier], operands, make });
   return true;
 }
