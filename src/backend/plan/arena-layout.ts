@@ -8,20 +8,35 @@ const up = (n: number, to: number): number => Math.ceil(n / to) * to;
  * in the lowest gap in which it fits. Returns the size of the arena in bytes.
  */
 export function layOut(regions: readonly Region[]): number {
-  const placed: Region[] = [];
+  // Regions that are placed, by offset: their offsets, ends and first and last steps. In arrays of numbers, since each
+  // region is compared with all before it.
+  const [starts, ends, firsts, lasts] = Array.from({ length: 4 }, () => new Float64Array(regions.length)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  let placed = 0;
   let total = 0;
   for (const region of [...regions].sort((a, b) => b.bytes - a.bytes || a.first - b.first)) {
-    const rivals = placed
-      .filter((p) => p.first <= region.last && region.first <= p.last)
-      .sort((a, b) => a.offset - b.offset);
+    const { bytes, first, last } = region;
     let offset = 0;
-    for (const rival of rivals) {
-      if (offset + region.bytes <= rival.offset) break;
-      offset = Math.max(offset, up(rival.offset + rival.bytes, ALIGN));
+    let at = 0;
+    for (; at < placed; at++) {
+      if (firsts[at]! > last || lasts[at]! < first) continue;
+      if (offset + bytes <= starts[at]!) break;
+      if (ends[at]! > offset) offset = ends[at]!;
     }
     region.offset = offset;
-    placed.push(region);
-    total = Math.max(total, offset + region.bytes);
+    // The search may have passed regions that lie behind this one.
+    while (at > 0 && starts[at - 1]! > offset) at--;
+    const values = [offset, up(offset + bytes, ALIGN), first, last];
+    for (const [k, column] of [starts, ends, firsts, lasts].entries()) {
+      column.copyWithin(at + 1, at, placed);
+      column[at] = values[k]!;
+    }
+    placed++;
+    total = Math.max(total, offset + bytes);
   }
   return up(total, ALIGN);
 }

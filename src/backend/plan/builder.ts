@@ -19,6 +19,8 @@ export class PlanBuilder<V, W extends object> {
   readonly done = new Set<number>();
   /** Groups of elementwise nodes that one kernel computes, by the last node of each group. */
   readonly clusters: ReadonlyMap<number, Cluster>;
+  /** The cluster that each elementwise node is in. */
+  readonly clusterOf: ReadonlyMap<number, Cluster>;
   /** Nodes of clusters, without the last of each. */
   readonly absorbed: ReadonlySet<number>;
   readonly users: readonly (readonly number[])[];
@@ -51,6 +53,9 @@ export class PlanBuilder<V, W extends object> {
     this.users = users;
     this.wanted = wantedOf(graph);
     this.clusters = apart ? clusters(graph, (i) => apart(i, users), pair, fusion) : new Map();
+    this.clusterOf = new Map(
+      [...this.clusters.values()].flatMap((cluster) => cluster.nodes.map((i) => [i, cluster] as const)),
+    );
     this.absorbed = new Set(
       [...this.clusters].flatMap(([root, { nodes }]) => nodes.filter((i) => i !== root)),
     );

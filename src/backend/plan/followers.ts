@@ -38,19 +38,19 @@ export function withFollowers<V, W extends object>(
   const alone = { nodes: [i], others: [] };
   const reader = onlyReader(b, value);
   if (reader === undefined) return alone;
-  for (const { nodes, inputs, formula, reduce } of b.clusters.values()) {
-    if (reduce || !inputs.includes(value) || !nodes.includes(reader) || !canRender(formula)) continue;
-    const root = nodes.at(-1)!;
-    if (!sameShape(b.node(root).shape, b.node(value).shape)) continue;
-    const others = inputs.filter((input) => input !== value);
-    const readable = (input: number): boolean => b.values[input] !== undefined && !!reads?.(input, root);
-    if (others.length > most || !others.every(readable)) continue;
-    for (const node of nodes) b.done.add(node);
-    for (let alias = i; alias !== value; b.done.add(alias)) alias = onlyReader(b, alias)!;
-    const inputOf = (input: number): Formula => f.input(input === value ? 0 : 1 + others.indexOf(input));
-    return { nodes: [i, ...nodes], activation: substitute(formula, inputs.map(inputOf)), others };
-  }
-  return alone;
+  const cluster = b.clusterOf.get(reader);
+  if (!cluster) return alone;
+  const { nodes, inputs, formula, reduce } = cluster;
+  if (reduce || !inputs.includes(value) || !canRender(formula)) return alone;
+  const root = nodes.at(-1)!;
+  if (!sameShape(b.node(root).shape, b.node(value).shape)) return alone;
+  const others = inputs.filter((input) => input !== value);
+  const readable = (input: number): boolean => b.values[input] !== undefined && !!reads?.(input, root);
+  if (others.length > most || !others.every(readable)) return alone;
+  for (const node of nodes) b.done.add(node);
+  for (let alias = i; alias !== value; b.done.add(alias)) alias = onlyReader(b, alias)!;
+  const inputOf = (input: number): Formula => f.input(input === value ? 0 : 1 + others.indexOf(input));
+  return { nodes: [i, ...nodes], activation: substitute(formula, inputs.map(inputOf)), others };
 }
 
 /** The node that reads a node's result, if it is the only one and the result is not wanted otherwise. */

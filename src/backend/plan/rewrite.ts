@@ -19,8 +19,17 @@ export function joinParts(graph: Graph): Graph {
     });
   const isInner = (input: number, i: number): boolean =>
     users[input]!.length === 1 && !wanted.has(input) && sameShape(nodes[input]!.shape, nodes[i]!.shape);
+  /** What values and sums of them would fill if they were side by side. Sums that could not fill an axis are not searched. */
+  const filled = nodes.map(placedBy(nodes));
   nodes.forEach((node, i) => {
     if (node.op !== 'add') return;
+    const [a, b] = node.inputs.map((input) =>
+      nodes[input]!.op !== 'add' || isInner(input, i) ? filled[input] : undefined,
+    );
+    if (!a || !b || a.axis !== b.axis) return;
+    const fill = { ...a, length: a.length + b.length };
+    if (fill.length < fill.size) filled[i] = fill;
+    if (fill.length !== fill.size) return;
     const inner: number[] = [];
     const terms = termsOf(i, inner);
     const parts = partsOf(nodes, terms);
@@ -36,6 +45,15 @@ export function joinParts(graph: Graph): Graph {
   });
   return { ...graph, nodes };
 }
+
+/** The part of an axis that a `place` node fills. */
+const placedBy =
+  (nodes: readonly GraphNode[]) =>
+  ({ op, attrs, inputs }: GraphNode): { axis: number; size: number; length: number } | undefined => {
+    if (op !== 'place') return undefined;
+    const axis = attrs.axis as number;
+    return { axis, size: attrs.size as number, length: nodes[inputs[0]!]!.shape[axis]! };
+  };
 
 /** Placed values in the order of their positions; undefined if they do not fill an axis exactly. */
 function partsOf(nodes: readonly GraphNode[], terms: readonly number[]): readonly number[] | undefined {
