@@ -50,7 +50,7 @@ const concatOp: NodeMaker<{ axis: number }> = define<{ axis: number }>({
       need(
         shape.length === first.shape.length && shape.every((d, i) => i === axis || d === first.shape[i]),
         () => `shapes that are equal except along axis ${axis}`,
-        inputs.map((x) => showShape(x.shape)).join(', '),
+        () => inputs.map((x) => showShape(x.shape)).join(', '),
       );
       need(dtype === first.dtype, () => `inputs of one type (${first.dtype})`, dtype);
     }

@@ -116,4 +116,32 @@ describe('the layout of the arena', () => {
     }
     assert.equal(total, Math.max(...regions.map(end)));
   });
+
+  it('gives thousands of small regions as many pages as are live at the same time', () => {
+    // The values of a chain, each of which its gradient reads, and the gradients.
+    const n = 10_000;
+    const values = Array.from({ length: n }, (_, i) => ({
+      bytes: 16,
+      first: i,
+      last: 2 * n - i,
+      offset: -1,
+    }));
+    const gradients = Array.from({ length: n }, (_, i) => ({
+      bytes: 16,
+      first: n + i,
+      last: n + i + 1,
+      offset: -1,
+    }));
+    const large = { bytes: 100_000, first: 0, last: 2 * n, offset: -1 };
+    const regions: Region[] = [...values, ...gradients, large];
+    const total = layOut(regions);
+    const live = new Map<number, Region>();
+    for (const region of regions.toSorted((a, b) => a.first - b.first)) {
+      const before = live.get(region.offset);
+      assert.ok(!before || before.last < region.first);
+      live.set(region.offset, region);
+      if (region !== large) assert.ok(region.offset >= large.bytes && region.offset + region.bytes <= total);
+    }
+    assert.ok(total <= 4096 * (n + 30));
+  });
 });
