@@ -32,6 +32,7 @@ import { buildModel, type Paper } from './paper.js';
 import { divide, parallelOf } from './parallel.js';
 import { inOwnNames, partFor } from './recognise.js';
 import { openPaper } from './registry.js';
+import { watchSettings } from './unread-settings.js';
 
 export interface RunOptions {
   readonly config: TrainConfig;
@@ -111,7 +112,7 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
   if (world) await checkSameData(world, parts);
   const dataNotes =
     world?.first === false ? [] : await checkData(folder.path, parts, config.model.classes, !begins);
-  const paper = await openPaper(config.model.paper);
+  const { paper, refuseUnread } = watchSettings(await openPaper(config.model.paper), config);
   const statistics = await countedStatistics(paper, options);
   const matched = (set: AnySet): AnySet => {
     const images = imagesIn(set);
@@ -151,6 +152,8 @@ export async function prepareRun(options: RunOptions): Promise<Trainer> {
     observe,
     paper: paper.name,
   });
+  // Runs of earlier versions may have such settings.
+  if (begins) refuseUnread();
   await trainer.resume();
   for (const text of dataNotes) parts.observer?.note?.(text);
   const now = await device.info();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -63,11 +64,18 @@ describe('a paper with two optimizers in a folder outside of the package', () =>
     assert.match(known.stderr, /Tiny GAN is not a classifier of images/);
     const { code, stderr } = await runCli(['train', '--paper', 'tiny-gan', '--dry-run', ...HERE], { env });
     assert.equal(code, 0, stderr);
-    for (const flags of [
-      ['--ema', '0.9'],
-      ['--label-smoothing', '0.1'],
-      ['--dataset', 'shapes'],
-    ]) {
+    for (const [flags, message] of [
+      [['--ema', '0.9'], /Expected/],
+      [['--label-smoothing', '0.1'], /Expected/],
+      [['--dataset', 'shapes'], /Expected/],
+      [['--lr-scale', 'generator=0.1'], /--lr-scale has no effect.*config\.lrScale.*training\(\)/s],
+      [['--schedule', 'cosine:5'], /--schedule has no effect with Tiny GAN/],
+      [['--optimizer', 'adam'], /--optimizer has no effect with Tiny GAN/],
+      [['--betas', '0.5,0.9', '--optimizer', 'adam'], /--optimizer has no effect/],
+      [['--weight-decay', '0.1'], /--weight-decay has no effect with Tiny GAN/],
+      [['--dropout', '0.1'], /--dropout has no effect with Tiny GAN.*config\.dropout.*build\(\)/s],
+      [['--image-size', '12'], /--image-size has no effect with Tiny GAN/],
+    ] as const) {
       const refused = await runCli([
         'train',
         '--paper',
@@ -78,7 +86,8 @@ describe('a paper with two optimizers in a folder outside of the package', () =>
         `${run}-${flags[0]}`,
       ]);
       assert.equal(refused.code, 2, refused.stderr);
-      assert.match(refused.stderr, /Expected/);
+      assert.match(refused.stderr, message);
+      assert.ok(!existsSync(`${run}-${flags[0]}`));
     }
   });
 });
