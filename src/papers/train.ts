@@ -20,10 +20,10 @@ import { type ModelConfig, type TrainConfig, trainConfigSchema } from '../run/co
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
+import { contentsOf } from '../train/data-contents.js';
 import { checkData, describeData, type RunData } from '../train/data-record.js';
 import { describeLonger } from '../train/extend-run.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
-import { contentsOf } from '../train/ranks/data-contents.js';
 import { startFrom } from '../train/start-from.js';
 import { Trainer } from '../train/trainer.js';
 import { classAxes } from './loading/class-axes.js';

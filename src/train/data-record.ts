@@ -10,6 +10,7 @@ import { CheckpointError, UsageError } from '../errors/errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { diskError } from '../files/disk-error.js';
 import { parseRunFile } from '../run/run-files.js';
+import { contentsOf } from './data-contents.js';
 
 const count = z.number().int().nonnegative();
 const setSchema = z.object({
@@ -19,6 +20,8 @@ const setSchema = z.object({
   perClass: z.array(count).optional(),
   /** Hash of the names, sizes, labels and order of the files. */
   fingerprint: z.string().optional(),
+  /** Hash of some samples of a set of other kinds, if they are the same whenever they are read. */
+  contents: z.string().optional(),
 });
 type SetRecord = z.infer<typeof setSchema>;
 const recordSchema = z.object({ version: z.literal(1), train: setSchema, test: setSchema });
@@ -50,6 +53,13 @@ export async function checkData(
   refuseOtherClasses(path, classes, trainSet);
   const file = join(path, DATA_FILE);
   const now = await describeData({ trainSet, testSet });
+  for (const [record, set] of [
+    [now.train, trainSet],
+    [now.test, testSet],
+  ] as const) {
+    const contents = 'get' in set ? await contentsOf(set) : undefined;
+    if (contents !== undefined) record.contents = contents;
+  }
   if (!started || !existsSync(file)) {
     await writeFileAtomic(file, `${JSON.stringify(now, undefined, 2)}\n`);
     return [];
@@ -72,6 +82,10 @@ export async function checkData(
     if (then.fingerprint !== is.fingerprint)
       notes.push(
         `The ${which} images are different files from those at the start of the run, though as many of each class: earlier figures refer to the original files.`,
+      );
+    else if (then.contents !== undefined && is.contents !== undefined && then.contents !== is.contents)
+      notes.push(
+        `The ${which} samples are others than at the start of the run, though as many: earlier figures refer to the original ones.`,
       );
     else if (is.fingerprint !== undefined && !sameClasses(then.classes, is.classes))
       refuseRenamed(path, then, is, set);

@@ -107,3 +107,19 @@ test('different files of the same number are reported', async (t) => {
   assert.equal(notes.length, 1);
   assert.match(notes[0]!, /training images are different files/);
 });
+
+test('other samples of a set of another kind are told, though as many', async (t) => {
+  const path = await scratch(t);
+  const texts = (text: string) => ({
+    name: 'text',
+    length: text.length,
+    get: (i: number) => text.charCodeAt(i),
+  });
+  const random = () => ({ name: 'noise', length: 9, get: () => Math.random() });
+  const before = { trainSet: texts('the first text'), testSet: random() };
+  assert.deepEqual(await checkData(path, before, [], false), []);
+  assert.deepEqual(await checkData(path, { ...before, testSet: random() }, [], true), []);
+  const notes = await checkData(path, { ...before, trainSet: texts('another text!!') }, [], true);
+  assert.equal(notes.length, 1);
+  assert.match(notes[0]!, /The training samples are others than at the start of the run, though as many/);
+});
