@@ -1,6 +1,14 @@
 import { UsageError } from '../../errors/errors.js';
 import type { Node } from '../../graph/node.js';
-import { type AttrValue, type Shape, showShape, sizeOf, type TypedArray } from '../../graph/types.js';
+import {
+  type AttrValue,
+  type Shape,
+  sameShape,
+  showShape,
+  sizeOf,
+  type TypedArray,
+} from '../../graph/types.js';
+import { isLeaf } from './constants.js';
 
 /*
  * An exported graph accepts any batch size, although it was traced with one: sizes that the traced one divides grow with
@@ -47,8 +55,11 @@ export function repeated(data: TypedArray, shape: Shape, once: Shape): TypedArra
 }
 
 /** A graph and the batch size with which it was traced. */
-interface Trace {
+export interface Trace {
   readonly nodes: readonly Node[];
+  /** Those that compute: see {@link workIn}. */
+  readonly work: readonly Node[];
+  readonly results: readonly Node[];
   readonly batch: number;
 }
 
@@ -72,6 +83,50 @@ export function checkBatchFree(first: Trace, second: Trace): void {
       throw depends(`A constant ${showShape(node.shape)}`, 'other values');
   }
 }
+
+/** Operations that are left out where they would change nothing, such as repeating one image for a batch of one. */
+const MOVES: readonly string[] = ['reshape', 'broadcastTo', 'permute', 'slice', 'concat'];
+
+/** The nodes of a graph that compute values, and do not only move them. */
+export const workIn = (nodes: readonly Node[]): Node[] =>
+  nodes.filter((node) => !isLeaf(node) && !MOVES.includes(node.op));
+
+/**
+ * Compares what two traces compute, for batches so small that sizes have other meanings: a dimension of 1 is not a batch.
+ *
+ * @throws UsageError if the other one computes something else
+ */
+export function checkSameWork(first: Trace, second: Trace): void {
+  const [work, otherWork] = [first.work, second.work];
+  const differs = work.findIndex(
+    (node, i) => node.op !== otherWork[i]?.op || !sameAttrs(node, otherWork[i]!),
+  );
+  // Squeezing a batch of one leaves out a dimension, which changes no values.
+  const plain = (shape: Shape): Shape => shape.filter((size) => size !== 1);
+  const grown = (shape: Shape): Shape =>
+    shape.map((size) => (size % first.batch === 0 ? (size / first.batch) * second.batch : size));
+  const shapes =
+    first.results.length === second.results.length &&
+    first.results.every(({ shape }, i) => sameShape(plain(grown(shape)), plain(second.results[i]!.shape)));
+  if (differs < 0 && work.length === otherWork.length && shapes) return;
+  throw depends(
+    'The network',
+    shapes
+      ? `${workOf(work[differs])} for ${first.batch} images, ${workOf(otherWork[differs < 0 ? work.length : differs])} for ${second.batch}`
+      : `results ${first.results.map(({ shape }) => showShape(shape)).join(', ')} for ${first.batch} images, ${second.results.map(({ shape }) => showShape(shape)).join(', ')} for ${second.batch}`,
+  );
+
+  function sameAttrs({ attrs }: Node, other: Node): boolean {
+    return Object.entries(attrs).every(([key, value]) =>
+      alike(value, other.attrs[key]!, first.batch, second.batch),
+    );
+  }
+}
+
+const workOf = (node: Node | undefined): string =>
+  node
+    ? [node.op, ...Object.entries(node.attrs).map(([key, value]) => `${key} ${show(value)}`)].join(' ')
+    : 'nothing more';
 
 const show = (value: AttrValue): string => (Array.isArray(value) ? showShape(value) : String(value));
 

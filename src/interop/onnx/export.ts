@@ -18,7 +18,7 @@ import { Module } from '../../nn/module.js';
 import { namedTensors } from '../../nn/nested.js';
 import { withUnrolled } from '../../nn/sequence/recurrence.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { checkBatchFree, onceOf, repeated } from './batch-free.js';
+import { checkBatchFree, checkSameWork, onceOf, repeated, type Trace, workIn } from './batch-free.js';
 import { computedConstants, isLeaf, readNodes } from './constants.js';
 import { NOT_EXPORTED, rules } from './operators.js';
 import * as onnx from './schema.js';
@@ -52,6 +52,8 @@ export interface OnnxPort {
 const TRACED_BATCH = 263;
 /** Another one, to find what else depends on it. */
 const OTHER_BATCH = 269;
+/** More of them, for which a network may take another way: few images, and many. */
+const RARE_BATCHES = [1, 2, 3, 1021];
 const INPUT = 'images';
 const OUTPUT = 'logits';
 
@@ -93,18 +95,29 @@ export async function exportWithPorts(
   if (!(model instanceof Module))
     throw new UsageError({ what: 'exportOnnx writes a model', expected: 'a Module', got: shown(model) });
   const wanted = inputsOf(inputShape, options.inputType);
-  const traced = (batch: number): { inputs: Tensor[]; outputs: [string, Node][]; nodes: Node[] } => {
+  const traced = (batch: number): Trace & { inputs: Tensor[]; outputs: [string, Node][] } => {
     const inputs = wanted.map(
       ({ shape, type }) => new Tensor(hostLeaf(makeArray(type, 0), [batch, ...shape], type)),
     );
     const forward = model.forward as (...inputs: Tensor[]) => unknown;
     const result = inEvaluation(model, () => withUnrolled(() => forward.call(model, ...inputs)));
     const outputs = outputsOf(model, result, outputName);
-    return { inputs, outputs, nodes: reachable(outputs.map(([, output]) => output)) };
+    const results = outputs.map(([, output]) => output);
+    const nodes = reachable(results);
+    return { inputs, outputs, results, nodes, work: workIn(nodes), batch };
   };
-  const { inputs, outputs, nodes } = traced(TRACED_BATCH);
+  const first = traced(TRACED_BATCH);
+  const { inputs, outputs, nodes } = first;
   // Before any values are read: a later graph ends at nodes with known values.
   const other = traced(OTHER_BATCH);
+  const rare = RARE_BATCHES.flatMap((batch) => {
+    try {
+      return traced(batch);
+    } catch {
+      // A network may refuse some batches; the file is for the others.
+      return [];
+    }
+  });
   const taken = outputs.find(([key]) => key === '' || wanted.some((input) => input.name === key));
   if (taken)
     throw new UsageError({
@@ -124,11 +137,7 @@ export async function exportWithPorts(
     TRACED_BATCH,
     (leaf) => names.has(leaf) || (parameters.has(leaf) && leaf.dtype !== 'int32'),
   );
-  const read = readNodes(
-    nodes,
-    outputs.map(([, output]) => output),
-    constants,
-  );
+  const read = readNodes(nodes, first.results, constants);
   const leaves = new Set(nodes.filter(isLeaf));
   for (const node of nodes) {
     if (names.has(node)) continue;
@@ -152,7 +161,8 @@ export async function exportWithPorts(
   }
   for (const [key, output] of outputs)
     if (names.get(output) !== key) graph.add('Identity', [names.get(output)!], {}, key);
-  checkBatchFree({ nodes, batch: TRACED_BATCH }, { nodes: other.nodes, batch: OTHER_BATCH });
+  checkBatchFree(first, other);
+  for (const trace of rare) checkSameWork(first, trace);
   const free = (shape: Shape) =>
     shape.map((size) => {
       const batches = size / TRACED_BATCH;
@@ -211,6 +221,14 @@ function inputsOf(shapes: unknown, types: unknown = 'float32'): Input[] {
 /** The tensors of a result, by their names in the file. */
 function outputsOf(model: Module<unknown>, result: unknown, only: string): [string, Node][] {
   const found = namedTensors(result);
+  const foreign = foreignIn(result);
+  if (found.length > 0 && foreign !== undefined)
+    throw new UsageError({
+      what: `the result of ${model.typeName} has a value that ONNX cannot hold`,
+      expected: 'tensors only, in arrays and plain objects',
+      got: shown(foreign),
+      next: 'export a module whose forward leaves it out, or returns it as a tensor that depends on the input',
+    });
   if (found.length === 0)
     throw new UsageError({
       what: `${model.typeName} gives nothing that ONNX could hold`,
@@ -221,6 +239,18 @@ function outputsOf(model: Module<unknown>, result: unknown, only: string): [stri
     const name = path.replaceAll('.', '_');
     return [path === '' ? only : /^\d/.test(name) ? `output_${name}` : name, node];
   });
+}
+
+/** A value in arrays and plain objects that is neither a tensor nor missing. */
+function foreignIn(value: unknown, around: readonly unknown[] = []): unknown {
+  if (value === undefined || value === null || value instanceof Tensor || around.includes(value))
+    return undefined;
+  if (!Array.isArray(value) && !isRecord(value)) return value;
+  for (const item of Object.values(value)) {
+    const found = foreignIn(item, [...around, value]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Runs `body` with all modules in evaluation mode, then restores the modes. */

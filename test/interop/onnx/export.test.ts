@@ -165,6 +165,10 @@ test('what depends on the number of images in another way than by sizes is refus
     [(x: Tensor) => (x.shape[0]! > 265 ? x.relu() : x.exp()), /exp depends.*relu instead/],
     [(x: Tensor) => (x.shape[0]! > 265 ? x.relu().exp() : x.exp()), /other operations/],
     [(x: Tensor) => x.add(full([x.shape[0]!, 3], x.shape[0]!)), /constant \[263, 3\] depends/],
+    [(x: Tensor) => (x.shape[0] === 1 ? x.exp() : x.relu()), /relu for 263 images, exp for 1\./],
+    [(x: Tensor) => x.mul(x.shape[0]! > 100 ? 2 : 3), /scale 2.* for 263 images, affine scale 3.* for 1\./],
+    [(x: Tensor) => (x.shape[0]! > 1000 ? x.exp() : x), /nothing more for 263 images, exp for 1021/],
+    [(x: Tensor) => (x.shape[0] === 2 ? x.slice(1, 0, 2) : x), /results \[263, 3\].*\[2, 2\] for 2/],
     [(x: Tensor) => x.transpose(0, 1).mean(1), /mixes the images/],
   ] as const)
     await assert.rejects(
@@ -172,6 +176,15 @@ test('what depends on the number of images in another way than by sizes is refus
       (e) => e instanceof UsageError && words.test(e.message),
       String(made),
     );
+  // Of a batch of one, squeezing leaves out a dimension more, and repeating repeats nothing.
+  const plain = new Made((x) =>
+    x
+      .add(full([1, 3], 2).expand(x.shape[0]!, 3))
+      .unsqueeze(1)
+      .squeeze(),
+  );
+  const { description } = importOnnx(bytesOf(await exportOnnx(plain, [3])));
+  assert.deepEqual(description.outputShape, ['batch', 3]);
   // A transposed batch, tiled and reshaped, is only a matter of sizes.
   const turned = new Made((x) => x.transpose(0, 1).repeat(1, 2).mul(2).transpose(0, 1));
   const again = importOnnx(bytesOf(await exportOnnx(turned, [3])));

@@ -104,6 +104,20 @@ describe('networks on positions in a table', () => {
     for (const name of ['output_0', 'output_1', 'output_2']) assert.ok(file.includes(name), name);
   });
 
+  it('with numbers among their results are refused', async () => {
+    class Counted extends nn.Module<unknown> {
+      constructor(readonly more: unknown) {
+        super();
+      }
+      forward(x: Tensor): unknown {
+        return { y: x.relu(), more: this.more };
+      }
+    }
+    for (const more of [3, [{ name: 'y' }], true])
+      await assert.rejects(exportOnnx(new Counted(more), [3]), /Counted has a value that ONNX cannot hold/);
+    await exportOnnx(new Counted([undefined, null]), [3]);
+  });
+
   it('without a tensor in their result are refused', async () => {
     class Nothing extends nn.Module<number> {
       forward(): number {
