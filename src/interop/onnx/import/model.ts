@@ -1,6 +1,6 @@
 import { quoted } from '../../../errors/excerpt.js';
 import { hostLeaf } from '../../../graph/node.js';
-import { makeArray, type Shape, showShape } from '../../../graph/types.js';
+import { makeArray, type Shape, showShape, sizeOf } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
 import * as ops from '../../../ops/index.js';
 import type { Parameter } from '../../../tensor/parameter.js';
@@ -9,7 +9,7 @@ import type { Compiled } from './compile.js';
 import { narrowed } from './narrow-types.js';
 import type { ValueType } from './operator.js';
 import { Values } from './program.js';
-import { misfit } from './refuse.js';
+import { misfit, mostElements } from './refuse.js';
 
 /** A shape; a free dimension is given by its name, or ''. */
 export type OpenShape = readonly (number | string)[];
@@ -97,7 +97,10 @@ export class OnnxModel extends Module {
         declared.map((input) => quoted(input.name)).join(', '),
         given.slice(0, 10).map(quoted).join(', ') || 'none',
       );
-    const values = new Values();
+    const weights = [...this.#compiled.parameters.values()];
+    const values = new Values(
+      mostElements([...weights, ...Object.values(inputs)].reduce((sum, { shape }) => sum + sizeOf(shape), 0)),
+    );
     for (const { name: input, shape, type } of declared) {
       const x = inputs[input]!;
       const fits =

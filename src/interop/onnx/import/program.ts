@@ -1,3 +1,4 @@
+import { quoted } from '../../../errors/excerpt.js';
 import { showShape, sizeOf } from '../../../graph/types.js';
 import { Module } from '../../../nn/module.js';
 import type { Parameter } from '../../../tensor/parameter.js';
@@ -10,7 +11,11 @@ import { checkSize, misfit } from './refuse.js';
 export class Values {
   readonly #own = new Map<string, Tensor>();
 
-  constructor(private readonly outer?: Values) {}
+  /** @param most maximum number of elements of a result: see `mostElements` */
+  constructor(
+    readonly most: number,
+    private readonly outer?: Values,
+  ) {}
 
   get(name: string): Tensor {
     const found = this.#own.get(name) ?? this.outer?.get(name);
@@ -78,7 +83,14 @@ export class OnnxOperator extends Module implements Step {
 
   run(values: Values): void {
     const given = this.inputs.filter((name) => name !== '').map((name) => values.get(name));
-    values.set(this.output, this.forward(...given));
+    const y = this.forward(...given);
+    if (sizeOf(y.shape) > values.most)
+      misfit(
+        `${this.type} ${quoted(this.output)}: its result`,
+        `at most ${values.most} elements for inputs and weights of this size`,
+        showShape(y.shape),
+      );
+    values.set(this.output, y);
   }
 
   /** @param given the inputs that are not missing, in order */
@@ -120,7 +132,7 @@ export const ifStep = (
   run: (values) => {
     const known = folded(values.get(condition).node);
     if (!known) misfit('the condition of an If', 'one that does not depend on the images', 'one that does');
-    const results = (known[0] ? yes : no).run(new Values(values));
+    const results = (known[0] ? yes : no).run(new Values(values.most, values));
     for (const [i, name] of outputs.entries()) values.set(name, results[i]!);
   },
 });

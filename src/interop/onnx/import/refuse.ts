@@ -19,6 +19,14 @@ export function misfit(what: string, expected: string, got: string, next?: strin
 /** Maximum number of elements of a value: 8 GB of float32. Padding and expansion could otherwise exhaust memory. */
 const MAX_ELEMENTS = 2 ** 31;
 
+/**
+ * Maximum number of elements of a value in a pass over inputs and weights of `given` elements. A file of a few bytes could
+ * otherwise fill the memory. Real networks stay far below: a convolution's output has some hundred elements for each of an
+ * image.
+ */
+export const mostElements = (given: number): number =>
+  Math.min(MAX_ELEMENTS, Math.max(2 ** 26, 4096 * given));
+
 /** @throws ShapeError for more than {@link MAX_ELEMENTS} elements */
 export function checkSize(shape: readonly number[]): void {
   if (!(sizeOf(shape) <= MAX_ELEMENTS))

@@ -141,12 +141,19 @@ const pooling = (operator: Operator, kind: 'max' | 'average' | 'power'): ReturnT
     return firstWindows(y, counts);
   };
 
+  /** Whether a window of padding alone has a result: a mean of nothing has none, and a maximum would be -Infinity. */
+  const counted = kind === 'power' || countIncludePad;
+
   return ([x]) => {
     const { images, back } = asImages(operator, x!);
     const sides = x!.shape.slice(2);
     if (sides.length !== sizes.length)
       operator.misfit('its input', `${sizes.length + 2} dimensions`, showShape(x!.shape));
     const pads = asPair<Side>(padsOf(sides, { ...window, kernel: sizes }), [0, 0]);
+    if (!counted)
+      for (const [i, side] of pads.entries())
+        if (side.some((pad) => pad > dilation[i]! * (kernel[i]! - 1)))
+          operator.misfit('its pads', `below its window of ${kernel.join(' × ')}`, pads.flat().join(', '));
     if (kind !== 'power') return back(pooled(images, pads));
     const size = images.shape.slice(2);
     const counts = countsOf(size, pads);
