@@ -69,12 +69,12 @@ export function interpolate(
       return indexSelect(y, hostLeaf(nearest(from, to, x.shape.length > 3), [to.size], 'int32'), axis);
     const data = makeArray(x.dtype, to.size * from);
     data.set(linearWeights(from, to, alignCorners));
-    return along(y, axis, hostLeaf(data, [to.size, from], x.dtype));
+    return alongAxis(y, axis, hostLeaf(data, [to.size, from], x.dtype));
   }, x);
 }
 
 /** Multiplies a matrix [to, from] with an axis. */
-function along(x: Node, axis: number, matrix: Node): Node {
+export function alongAxis(x: Node, axis: number, matrix: Node): Node {
   const [to, from] = matrix.shape as [number, number];
   const shape = x.shape.map((d, i) => (i === axis ? to : d));
   const outer = sizeOf(x.shape.slice(0, axis));

@@ -77,7 +77,7 @@ test('versions', () => {
 });
 
 test('unsupported operators are listed with their nodes', () => {
-  refused({ nodes: [{ type: 'Resize', name: 'up' }] }, /"Resize" in node "up".*AveragePool.*Transpose/s);
+  refused({ nodes: [{ type: 'RoiAlign', name: 'up' }] }, /"RoiAlign" in node "up".*AveragePool.*Transpose/s);
   refused({ nodes: [{ type: 'Relu', domain: 'com.acme' }] }, /"com\.acme" "Relu" in node "y"/);
   refused({ nodes: [{ type: 'toString' }] }, /"toString"/);
   refused(
@@ -109,6 +109,46 @@ test('values: missing, cyclic, duplicate names, none, several', () => {
   refused({ inputs: [value('x', undefined)] }, /with a shape/);
   const pooled = { type: 'MaxPool', outputs: ['p', 'where'], attributes: [ints('kernel_shape', [2, 2])] };
   refused({ nodes: [pooled, { type: 'Relu', inputs: ['where'] }] }, /reads "where".*not supported/);
+});
+
+test('results that are far larger than the file and its inputs', () => {
+  const filled = (...shape: readonly number[]): Written => ({
+    nodes: [
+      { type: 'ConstantOfShape', inputs: ['s'], outputs: ['k'] },
+      { type: 'ReduceSum', inputs: ['k'], outputs: ['r'], attributes: [int('keepdims', 0)] },
+      { type: 'Add', inputs: ['x', 'r'] },
+    ],
+    tensors: [numbers('s', shape)],
+  });
+  refused(filled(500_000_000), /ConstantOfShape "k": its result.*at most 67108864 elements.*500000000/);
+  const doubled = Array.from({ length: 24 }, (_, i) => ({
+    type: 'Concat',
+    inputs: [i === 0 ? 'x' : `y${i}`, i === 0 ? 'x' : `y${i}`],
+    outputs: [i === 23 ? 'y' : `y${i + 1}`],
+    attributes: [int('axis', 1)],
+  }));
+  refused({ nodes: doubled }, /Concat "y\d+": its result.*at most 67108864 elements/);
+  // A network with many weights may have larger results.
+  const { tensors, ...model } = filled(8193, 8193);
+  refused({ ...model, tensors: tensors! }, /its result/);
+  const large = weights('w', [1, 2, 100, 100], 20_000);
+  const conv = { type: 'Conv', inputs: ['x', 'w'], attributes: [ints('pads', [48, 48, 48, 48])] };
+  const nodes = [...model.nodes!, { ...conv, outputs: ['z'] }];
+  assert.doesNotThrow(() => importOnnx(writeOnnx({ nodes, tensors: [...tensors!, large] })));
+});
+
+test('windows of a pooling that lie in the padding alone', () => {
+  const pool = (type: string, pads: readonly number[], ...more: readonly Message[]): Written => ({
+    nodes: [{ type, attributes: [ints('kernel_shape', [2, 2]), ints('pads', pads), ...more] }],
+  });
+  refused(pool('MaxPool', [2, 1, 1, 1]), /MaxPool "y": its pads.*window of 2 × 2.*got 2, 1, 1, 1/);
+  refused(pool('AveragePool', [1, 1, 1, 2]), /its pads/);
+  const accepted = [
+    pool('MaxPool', [1, 1, 1, 1]),
+    pool('MaxPool', [2, 2, 2, 2], ints('dilations', [2, 2])),
+    pool('AveragePool', [2, 2, 2, 2], int('count_include_pad', 1)),
+  ];
+  for (const model of accepted) assert.doesNotThrow(() => importOnnx(writeOnnx(model)));
 });
 
 test('tensors whose shape does not match their data', () => {

@@ -33,14 +33,22 @@ export const ints = (name: string, values: readonly number[]): Message =>
 export const int = (name: string, value: number): Message =>
   attribute(name, (m) => m.int(3, value).int(20, 2));
 
-/** A float32 tensor of `count` times the same value, whatever the shape says. */
-export function weights(name: string, shape: readonly number[], count: number, value = 0.5): Message {
-  const data = new Float32Array(count).fill(value);
-  return shape
+export const word = (name: string, value: string): Message =>
+  attribute(name, (m) => m.string(4, value).int(20, 3));
+export const words = (name: string, values: readonly string[]): Message =>
+  attribute(name, (m) => values.reduce((all, value) => all.string(9, value), m).int(20, 8));
+
+/** A float32 tensor. */
+export const floats = (name: string, shape: readonly number[], data: Float32Array): Message =>
+  shape
     .reduce((m, size) => m.int(1, size), new Message())
     .int(2, 1)
     .string(8, name)
-    .bytes(9, new Uint8Array(data.buffer));
+    .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+
+/** A float32 tensor of `count` times the same value, whatever the shape says. */
+export function weights(name: string, shape: readonly number[], count: number, value = 0.5): Message {
+  return floats(name, shape, new Float32Array(count).fill(value));
 }
 
 /** Whole numbers, as int64. */

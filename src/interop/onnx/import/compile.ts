@@ -57,7 +57,9 @@ function* allNodes(graph: GraphProto): Generator<NodeProto> {
   }
 }
 
-const nameOf = (node: NodeProto): string => node.name || node.outputs[0] || 'without a name';
+/** A node may leave out results that nothing reads. */
+const firstOutput = ({ outputs }: NodeProto): string | undefined => outputs.find((name) => name !== '');
+const nameOf = (node: NodeProto): string => node.name || firstOutput(node) || 'without a name';
 
 function refuseUnknown(graph: GraphProto): void {
   const unknown = [...allNodes(graph)].filter(
@@ -135,7 +137,7 @@ class Compiler {
   #node(node: NodeProto, scope: Scope, graph: GraphProto, learned: Learned): Step[] {
     const name = nameOf(node);
     const what = `node ${quoted(name)}`;
-    const [output] = node.outputs;
+    const output = firstOutput(node);
     if (!output) refuse(what, 'a name for its output', 'none');
     if (node.type === 'Constant') {
       scope.constant(output, constantOf(new Operator(node, name, this.options.opset, [])));
@@ -149,6 +151,7 @@ class Compiler {
     if (node.type === 'If') return [this.#branches(node, operator, scope)];
     const own = [...this.parameters.values()].slice(known.size);
     const computed = computedOutputs(node.type);
+    const first = node.outputs.indexOf(output);
     return node.outputs.flatMap((output, i) => {
       if (output === '') return [];
       if (i >= computed) {
@@ -156,7 +159,7 @@ class Compiler {
         return [];
       }
       const each = i === 0 ? operator : new Operator(node, name, this.options.opset, types, i);
-      return [this.#step(node, each, output, scope, i === 0 ? own : [])];
+      return [this.#step(node, each, output, scope, i === first ? own : [])];
     });
   }
 

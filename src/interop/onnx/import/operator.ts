@@ -110,6 +110,10 @@ export class Operator {
     return this.#read(name, 'string') ?? '';
   }
 
+  texts(name: string): readonly string[] | undefined {
+    return this.#read(name, 'strings');
+  }
+
   ints(name: string): readonly number[] | undefined {
     return this.#read(name, 'ints');
   }

@@ -26,6 +26,7 @@ export interface AttributeKinds {
   readonly floats: readonly number[];
   readonly ints: readonly number[];
   readonly string: string;
+  readonly strings: readonly string[];
   readonly tensor: TensorProto;
   readonly graph: GraphProto;
   readonly other: number;
@@ -159,6 +160,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, AttributeValu
   let graph: GraphProto | undefined;
   const floats: number[] = [];
   const ints: number[] = [];
+  const strings: string[] = [];
   for (const field of fields(bytes, 'an attribute')) {
     if (field.number === 1) name = field.name();
     else if (field.number === 2) float = field.float();
@@ -168,6 +170,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, AttributeValu
     else if (field.number === 6) graph = readGraph(field.bytes(), depth + 1);
     else if (field.number === 7) field.floats(floats);
     else if (field.number === 8) field.ints(ints);
+    else if (field.number === 9) strings.push(textOrNothing(field));
     else if (field.number === 20) type = field.int();
     else if (field.number === 21) reference = field.name();
   }
@@ -179,6 +182,7 @@ function readAttribute(bytes: Uint8Array, depth: number): [string, AttributeValu
   if (type === 5 && graph) return [name, { kind: 'graph', value: graph }];
   if (type === 6) return [name, { kind: 'floats', value: floats }];
   if (type === 7) return [name, { kind: 'ints', value: ints }];
+  if (type === 8) return [name, { kind: 'strings', value: strings }];
   return [name, { kind: 'other', value: type }];
 }
 

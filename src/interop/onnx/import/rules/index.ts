@@ -11,7 +11,9 @@ import { MOST_PARTS, moves } from './moves.js';
 import { norms } from './norms.js';
 import { orders } from './order.js';
 import { pools } from './pooling.js';
+import { recurrents } from './recurrent.js';
 import { reductions } from './reductions.js';
+import { resizes } from './resize.js';
 import { scatters } from './scatters.js';
 import { shapes } from './shapes.js';
 
@@ -27,6 +29,8 @@ const floats: Readonly<Record<string, Rule>> = {
   ...losses,
   ...reductions,
   ...orders,
+  ...recurrents,
+  ...resizes,
 };
 
 /** Values of `TensorProto.DataType`. */
@@ -58,6 +62,9 @@ const LEARNED: Readonly<Record<string, readonly number[]>> = {
   RMSNormalization: [1],
   InstanceNormalization: [1, 2],
   GroupNormalization: [1, 2],
+  RNN: [1, 2, 3],
+  GRU: [1, 2, 3],
+  LSTM: [1, 2, 3],
 };
 /** Running statistics, which become buffers even if they have one element. */
 const KEPT: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
@@ -139,5 +146,8 @@ const OUTPUTS: Readonly<Record<string, number>> = {
   Split: MOST_PARTS,
   TopK: 2,
   LayerNormalization: 3,
+  RNN: 2,
+  GRU: 2,
+  LSTM: 3,
   SoftmaxCrossEntropyLoss: 2,
 };
