@@ -55,11 +55,23 @@ export type Narrow = 'bfloat16' | 'float16';
 /** Relative size of one rounding error. */
 const ROUNDING: Readonly<Record<Narrow, number>> = { bfloat16: 2 ** -8, float16: 2 ** -11 };
 
+/** Operations and layers of several operations that contain matrix products. */
+const PRODUCTS = new Set([
+  'matmul',
+  'resize',
+  'recurrent',
+  'rnnCell',
+  'gruCell',
+  'lstmCell',
+  'rnnLayer',
+  'gruLayer',
+  'lstmLayer',
+]);
+
 /** Whether a device with this type may use it for an operation with these shapes. */
 export function mayUse(narrow: Narrow, op: string, inputs: readonly Shape[], output: Shape): boolean {
   if (op.startsWith('conv')) return true;
-  // Resizing and recurrent layers contain matrix products.
-  if (narrow === 'float16' && ['matmul', 'resize', 'recurrent'].includes(op)) return true;
+  if (narrow === 'float16' && PRODUCTS.has(op)) return true;
   if (!op.startsWith('linear')) return false;
   const weights = op === 'linearGradWeight' ? output : inputs[1]!;
   return narrow === 'float16' || sizeOf(weights) >= LARGE;

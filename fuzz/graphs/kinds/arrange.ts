@@ -10,6 +10,13 @@ import { apart } from './shape.js';
 /** A size beyond what one kernel orders. */
 export const long = (draw: Draw): number => draw.integer(257, 450);
 
+/** At least one of a value's axes. */
+function someAxes(draw: Draw, id: number): number[] {
+  const all = draw.shapeOf(id).map((_, i) => i);
+  const some = all.filter(() => draw.chance(0.5));
+  return some.length > 0 ? some : [draw.random.integer(Math.max(1, all.length))];
+}
+
 export const arrange: readonly Kind[] = [
   {
     name: 'cumsum',
@@ -79,6 +86,23 @@ export const arrange: readonly Kind[] = [
       return draw.add('scatterAdd', [x, index, draw.leaf(places)], { axis });
     },
     make: ([x, index, source], { axis }) => ops.scatterAdd(x!, axis as number, index!, source!),
+  },
+  {
+    name: 'flipAlong',
+    draw: (draw) => {
+      const x = draw.any((id) => draw.shapeOf(id).length > 0);
+      return draw.add('flipAlong', [x], { axes: someAxes(draw, x) });
+    },
+    make: ([x], { axes }) => ops.flipAlong(x!, axes as number[]),
+  },
+  {
+    name: 'roll',
+    draw: (draw) => {
+      const x = draw.any((id) => draw.shapeOf(id).length > 0);
+      const axes = someAxes(draw, x);
+      return draw.add('roll', [x], { axes, shifts: axes.map(() => draw.integer(-40, 40)) });
+    },
+    make: ([x], { axes, shifts }) => ops.roll(x!, shifts as number[], axes as number[]),
   },
   {
     name: 'oneHot',

@@ -66,6 +66,8 @@ export const elementwise: readonly Kind[] = [
     ops.binaryCrossEntropyWithLogits(x, ops.sigmoid(ops.scaleBy(x, -0.5))),
   ),
   unary('neg', ops.neg),
+  unary('sin', ops.sin),
+  unary('cos', ops.cos),
   unary('exp', ops.exp, fromSmall),
   unary('log', ops.log, fromPositive),
   unary('sqrt', ops.sqrt, fromPositive),

@@ -53,6 +53,41 @@ function widthOf(size: number, k: number, s: number, p: number, d: number, attrs
   return (count - 1) * s >= size + p ? count - 1 : count;
 }
 
+/** Whether each bin of adaptive pooling has a unique maximum. */
+function peaksOfBins({ inputs: [x], shapes: [shape], attrs, before }: Given, margin: number): boolean {
+  const [n, c, h, w] = shape as [number, number, number, number];
+  const [rows, columns] = attrs.size as [number, number];
+  const bin = (i: number, all: number, count: number) =>
+    [Math.floor((i * all) / count), Math.ceil(((i + 1) * all) / count)] as const;
+  const least = margin * largest(x!);
+  for (let p = 0; p < n * c; p++)
+    for (let i = 0; i < rows; i++)
+      for (let j = 0; j < columns; j++) {
+        let [first, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
+        const [[top, bottom], [left, right]] = [bin(i, h, rows), bin(j, w, columns)];
+        for (let y = top; y < bottom; y++)
+          for (let z = left; z < right; z++) {
+            const v = x![(p * h + y) * w + z]!;
+            if (v > first) [first, second] = [v, first];
+            else second = Math.max(second, v);
+          }
+        if (!(first - second > least || (before === 'relu' && first === 0))) return false;
+      }
+  return true;
+}
+
+/** How patches are cut out of an image. */
+function patches(draw: Draw) {
+  const sizes = (most: number) => pair(draw, () => draw.integer(1, most));
+  const padding = draw.chance(0.5) ? [0, 0] : pair(draw, () => draw.integer(0, 2));
+  const dilation: [number, number] = draw.chance(0.8) ? [1, 1] : sizes(3);
+  return { kernel: sizes(3), stride: sizes(3), padding: padding as [number, number], dilation };
+}
+
+/** Rows and columns from the first to the last cell of a patch. */
+const spans = ({ kernel, dilation }: ReturnType<typeof patches>): number[] =>
+  kernel.map((k, i) => dilation[i]! * (k - 1) + 1);
+
 export const image: readonly Kind[] = [
   {
     name: 'conv2d',
@@ -124,6 +159,48 @@ export const image: readonly Kind[] = [
       return draw.add('adaptiveAvgPool2d', [x], { size });
     },
     make: ([x], { size }) => ops.adaptiveAvgPool2d(x!, size as unknown as ops.Pair),
+  },
+  {
+    name: 'adaptiveMaxPool2d',
+    draw: (draw) => {
+      const x = images(draw);
+      const [, , h, w] = draw.shapeOf(x) as [number, number, number, number];
+      const size = [h, w].map((all) => draw.integer(1, Math.min(all + 2, 7)));
+      return draw.add('adaptiveMaxPool2d', [x], { size });
+    },
+    make: ([x], { size }) => ops.adaptiveMaxPool2d(x!, size as unknown as ops.Pair),
+    clear: peaksOfBins,
+  },
+  {
+    name: 'unfold',
+    draw: (draw) => {
+      const x = images(draw);
+      const attrs = patches(draw);
+      const fits = spans(attrs).every((span, i) => span <= draw.shapeOf(x)[2 + i]! + 2 * attrs.padding[i]!);
+      return fits && draw.add('unfold', [x], attrs);
+    },
+    make: ([x], attrs) => ops.unfold(x!, attrs as unknown as ops.PatchAttrs),
+  },
+  {
+    name: 'fold',
+    draw: (draw) => {
+      const attrs = patches(draw);
+      const counts = [draw.integer(1, 4), draw.integer(1, 4)];
+      // Rows and columns behind the last patch stay zero.
+      const size = spans(attrs).map(
+        (span, i) =>
+          span +
+          (counts[i]! - 1) * attrs.stride[i]! -
+          2 * attrs.padding[i]! +
+          draw.integer(0, attrs.stride[i]! - 1),
+      );
+      if (size.some((all) => all < 1)) return false;
+      const area = attrs.kernel[0] * attrs.kernel[1];
+      const x = draw.leaf([draw.dim(4), area * draw.dim(4), counts[0]! * counts[1]!]);
+      return draw.add('fold', [x], { ...attrs, size });
+    },
+    make: ([x], { size, ...attrs }) =>
+      ops.fold(x!, size as unknown as ops.Pair, attrs as unknown as ops.PatchAttrs),
   },
   {
     name: 'localResponseNorm',

@@ -3,6 +3,7 @@ import { arrange } from './arrange.js';
 import { communicate } from './communicate.js';
 import { elementwise } from './elementwise.js';
 import { image } from './image.js';
+import { layers } from './layers.js';
 import { matrix } from './matrix.js';
 import { select } from './select.js';
 import { sequence } from './sequence.js';
@@ -18,6 +19,7 @@ export const KINDS: readonly Kind[] = [
   ...arrange,
   ...communicate,
   ...sequence,
+  ...layers,
 ];
 
 const byName = new Map(KINDS.map((kind) => [kind.name, kind]));
