@@ -26,7 +26,10 @@ const zeros = (like: Node, shape: readonly number[]): Node =>
 
 /** The outputs [T, N, H] of all positions, and the state after the last: h, and c of an LSTM, each [N, H]. */
 export function recurrence(layer: Recurrence): { y: Node; end: Node[] } {
-  if (unrolling || layer.projection) return ops.unrolled(layer.cell, layer, layer.reverse);
+  const { projection } = layer;
+  if (unrolling || (projection && !isWorthProduct(layer, projection)))
+    return ops.unrolled(layer.cell, layer, layer.reverse);
+  if (projection) return projected(layer, projection);
   const { cell, reverse, x, w, begin, bias } = layer;
   const attrs = { cell, reverse };
   const [length, n] = x.shape as [number, number];
@@ -44,6 +47,42 @@ export function recurrence(layer: Recurrence): { y: Node; end: Node[] } {
     backward(layer, record, y, zeros(x, [length, n, size]), dc),
   );
   return { y, end: [last(y), c] };
+}
+
+/** Multiplications that cost about as much as the operations of a single position. */
+const POSITION = 2 ** 22;
+
+/**
+ * Whether an LSTM with a projection is faster with the product of both weights: it saves the operations of single
+ * positions, but takes more multiplications in each, and those of the product itself.
+ */
+function isWorthProduct({ x }: Recurrence, projection: Node): boolean {
+  const [length, n] = x.shape as [number, number];
+  const [size, hidden] = projection.shape as [number, number];
+  const more = n * hidden * (4 * hidden - 5 * size);
+  return length > 1 && length * n >= size && more <= POSITION;
+}
+
+/**
+ * An LSTM with a projection as one without: with h = P m, W h is (W P) m, so m is the state of a layer with the weights
+ * W P. The first h is that of no m, so its product is added to the inputs of the first position.
+ */
+function projected(layer: Recurrence, projection: Node): { y: Node; end: Node[] } {
+  const { x, w, begin, reverse } = layer;
+  const [h, c] = begin as [Node, Node];
+  const length = x.shape[0]!;
+  const first = reverse ? length - 1 : 0;
+  const begun = ops.add(ops.narrow(x, 0, first, 1), ops.unsqueeze(ops.linear(h, w), 0));
+  const others = ops.narrow(x, 0, reverse ? 0 : 1, length - 1);
+  const { y, end } = recurrence({
+    ...layer,
+    x: ops.concat(reverse ? [others, begun] : [begun, others], 0),
+    w: ops.matmul(w, projection),
+    begin: [zeros(x, c.shape), c],
+    projection: undefined,
+  });
+  const outputs = ops.linear(y, projection);
+  return { y: outputs, end: [ops.select(outputs, 0, length - 1 - first), end[1]!] };
 }
 
 /** Gradients with respect to x, w, the first states and the bias. */

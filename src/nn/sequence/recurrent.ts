@@ -325,7 +325,8 @@ export type LstmState = readonly [Tensor, Tensor];
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997) with input, forget and output gates: c' = f · c + i · g,
  * h' = o · tanh(c'). Shapes are those of {@link RNN}; the state is a pair (h, c). With `projSize`, h' is multiplied by weights
- * [projSize, hiddenSize], and outputs and h have that size. It is then computed position by position, more slowly.
+ * [projSize, hiddenSize], and outputs and h have that size. Large layers with it are computed position by position, which
+ * is slower; others are about as fast as without it.
  *
  * @example
  * const lstm = new LSTM(65, 128, { numLayers: 2, batchFirst: true });
