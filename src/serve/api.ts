@@ -246,10 +246,16 @@ export interface RunAlert {
 }
 
 export interface ModelDetail {
+  /** Whether it names what is in an image. */
+  readonly classifies: boolean;
+  /**
+   * Whether it takes one image of `inputShape`. Otherwise its layers are in the order in which it defines them, with empty
+   * shapes and without multiply-adds.
+   */
+  readonly sized: boolean;
   readonly inputShape: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
-  /** Empty if the network takes something else than images: the shapes of its layers are then unknown. */
   readonly layers: readonly {
     readonly name: string;
     readonly kind: string;

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { SHAPE_NAMES } from '../../src/data/shapes10/draw.js';
 import { writeSafetensors } from '../../src/interop/safetensors/checked.js';
@@ -12,6 +13,8 @@ import type { Answer, Waiting } from '../../src/serve/route-table.js';
 import { fileCases } from '../support/images.js';
 import { scratch, toyConfig } from '../support/toy.js';
 import { ask, call, makeRun, openDashboard } from './support.js';
+
+const PAPERS = fileURLToPath(new URL('../support/papers', import.meta.url));
 
 const RUN = { params: { id: 'run' } };
 const COMPUTE = { 'X-Paperweight': '1' };
@@ -160,7 +163,7 @@ test('a real model has layers, features and predictions', async (t) => {
   await writeSafetensors(join(root, 'run', 'checkpoints', 'best-1.safetensors'), tensors);
 
   const detail = (await call(dashboard, 'GET /api/runs/:id/model', RUN)).body;
-  assert.deepEqual(detail.inputShape, [3, 63, 63]);
+  assert.deepEqual([detail.classifies, detail.sized, detail.inputShape], [true, true, [3, 63, 63]]);
   assert.deepEqual(detail.layers[0], {
     name: 'features.0',
     kind: 'Conv2d',
@@ -226,4 +229,30 @@ test('a real model has layers, features and predictions', async (t) => {
   const cut = (await sharp(tall).png().toBuffer()).subarray(0, 60);
   assert.equal((await post(dashboard, '/api/runs/run/predict', cut)).status, 422);
   assert.equal((await ask(dashboard, '/api/runs/run/confusion')).status, 202);
+});
+
+test('networks that do not take one image are described without sizes, and are no classifiers', async (t) => {
+  process.env.PAPERWEIGHT_PAPERS = PAPERS;
+  t.after(() => delete process.env.PAPERWEIGHT_PAPERS);
+  const { dashboard, root } = await openDashboard(t);
+  const set = toyConfig();
+  const describe = async (paper: string, preset: string, imageSize: number) => {
+    const model = { ...set.model, paper, preset, classes: [], imageSize, init: 'pytorch' };
+    await makeRun(root, paper, { config: { ...set, model } });
+    return (await call(dashboard, 'GET /api/runs/:id/model', { params: { id: paper } })).body;
+  };
+  const pair = await describe('pair', 'small', 6);
+  assert.deepEqual([pair.classifies, pair.sized, pair.multiplyAdds], [false, false, 0]);
+  assert.deepEqual(
+    pair.layers.map(({ name, kind, outputShape, parameters }) => [name, kind, outputShape, parameters]),
+    [
+      ['encoder.0', 'Conv2d', [], 30],
+      ['encoder.1', 'ReLU', [], 0],
+      ['encoder.2', 'Flatten', [], 0],
+      ['head', 'Linear', [], 53 * 36],
+    ],
+  );
+  assert.equal(pair.parameters, 30 + 53 * 36);
+  const gan = await describe('gan', 'small', 6);
+  assert.deepEqual([gan.classifies, gan.sized], [false, false]);
 });

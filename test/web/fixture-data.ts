@@ -268,6 +268,8 @@ const layer = (
 ): Layer => ({ name, kind, settings, outputShape, parameters, multiplyAdds });
 
 export const MODEL: ModelDetail = {
+  classifies: true,
+  sized: true,
   inputShape: [3, 224, 224],
   parameters: 58_322_314,
   multiplyAdds: 1_130_000_000,

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunEvent, RunSummary, RunsEvent, Series, SeriesKey } from '../../src/serve/api.js';
+import type { ModelDetail, RunEvent, RunSummary, RunsEvent, Series, SeriesKey } from '../../src/serve/api.js';
 import * as data from './fixture-data.js';
 
 const WEB = fileURLToPath(new URL('../../web/', import.meta.url));
@@ -28,6 +28,8 @@ export interface Fixture {
   readonly emitRuns: (event: RunsEvent) => number;
   /** Changes a run's series before it is sent. */
   changeSeries: (id: string, series: Series) => Series;
+  /** The network of all runs. */
+  model: ModelDetail;
   /** Ends all event streams. */
   readonly drop: () => void;
   /** While set, all answers are this error. */
@@ -50,6 +52,7 @@ export async function startFixture({ control = true }: { control?: boolean } = {
     emit: (id, event, line) => send(id, event, line),
     emitRuns: (event) => send('', event),
     changeSeries: (_, series) => series,
+    model: data.MODEL,
     drop: () => {
       for (const all of streams.values()) for (const stream of all) stream.destroy();
     },
@@ -156,7 +159,7 @@ export async function startFixture({ control = true }: { control?: boolean } = {
       case 'insights':
         return bare ? [] : data.insightsOf(run.step);
       case 'model':
-        return data.MODEL;
+        return fixture.model;
       case 'kernels':
         return step === undefined ? (bare ? [] : data.KERNEL_STEPS) : data.kernelsOf(Number(step));
       case 'histograms':

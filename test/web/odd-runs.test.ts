@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { RunSummary, Series } from '../../src/serve/api.js';
 import { axe, NO_BROWSER, overflow } from './browser.js';
-import { PREDICTION } from './fixture-data.js';
+import { MODEL, PREDICTION } from './fixture-data.js';
 import { pages } from './pages.js';
 
 /** A word that has no place to break. */
@@ -79,6 +79,26 @@ describe('unusual runs', { skip: NO_BROWSER }, () => {
     for (const cell of cells) assert.ok(cell.right <= table!.right + 1 && cell.right <= 1440);
     assert.equal(await page.locator('.clip').getAttribute('title'), MESSAGE, 'the whole is still there');
     await close();
+  });
+
+  test('a network with several inputs is shown without sizes and activations', async () => {
+    const layers = MODEL.layers.map((layer) => ({ ...layer, outputShape: [], multiplyAdds: 0 }));
+    web.fixture.model = { ...MODEL, classifies: false, sized: false, multiplyAdds: 0, layers };
+    for (const [locale, several, nothing] of [
+      ['en-US', /does not take an image of 3 × 224 × 224/, /There is nothing to try/],
+      ['zh-CN', /网络的输入不是 3 × 224 × 224 的图像/, /无法试用/],
+    ] as const) {
+      const { page, complaints, close } = await web.open('#/run/quick-7/inside', { locale });
+      await page.locator('.hint', { hasText: several }).waitFor();
+      await page.locator('.network').getByText('features.0', { exact: true }).waitFor();
+      assert.equal(await page.locator('.network .box, .cost-cost, .features, .picker').count(), 0);
+      assert.ok((await overflow(page)) <= 0);
+      assert.deepEqual(await axe(page), []);
+      await page.goto(`${web.fixture.url}/#/run/quick-7/try`);
+      await page.locator('.missing', { hasText: nothing }).waitFor();
+      assert.deepEqual(complaints, []);
+      await close();
+    }
   });
 
   test('a time in the future is shown as now, or as a date', async () => {

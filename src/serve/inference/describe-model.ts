@@ -1,24 +1,34 @@
-import { Conv2d, Dropout, Linear, LocalResponseNorm, MaxPool2d, type Module } from '../../nn/index.js';
+import {
+  Conv2d,
+  Dropout,
+  type LayerSummary,
+  Linear,
+  LocalResponseNorm,
+  MaxPool2d,
+  type Module,
+} from '../../nn/index.js';
 import { withoutInit } from '../../nn/init.js';
 import { layersOf } from '../../papers/layers.js';
-import { buildModel, inputShapeOf } from '../../papers/paper.js';
+import { buildModel, inputShapeOf, isClassifier } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
 import type { ModelConfig } from '../../run/config.js';
 import type { ModelDetail } from '../api.js';
 
-/** The layers of the model of a configuration, none if they are unknown; computes nothing. */
+/** The layers of the model of a configuration; computes nothing. */
 export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
   const paper = await openPaper(config.paper);
   const model = withoutInit(() => buildModel(paper, config));
   const inputShape = inputShapeOf(paper, config);
   const summary = layersOf(paper, model, config);
-  if ('reason' in summary) return { inputShape, parameters: summary.parameters, multiplyAdds: 0, layers: [] };
   const modules = new Map(model.namedModules());
+  const sized = !('reason' in summary);
   return {
+    classifies: isClassifier(paper),
+    sized,
     inputShape,
     parameters: summary.parameters,
-    multiplyAdds: summary.macs,
-    layers: summary.layers.map((layer) => ({
+    multiplyAdds: sized ? summary.macs : 0,
+    layers: (sized ? summary.layers : definedLayers(model)).map((layer) => ({
       name: layer.name,
       kind: layer.type,
       settings: settingsOf(modules.get(layer.name)),
@@ -28,6 +38,19 @@ export async function describeModel(config: ModelConfig): Promise<ModelDetail> {
     })),
   };
 }
+
+/** The layers of a model in the order of their definition, without sizes. */
+const definedLayers = (model: Module): LayerSummary[] =>
+  model
+    .namedModules()
+    .filter(([, module]) => module.children().length === 0)
+    .map(([name, module]) => ({
+      name,
+      type: module.typeName,
+      outputShape: [],
+      parameters: module.parameters().reduce((sum, { size }) => sum + size, 0),
+      macs: 0,
+    }));
 
 /** `11`, or `3 × 5` if the dimensions differ. */
 function size(value: number | readonly number[]): string {

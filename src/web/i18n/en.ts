@@ -294,6 +294,8 @@ export const EN = {
   'layer.normValue': '{norm}, gradient {grad}',
   'layer.dead': 'Dead units',
   'features.title': 'Activations for this image',
+  'features.classifiersOnly':
+    'Activations are shown for networks that name what is in one image. This paper trains and measures its network in its own way.',
   'features.all': '{n} {n:map|maps}',
   'features.some': '{n} of {all} {all:map|maps}',
   'features.units': '{n} {n:unit|units}, row by row',
@@ -322,6 +324,8 @@ export const EN = {
   'picker.kind': 'An image is expected (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP or PPM), but this is {got}.',
   'picker.size': 'This file is larger than 10 MB. Choose a smaller one.',
   'try.title': 'Image',
+  'try.classifiersOnly':
+    'There is nothing to try: this paper trains a network that does not name what is in one image. Its measurements and images are among the curves.',
   'try.says': 'Prediction:',
   'try.right': 'correct',
   'try.wrong': 'true class: {label}',

@@ -1,8 +1,8 @@
 import type { SiteClaim, SitePaper, Training } from '../../../site/page-types.js';
 import { useApp } from '../../app/context.js';
-import { compact, duration, shape } from '../../lib/format.js';
+import { duration } from '../../lib/format.js';
 import { Missing } from '../../ui/problem.js';
-import { Network, NetworkLegend } from '../../views/model/network.js';
+import { Network, NetworkLegend, networkSum } from '../../views/model/network.js';
 import { Claims } from '../../views/paper/claims.js';
 import type { Page, Place } from '../frame.js';
 import { notePath, paperPath } from '../lib/paths.js';
@@ -87,13 +87,9 @@ function Body({ paper, place }: { paper: SitePaper; place: Place }) {
           <h2 id="network-title">{words.network}</h2>
           <p class="why">
             {words.networkOf(paper.network.preset, paper.network.about)}{' '}
-            {t(layered ? 'network.sum' : 'network.unknown', {
-              input: shape(paper.network.detail.inputShape),
-              parameters: compact(paper.network.detail.parameters, language),
-              cost: compact(paper.network.detail.multiplyAdds, language),
-            })}
+            {networkSum(paper.network.detail, t, language)}
           </p>
-          {layered && <NetworkLegend />}
+          {layered && <NetworkLegend sized={paper.network.detail.sized} />}
           {layered && (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keys.
             <div class="scroll" tabIndex={0}>

@@ -13,7 +13,7 @@ import type { Image } from '../../ui/picker.js';
 import { Loading, Problem } from '../../ui/problem.js';
 import { ActivationHistogram } from './activation-histogram.js';
 
-/** A layer: its type, its activations for the selected image, and its statistics. */
+/** A layer: its type, its activations for the selected image, if there is one, and its statistics. */
 export function LayerPanel({
   id,
   layer,
@@ -22,7 +22,7 @@ export function LayerPanel({
 }: {
   id: string;
   layer: Layer;
-  image: Image;
+  image: Image | undefined;
   run: LiveRun;
 }) {
   const { t, language } = useApp();
@@ -34,11 +34,12 @@ export function LayerPanel({
   const last = insights.value?.at(-1);
   const activation = last?.activations.find(({ name }) => name === layer.name);
   const parameters = last?.parameters.filter(({ name }) => name.startsWith(`${layer.name}.`)) ?? [];
+  const sized = layer.outputShape.length > 0;
   const facts: readonly (readonly [string, string])[] = [
     [t('layer.kind'), `${layer.kind}${layer.settings ? ` · ${layer.settings}` : ''}`],
-    [t('layer.output'), shape(layer.outputShape)],
+    ...(sized ? [[t('layer.output'), shape(layer.outputShape)] as const] : []),
     [t('network.parameters'), integer(layer.parameters, language)],
-    [t('network.cost'), compact(layer.multiplyAdds, language)],
+    ...(sized ? [[t('network.cost'), compact(layer.multiplyAdds, language)] as const] : []),
     ...parameters.map(
       ({ name, norm, gradNorm }) =>
         [
@@ -69,7 +70,7 @@ export function LayerPanel({
         ))}
       </dl>
       {activation && <ActivationHistogram layer={activation} />}
-      <Features id={id} layer={layer.name} image={image} />
+      {image && <Features id={id} layer={layer.name} image={image} />}
     </div>
   );
 }

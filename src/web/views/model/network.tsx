@@ -1,11 +1,25 @@
+import type { Language } from '../../../display/languages.js';
 import type { ModelDetail } from '../../../serve/api.js';
 import { useApp } from '../../app/context.js';
+import type { Translate } from '../../i18n.js';
 import { compact, shape, share } from '../../lib/format.js';
 import { boxOf, type Layer, type Stage, shortKind, stagesOf } from '../../lib/network.js';
 
+/** The sizes of a network in one line. */
+export const networkSum = (
+  { sized, inputShape, parameters, multiplyAdds }: ModelDetail,
+  t: Translate,
+  language: Language,
+): string =>
+  t(sized ? 'network.sum' : 'network.unknown', {
+    input: shape(inputShape),
+    parameters: compact(parameters, language),
+    cost: compact(multiplyAdds, language),
+  });
+
 /**
  * The network in the style of papers: a box for the output of each layer with weights; the face shows the size of the
- * maps, the depth their number. Below each box, its layers as buttons.
+ * maps, the depth their number. Below each box, its layers as buttons. A network of unknown sizes has no boxes.
  */
 export function Network({
   model,
@@ -21,22 +35,30 @@ export function Network({
   const stages = stagesOf(model);
   return (
     <ol class="network" aria-label={t('network.title')}>
-      <li class="stage stage-input">
-        <BoxImage dims={model.inputShape} active={false} />
-        <div class="stage-text">
-          <p class="stage-shape num">{shape(model.inputShape)}</p>
-          <p class="stage-name">{t('network.input')}</p>
-        </div>
-      </li>
+      {model.sized && (
+        <li class="stage stage-input">
+          <BoxImage dims={model.inputShape} active={false} />
+          <div class="stage-text">
+            <p class="stage-shape num">{shape(model.inputShape)}</p>
+            <p class="stage-name">{t('network.input')}</p>
+          </div>
+        </li>
+      )}
       {stages.map((stage) => (
         <li key={stage.layers[0]?.name} class="stage">
-          <BoxImage
-            dims={stage.layers[0]?.outputShape ?? []}
-            active={stage.layers.some(({ name }) => name === selected)}
-          />
+          {model.sized && (
+            <BoxImage
+              dims={stage.layers[0]?.outputShape ?? []}
+              active={stage.layers.some(({ name }) => name === selected)}
+            />
+          )}
           <div class="stage-text">
-            <p class="stage-shape num">{shape(stage.layers[0]?.outputShape ?? [])}</p>
-            <Costs stage={stage} />
+            {model.sized ? (
+              <p class="stage-shape num">{shape(stage.layers[0]?.outputShape ?? [])}</p>
+            ) : (
+              <p class="stage-name">{stage.layers[0]?.name}</p>
+            )}
+            <Costs stage={stage} sized={model.sized} />
             <ul class="stage-layers">
               {stage.layers.map((layer) => (
                 <li key={layer.name}>
@@ -84,12 +106,15 @@ function LayerBox({
   );
 }
 
+/** What bars show: of a network without sizes, the parameters alone. */
+const costsOf = (sized: boolean) => (sized ? (['parameters', 'cost'] as const) : (['parameters'] as const));
+
 /** Legend of the bars below each box. */
-export function NetworkLegend() {
+export function NetworkLegend({ sized }: { sized: boolean }) {
   const { t } = useApp();
   return (
     <p class="network-legend">
-      {(['parameters', 'cost'] as const).map((key) => (
+      {costsOf(sized).map((key) => (
         <span key={key}>
           <svg width="18" height="4" aria-hidden="true">
             <rect class={`cost-${key}`} width="18" height="4" />
@@ -102,12 +127,13 @@ export function NetworkLegend() {
   );
 }
 
-function Costs({ stage }: { stage: Stage }) {
+function Costs({ stage, sized }: { stage: Stage; sized: boolean }) {
   const { t, language } = useApp();
-  const rows = [
-    ['parameters', stage.parameters, stage.parameterShare],
-    ['cost', stage.multiplyAdds, stage.costShare],
-  ] as const;
+  const costs = {
+    parameters: [stage.parameters, stage.parameterShare],
+    cost: [stage.multiplyAdds, stage.costShare],
+  } as const;
+  const rows = costsOf(sized).map((key) => [key, ...costs[key]] as const);
   return (
     <dl class="costs">
       {rows.map(([key, value, part]) => (

@@ -1,10 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
-import { send } from '../../app/api.js';
+import { get, send } from '../../app/api.js';
 import { useApp } from '../../app/context.js';
 import { hasWebGpu } from '../../app/page-engine.js';
 import { replace } from '../../app/router.js';
 import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
+import { measuresItself } from '../../lib/classifier-epoch.js';
 import { significant } from '../../lib/format.js';
 import { runHref } from '../../lib/route.js';
 import { Bars } from '../../ui/chart/bars.js';
@@ -26,6 +27,9 @@ export function TryView({
   query: Readonly<Record<string, string>>;
 }) {
   const { t } = useApp();
+  const model = useLoad(`model ${id}`, (signal) =>
+    get('GET /api/runs/:id/model', { params: { id } }, signal),
+  );
   const [file, setFile] = useState<File>();
   const index = Math.max(0, Math.floor(Number(query.index ?? 0)) || 0);
   const image: Image = file ? { file } : { index };
@@ -37,6 +41,8 @@ export function TryView({
     setFile(undefined);
     replace(runHref(id, 'try', { ...query, index: next }));
   };
+  if (model.value?.classifies === false || measuresItself(run.epochs))
+    return <Missing>{t('try.classifiersOnly')}</Missing>;
   return (
     <>
       <section class="block first" aria-labelledby="try-title">
