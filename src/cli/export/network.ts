@@ -1,5 +1,5 @@
 import { counted } from '../../errors/counted.js';
-import { PaperweightError, ShapeError, UsageError } from '../../errors/errors.js';
+import { PaperweightError, UsageError } from '../../errors/errors.js';
 import { didYouMean } from '../../errors/nearest.js';
 import { printable } from '../../errors/printable.js';
 import type { OnnxPort } from '../../interop/onnx/export.js';
@@ -12,7 +12,7 @@ import type { InputSizes } from './input-sizes.js';
 const LISTED = 12;
 
 /** The modules directly in a model. */
-function partsOf(model: Module): string {
+function partsOf(model: Module<unknown>): string {
   const names = model.namedChildren().map(([name]) => name);
   const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
   return `${names.slice(0, LISTED).join(', ')}${more}`;
@@ -42,6 +42,40 @@ interface Flags {
 const showPorts = (ports: readonly OnnxPort[]): string =>
   ports.map(({ name, shape }) => `"${name}" [${shape.join(', ')}]`).join(', ');
 
+/** Calls `forward`, which computes nothing yet. @throws UsageError that says how to name other inputs */
+async function tryForward(
+  network: Module<unknown>,
+  path: string | undefined,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  types: InputSizes['types'],
+): Promise<void> {
+  const [{ Tensor }, { hostLeaf }, { makeArray }] = await Promise.all([
+    import('../../tensor/tensor.js'),
+    import('../../graph/node.js'),
+    import('../../graph/types.js'),
+  ]);
+  const inputs = Object.entries(shapes).map(([name, shape]) => {
+    const type = types[name] ?? 'float32';
+    return new Tensor(hostLeaf(makeArray(type, 0), [1, ...shape], type));
+  });
+  try {
+    network.forward(...inputs);
+  } catch (error) {
+    const given = Object.entries(shapes).map(([name, sizes]) => `"${name}" [${sizes.join(', ')}]`);
+    const parts = path === undefined ? partsOf(network) : '';
+    throw new UsageError({
+      what: `${path ?? 'The whole model'} (${network.typeName}) cannot be computed from ${given.join(', ')}`,
+      expected: 'the inputs that its forward takes, with their sizes without the batch',
+      got:
+        error instanceof PaperweightError
+          ? `${error.what}: expected ${error.expected}, got ${error.got}`
+          : String(error),
+      next: `name its inputs, such as --input 100, --input 3x64x64 or --input x=784,y=10${parts ? `, or a part of the model with --network: ${parts}` : ''}`,
+      cause: error,
+    });
+  }
+}
+
 /**
  * Writes the ONNX file of a network that is not a classifier as a whole: a part of a model, or a model that its paper
  * trains in its own way.
@@ -63,27 +97,13 @@ export async function writeNetwork(
   const network = networkIn(loaded.model, path);
   const images = inputShapeOf('paper' in loaded ? loaded.paper : {}, config);
   const shapes = input?.shapes ?? { images };
+  const names = [`${config.paper}-${config.preset}`, ...(path === undefined ? [] : [path])];
+  await tryForward(network, path, shapes, input?.types ?? {});
   const { file, inputs, outputs } = await exportWithPorts(network, shapes, {
-    name: [`${config.paper}-${config.preset}`, ...(path === undefined ? [] : [path])].join('/'),
+    name: names.join('/'),
     version: version(),
     outputName: 'output',
     ...(input ? { inputType: input.types } : {}),
-  }).catch((error) => {
-    // Other errors say by themselves what cannot be exported.
-    if (error instanceof PaperweightError && !(error instanceof ShapeError)) throw error;
-    const given = Object.entries(shapes).map(([name, sizes]) => `"${name}" [${sizes.join(', ')}]`);
-    const parts = partsOf(network);
-    const whole = path === undefined && parts !== '';
-    throw new UsageError({
-      what: `${path === undefined ? 'The whole model' : path} (${network.typeName}) cannot be computed from ${given.join(', ')}`,
-      expected: 'inputs, without the batch, that its forward takes',
-      got:
-        error instanceof PaperweightError
-          ? `${error.what}: expected ${error.expected}, got ${error.got}`
-          : String(error),
-      next: `name its inputs, such as --input 100, --input 3x64x64 or --input x=784,y=10${whole ? `, or a part of the model with --network: ${parts}` : ''}`,
-      cause: error,
-    });
   });
   await writeFileAtomic(out, file.pieces);
   if (json)

@@ -89,6 +89,25 @@ test('export of a run whose paper has a step of its own', async (t) => {
   });
 });
 
+test('a network with two inputs is exported if they are named', async (t) => {
+  const folder = await scratch(t);
+  const run = join(folder, 'run');
+  const flags = ['--paper', 'pair', '--max-steps', '1', '--device', 'reference', '--run', run];
+  const trained = await runCli(['train', ...flags], { env });
+  assert.equal(trained.code, 0, trained.stderr);
+  const exported = (...more: string[]) =>
+    runCli(['export', run, '--out', join(folder, 'pair.onnx'), ...more], { env });
+  const unnamed = await exported();
+  assert.equal(unnamed.code, 2);
+  assert.match(unnamed.stderr, /\(Pair\) cannot be computed from "images" \[1, 6, 6\].*--input x=784,y=10/s);
+  const { code, stdout, stderr } = await exported('--input', 'images=1x6x6,code=4');
+  assert.equal(code, 0, stderr);
+  assert.match(
+    stdout,
+    /Input "images" \[batch, 1, 6, 6\], "code" \[batch, 4\], output "output" \[batch, 36\]/,
+  );
+});
+
 test('a part of a classifier is exported alone', async (t) => {
   const folder = await scratch(t);
   const run = join(folder, 'run');
