@@ -11,7 +11,7 @@ const schema = trainConfigSchema
 /**
  * Checks the settings of a recipe, or of a claim's training, by the schema that later reads them from config.json.
  *
- * @param owner such as "The paper alexnet: recipe notes"
+ * @param owner such as "The paper mine: recipe short"
  * @throws UsageError that names the field
  */
 export function checkRecipe(owner: string, settings: { readonly model: object }): void {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { buildGraph } from '../../../src/graph/graph.js';
-import type { Node } from '../../../src/graph/node.js';
-import { recurrence } from '../../../src/nn/sequence/recurrence.js';
-import * as ops from '../../../src/ops/index.js';
-import { Tensor, tensor } from '../../../src/tensor/tensor.js';
-import { assertNear, values } from '../../support/generated.js';
-import { twoEngines } from './two-engines.js';
+import { buildGraph } from '../../../../../src/graph/graph.js';
+import type { Node } from '../../../../../src/graph/node.js';
+import { recurrence } from '../../../../../src/nn/sequence/recurrence.js';
+import * as ops from '../../../../../src/ops/index.js';
+import { Tensor, tensor } from '../../../../../src/tensor/tensor.js';
+import { assertNear, values } from '../../../../support/generated.js';
+import { twoEngines } from '../../two-engines.js';
 
 interface Options {
   readonly cell: ops.Cell;

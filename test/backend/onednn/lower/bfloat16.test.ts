@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Device } from '../../../src/backend/backend.js';
-import { openDevice } from '../../../src/backend/open.js';
-import { cat, nn, optim, type Tensor, tensor } from '../../../src/core.js';
-import { manualSeed } from '../../../src/tensor/random.js';
-import { values } from '../../support/generated.js';
+import type { Device } from '../../../../src/backend/backend.js';
+import { openDevice } from '../../../../src/backend/open.js';
+import { cat, nn, optim, type Tensor, tensor } from '../../../../src/core.js';
+import { manualSeed } from '../../../../src/tensor/random.js';
+import { values } from '../../../support/generated.js';
 
 /** Inverted bottleneck with a residual connection, as in MobileNetV2. */
 class Bottleneck extends nn.Module {
