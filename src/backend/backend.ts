@@ -35,7 +35,7 @@ export interface PlanStats {
   readonly reorders: number;
   /** Bytes of intermediate values and scratch memory, after sharing memory between values that are not live together. */
   readonly arenaBytes: number;
-  /** Bytes of copies of weights in another layout or type. */
+  /** Bytes of copies of weights in another layout or type; 0 while other plans' copies need the memory. */
   readonly packedBytes: number;
   /** Operations that run as TypeScript kernels, by name. */
   readonly scripted: readonly string[];

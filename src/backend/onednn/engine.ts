@@ -4,6 +4,7 @@ import type { Graph } from '../../graph/graph.js';
 import type { Spec, TypedArray } from '../../graph/types.js';
 import type { Engine, EngineInfo, Kernels, Plan, ProcessorPrecision } from '../backend.js';
 import { checkOperations } from '../plan/describe.js';
+import { KeptCopies } from '../plan/kept.js';
 import type { Dnnl } from './api/dnnl.js';
 import { Arena } from './arena.js';
 import { KernelCache } from './kernel-cache.js';
@@ -18,6 +19,7 @@ import { Storages } from './storages.js';
 /** Engine that computes with Intel's oneDNN on the CPU. An engine belongs to one thread. */
 export class OneDnnEngine implements Engine, PlanHost {
   readonly info: EngineInfo;
+  readonly kept: KeptCopies;
   readonly #dnnl: Dnnl;
   readonly #cache: KernelCache | undefined;
   readonly #choice: KernelChoice;
@@ -28,10 +30,14 @@ export class OneDnnEngine implements Engine, PlanHost {
   constructor({
     threads = availableParallelism(),
     precision = 'float32',
+    keptBytes,
   }: {
     threads?: number;
     precision?: ProcessorPrecision;
+    /** Memory for copies of storages that all plans keep. */
+    keptBytes?: number;
   } = {}) {
+    this.kept = new KeptCopies(keptBytes);
     this.#dnnl = openDnnl();
     this.#threads = new Threads(this.#dnnl.path, threads);
     const arena = new Arena(this.#threads.all, this.#dnnl.path);

@@ -1,10 +1,12 @@
 import type { Graph } from '../../graph/graph.js';
 import type { TypedArray } from '../../graph/types.js';
 import type { Plan, PlanStats, ProfileRow } from '../backend.js';
+import type { KeptCopies } from '../plan/kept.js';
 import type { BuiltPlan } from './plan.js';
 
 /** The part of the engine that a plan uses. */
 export interface PlanHost {
+  readonly kept: KeptCopies;
   /** Builds the steps of a plan for the present layouts of the storages. */
   build(graph: Graph, storages: readonly number[]): BuiltPlan;
   /** Reorders storages whose layout may still change. @returns whether all have the layouts that the plan expects */
@@ -52,9 +54,10 @@ export class LazyPlan implements Plan {
     let built = (this.#built ??= this.engine.build(this.graph, storages));
     // Twice at most for each storage: it settles in a layout, and may find no memory within reach of vector kernels.
     while (!this.engine.prepare(built, this.graph, storages)) {
-      built.dispose();
+      this.dispose();
       built = this.#built = this.engine.build(this.graph, storages);
     }
+    this.engine.kept.use(built, built.packedBytes);
     built.bind(
       this.engine.arenaFor(built),
       storages.map((id) => this.engine.addressOf(id)),
@@ -63,7 +66,9 @@ export class LazyPlan implements Plan {
   }
 
   dispose(): void {
-    this.#built?.dispose();
+    if (!this.#built) return;
+    this.engine.kept.forget(this.#built);
+    this.#built.dispose();
     this.#built = undefined;
   }
 }

@@ -162,7 +162,8 @@ export class BuiltPlan {
   }
 
   get stats(): PlanStats {
-    return { ...this.#stats, runSeconds: this.#execution.seconds };
+    const packedBytes = this.#execution.bound ? this.#stats.packedBytes : 0;
+    return { ...this.#stats, packedBytes, runSeconds: this.#execution.seconds };
   }
 
   /** @param versions content version of each storage, by slot */
@@ -184,14 +185,24 @@ export class BuiltPlan {
       .map(([arg, { md }]) => `${argName(arg)} ${this.#dnnl.describe(md)}`);
   }
 
-  dispose(): void {
+  /** Bytes of the copies of storages that it keeps while it is bound. */
+  get packedBytes(): number {
+    return this.#stats.packedBytes;
+  }
+
+  /** Frees the copies of storages; the next run makes them again. */
+  release(): void {
     for (const { handle } of this.#memories) this.#dnnl.destroyMemory(handle);
-    for (const dispose of this.#builder.disposers.splice(0)) dispose();
+    this.#memories.length = 0;
     for (const block of this.#packed.values()) block.free();
     this.#packed.clear();
+    this.#execution.bind(undefined);
+  }
+
+  dispose(): void {
+    this.release();
+    for (const dispose of this.#builder.disposers.splice(0)) dispose();
     for (const primitive of this.#primitives.values()) this.#dnnl.destroyPrimitive(primitive);
     this.#primitives.clear();
-    this.#memories.length = 0;
-    this.#execution.bind(undefined);
   }
 }

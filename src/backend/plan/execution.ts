@@ -38,8 +38,10 @@ export class Execution {
     return this.#bound;
   }
 
+  /** @param bound undefined if the memory that the plan is bound to is freed, packed copies included */
   bind(bound: BoundPlan | undefined): void {
     this.#bound = bound;
+    if (!bound) this.#packedFrom = [];
     const steps = bound?.steps ?? [];
     this.#always = steps.flatMap(({ packs }, n) => (packs === undefined ? [n] : []));
     this.#packed = [...new Set(steps.flatMap(({ packs }) => packs ?? []))];

@@ -6,6 +6,7 @@ import { accepts, compile, MAX_PAGES } from '../../webassembly/runtime.js';
 import type { Engine, EngineInfo, Kernels, Plan } from '../backend.js';
 import { checkFits } from '../check-values.js';
 import { checkOperations } from '../plan/describe.js';
+import { KeptCopies } from '../plan/kept.js';
 import { tileOfMachine } from '../simd/gemm/tile.js';
 import { encodeKernel } from '../simd/kernel.js';
 import { KernelPool } from '../simd/pool.js';
@@ -21,6 +22,7 @@ import { sgemmRate } from './sgemm.js';
  */
 export class WasmEngine implements Engine, Host {
   readonly info: EngineInfo;
+  readonly kept: KeptCopies;
   readonly memory: WasmMemory;
   readonly pool: KernelPool;
   readonly algorithms: Algorithms;
@@ -39,7 +41,15 @@ export class WasmEngine implements Engine, Host {
     threads = 1,
     start,
     store,
-  }: { threads?: number; start?: StartThread; store?: ChoiceStore | undefined } = {}) {
+    keptBytes,
+  }: {
+    threads?: number;
+    start?: StartThread;
+    store?: ChoiceStore | undefined;
+    /** Memory for copies of storages that all plans keep. */
+    keptBytes?: number;
+  } = {}) {
+    this.kept = new KeptCopies(keptBytes);
     checkSimd();
     const shared = start !== undefined && threads > 1 && typeof SharedArrayBuffer === 'function';
     this.memory = new WasmMemory(shared);

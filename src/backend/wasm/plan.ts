@@ -5,6 +5,7 @@ import { checkNumberOf, checkStorage } from '../check-values.js';
 import { type Assembly, assemble } from '../plan/assemble.js';
 import { joinCopies } from '../plan/copies.js';
 import { Execution } from '../plan/execution.js';
+import type { KeptCopies } from '../plan/kept.js';
 import { lookUpLast } from '../plan/lookup.js';
 import type { Region } from '../plan/region.js';
 import { joinParts, poolFirst } from '../plan/rewrite.js';
@@ -27,6 +28,7 @@ export interface Stored {
 
 /** The part of the engine that a plan uses. */
 export interface Host {
+  readonly kept: KeptCopies;
   readonly memory: WasmMemory;
   readonly pool: KernelPool;
   readonly algorithms: Algorithms;
@@ -96,7 +98,8 @@ export class WasmPlan implements Plan {
   }
 
   get stats(): PlanStats {
-    return { ...this.#stats, runSeconds: this.#execution.seconds };
+    const packedBytes = this.#kept.size === 0 ? 0 : this.#stats.packedBytes;
+    return { ...this.#stats, packedBytes, runSeconds: this.#execution.seconds };
   }
 
   run(feeds: readonly TypedArray[], storages: readonly number[]): TypedArray[] {
@@ -128,6 +131,7 @@ export class WasmPlan implements Plan {
       checkStorage(id, graph.nodes[graph.storages[slot]!]!, spec);
       return offset;
     });
+    this.host.kept.use(this, this.#stats.packedBytes);
     // Before all else, since memory that grows moves its views.
     for (const region of this.#builder.kept)
       if (!this.#kept.has(region))
@@ -157,9 +161,15 @@ export class WasmPlan implements Plan {
     });
   }
 
-  dispose(): void {
+  /** Frees the copies of storages; the next run makes them again. */
+  release(): void {
     this.#execution.bind(undefined);
     for (const offset of this.#kept.values()) this.host.memory.free(offset);
     this.#kept.clear();
+  }
+
+  dispose(): void {
+    this.host.kept.forget(this);
+    this.release();
   }
 }
