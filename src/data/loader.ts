@@ -142,6 +142,9 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
   /**
    * A batch as tensors: images [N, C, H, W] after the transform, and labels int32 [N]; other samples as `collate` makes
    * them. The transform's random numbers depend only on seed, epoch and batch index, so a resumed epoch draws the same.
+   *
+   * @param epoch that the batch was asked for with, from 0
+   * @throws UsageError for an epoch that is not a whole number
    */
   tensors(batch: AnyBatch, epoch: number): B {
     if ('values' in batch) {
@@ -157,6 +160,8 @@ export class DataLoader<S = LabelledImage, B = BatchOf<S>> implements AsyncItera
       });
     }
     const one = batch as Batch;
+    // Without it the transform could not draw the same numbers again.
+    checkCount('epoch', epoch, 0, Number.MAX_SAFE_INTEGER);
     const generator = new Generator(this.seed).fork(FIRST_STREAM + epoch * this.length + one.index);
     const images = imagesOf(one);
     const context = one.rows ? { generator, rows: one.rows } : { generator };

@@ -4,7 +4,11 @@ import { existsSync } from 'node:fs';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
-import { type DownloadProgress, downloadFile } from '../../src/data/download/download.js';
+import {
+  type DownloadOptions,
+  type DownloadProgress,
+  downloadFile,
+} from '../../src/data/download/download.js';
 import { RateMeter } from '../../src/data/download/rate.js';
 import { DataError, UsageError } from '../../src/errors/errors.js';
 import { serve, temporaryFolder } from './support.js';
@@ -186,7 +190,7 @@ test('a compressed transfer is refused', async (t) => {
 
 test('without network the error says so', async (t) => {
   const to = path.join(await temporaryFolder(t), 'file');
-  const url = 'http://127.0.0.1:1/x';
+  const url = 'http://127.0.0.1:2/x';
   await assert.rejects(downloadFile({ url, to, retries: 1, ...fast }), (error: Error) => {
     assert.ok(error instanceof DataError);
     assert.match(error.message, /no connection|failed repeatedly/);
@@ -258,4 +262,78 @@ test('the rate is the average of the last seconds', () => {
   assert.equal(meter.rate(3000, 1000), 2000);
   for (let s = 2; s <= 20; s++) meter.rate(3000 + (s - 1) * 100, s * 1000);
   assert.equal(meter.rate(3000 + 20 * 100, 21_000), 100);
+});
+
+test('a name and a password in the address are sent as a header, and shown nowhere', async (t) => {
+  const seen: (string | undefined)[] = [];
+  const url = await serve(t, (request, response) => {
+    seen.push(request.headers.authorization);
+    if (request.url === '/missing') response.writeHead(404).end();
+    else if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();
+    else if (request.url === '/busy') response.writeHead(503).end();
+    else response.end(body);
+  });
+  const secret = url.replace('//', '//mary:s%40cret@');
+  const folder = await temporaryFolder(t);
+  const to = path.join(folder, 'file');
+  await downloadFile({ url: `${secret}/file`, to, md5, ...fast });
+  assert.deepEqual(seen, [`Basic ${Buffer.from('mary:s@cret').toString('base64')}`]);
+  const failing: Partial<DownloadOptions>[] = [
+    { url: `${secret}/missing` },
+    { url: `${secret}/loop` },
+    { url: `${secret}/busy`, retries: 1 },
+    { url: `${secret}/file`, md5: '0'.repeat(32) },
+    { url: `${secret}/file`, maxBytes: 100 },
+    { url: 'ftp://mary:s%40cret@localhost/file' },
+  ];
+  for (const options of failing)
+    await assert.rejects(
+      downloadFile({ url, to: path.join(folder, 'other'), ...fast, ...options }),
+      (error: Error) => {
+        assert.match(error.message, /\/\/\*\*\*@|cannot be downloaded/);
+        assert.doesNotMatch(`${error.stack} ${String(error.cause)}`, /mary|cret/);
+        return true;
+      },
+    );
+});
+
+test('a redirect that cannot be followed is an error at once', async (t) => {
+  let requests = 0;
+  const url = await serve(t, (request, response) => {
+    if (!request.url!.startsWith('/again')) requests++;
+    const location = request.url === '/file' ? 'file:///etc/hostname' : '/again';
+    response.writeHead(302, { location }).end();
+  });
+  for (const [name, expected] of [
+    ['file', /HTTP\(S\) scheme/],
+    ['loop', /redirect count exceeded/],
+  ] as const) {
+    requests = 0;
+    const to = path.join(await temporaryFolder(t), 'file');
+    await assert.rejects(downloadFile({ url: `${url}/${name}`, to, ...fast }), (error: Error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, expected);
+      return true;
+    });
+    assert.equal(requests, 1, name);
+  }
+});
+
+test('a file above the largest size is refused, by its length or as soon as it has sent more', async (t) => {
+  const url = await serve(t, (request, response) => {
+    if (request.url === '/length') response.writeHead(200, { 'content-length': body.length });
+    // Without a length and without an end.
+    const more = (): void => {
+      if (!response.destroyed) response.write(body, () => setImmediate(more));
+    };
+    more();
+  });
+  for (const name of ['length', 'endless']) {
+    const to = path.join(await temporaryFolder(t), 'file');
+    await assert.rejects(
+      downloadFile({ url: `${url}/${name}`, to, maxBytes: body.length - 1, ...fast }),
+      /is too large.*at most 299,999 bytes/,
+    );
+    assert.ok(!existsSync(to) && !existsSync(`${to}.part`));
+  }
 });

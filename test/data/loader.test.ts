@@ -242,3 +242,13 @@ test('a subset is a view in the order of its indices', () => {
   );
   assert.throws(() => Subset.random(set, 11), UsageError);
 });
+
+test('the tensors of a batch without its epoch are an error that names the epoch', async () => {
+  const loader = new DataLoader(openCounting({ length: 4 }), { batchSize: 4 });
+  const [batch] = await collect(loader.batches(0));
+  assert.throws(
+    () => loader.tensors(batch!, undefined as never),
+    (error: Error) => error instanceof UsageError && /epoch/.test(error.message),
+  );
+  assert.equal(loader.tensors(batch!, 0)[0].shape[0], 4);
+});

@@ -5,12 +5,15 @@ import { diskError } from '../../files/disk-error.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
+import { withoutCredentials } from '../download/address.js';
 import { type DownloadProgress, downloadFile } from '../download/download.js';
 import { checkedMd5, fetchAlone, isThere, replaceDamaged } from '../download/fetching.js';
 import { type Extracted, extractTarGz } from '../download/untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
 const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
+/** More than the archive has, also in other compressions. */
+const MAX_ARCHIVE = 2 ** 28;
 /** MD5 of the archive, as published by the authors. */
 export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
 /** Name of the folder inside the archive. */
@@ -94,11 +97,22 @@ async function fetchFiles(
   const archive = path.join(root, 'cifar-10-binary.tar.gz');
   let temporary: string | undefined;
   try {
-    const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
+    const { fetched } = await downloadFile({
+      url,
+      to: archive,
+      md5,
+      maxBytes: MAX_ARCHIVE,
+      onProgress,
+      signal,
+    });
     temporary = await mkdtemp(path.join(root, '.cifar-10-'));
     const wanted = [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE, CIFAR10_META_FILE];
     const files = await extractTarGz({ archive, into: temporary, wanted });
-    const marker: SourceMarker = { url, archiveMd5: md5, files: Object.fromEntries(files) };
+    const marker: SourceMarker = {
+      url: withoutCredentials(url),
+      archiveMd5: md5,
+      files: Object.fromEntries(files),
+    };
     await writeFile(path.join(temporary, MARKER), `${JSON.stringify(marker, null, 2)}\n`);
     if (damaged) {
       await replaceDamaged(temporary, folder, wanted, damaged.check);

@@ -12,6 +12,8 @@ import { type DownloadProgress, downloadFile } from '../download/download.js';
 import { checkedMd5, fetchAlone, isBroken, isThere, replaceDamaged } from '../download/fetching.js';
 import { extractTarGz } from '../download/untar.js';
 
+/** More than the archive has, also in other compressions. */
+const MAX_ARCHIVE = 2 ** 28;
 const URL = 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz';
 const MD5 = '03b5dce01913d631647c71ecec9e9cb8';
 /** Name of the folder inside the archive. */
@@ -214,7 +216,14 @@ async function fetchFiles(
   const archive = path.join(root, 'cifar-100-binary.tar.gz');
   let temporary: string | undefined;
   try {
-    const { fetched } = await downloadFile({ url, to: archive, md5, onProgress, signal });
+    const { fetched } = await downloadFile({
+      url,
+      to: archive,
+      md5,
+      maxBytes: MAX_ARCHIVE,
+      onProgress,
+      signal,
+    });
     temporary = await mkdtemp(path.join(root, '.cifar-100-'));
     const wanted = ['train.bin', 'test.bin', NAMES.fine, NAMES.coarse];
     await extractTarGz({ archive, into: temporary, wanted });

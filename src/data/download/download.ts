@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { counted } from '../../errors/counted.js';
+import { counted, grouped } from '../../errors/counted.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { rename } from '../../files/rename.js';
+import { requestOf, withoutCredentials } from './address.js';
 import { checkedMd5 } from './fetching.js';
 import { RateMeter } from './rate.js';
 
@@ -20,7 +21,7 @@ export interface DownloadProgress {
 }
 
 export interface DownloadOptions {
-  /** An http or https address. */
+  /** An http or https address; a name and a password in it are sent as a header, and not shown in messages. */
   url: string;
   /** Path of the file; the incomplete download is at `to + '.part'`. */
   to: string;
@@ -28,6 +29,8 @@ export interface DownloadOptions {
   md5?: string;
   /** Called at most ten times a second, and once at the end. */
   onProgress?: (progress: DownloadProgress) => void;
+  /** Largest size in bytes; a server that sends more is an error. Default: 1 GiB. */
+  maxBytes?: number;
   /** Maximum number of consecutive retries without a new byte; default 3. */
   retries?: number;
   /** Delay before the first retry in milliseconds, doubled each time; default 1000. */
@@ -37,6 +40,9 @@ export interface DownloadOptions {
   /** Aborts the download; the next call resumes from what was received. */
   signal?: AbortSignal;
 }
+
+/** Default of `maxBytes`. */
+const MAX_BYTES = 2 ** 30;
 
 /** A temporary failure of the connection; retried. */
 class Dropped extends Error {}
@@ -67,7 +73,7 @@ export async function downloadFile(options: DownloadOptions): Promise<{ fetched:
     throw new UsageError({
       what: 'the download address is not valid',
       expected: 'an http or https address',
-      got: url,
+      got: withoutCredentials(url),
     });
   }
   const part = `${to}.part`;
@@ -86,7 +92,7 @@ export async function downloadFile(options: DownloadOptions): Promise<{ fetched:
       await rm(part, { force: true });
       if (!old) {
         throw new DataError({
-          what: `the file downloaded from ${url} has the wrong checksum`,
+          what: `the file downloaded from ${withoutCredentials(url)} has the wrong checksum`,
           expected: `MD5 ${md5}`,
           got: `MD5 ${got}`,
           next: 'try again later or from another mirror; the wrong file has been deleted',
@@ -114,20 +120,39 @@ export async function downloadFile(options: DownloadOptions): Promise<{ fetched:
 }
 
 function giveUp(url: string, to: string, error: Dropped, times: number): DataError {
-  const cause = error.cause as {
-    message?: string;
-    code?: string;
-    cause?: { code?: string; message?: string };
-  };
-  const reason =
-    cause?.cause?.code ?? cause?.code ?? cause?.cause?.message ?? cause?.message ?? error.message;
+  const reason = reasonOf(error.cause) ?? error.message;
   const offline = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|EHOSTUNREACH)$/.test(reason);
   return new DataError({
-    what: offline ? `no connection to ${new URL(url).host}` : `the download of ${url} failed repeatedly`,
+    what: offline
+      ? `no connection to ${new URL(url).host}`
+      : `the download of ${withoutCredentials(url)} failed repeatedly`,
     got: `${reason} (${counted(times, 'attempt')})`,
     next: `check the network, give another mirror, or put the file at ${to} yourself; the partial download is kept`,
     cause: error,
   });
+}
+
+interface FetchError {
+  readonly message?: string;
+  readonly code?: string;
+  readonly cause?: { readonly code?: string; readonly message?: string };
+}
+
+/** The code or the message of an error of `fetch`, whose cause says more than itself. */
+function reasonOf(error: unknown): string | undefined {
+  const { message, code, cause } = (error ?? {}) as FetchError;
+  const reason = cause?.code ?? code ?? cause?.message ?? message;
+  return reason === undefined ? undefined : withoutCredentials(reason);
+}
+
+/** Codes of certificates that are not accepted, which does not change from one attempt to the next. */
+const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/;
+
+/** Whether a request can succeed later: the network fails with a code; redirects that are not followed have none. */
+function canPass(error: TypeError): boolean {
+  const { code, cause } = error as FetchError;
+  const found = cause?.code ?? code;
+  return found !== undefined && !CERTIFICATE.test(found);
 }
 
 /** The connections made for one file, one after another. */
@@ -183,11 +208,33 @@ class Attempt {
       headers.range = `bytes=${offset}-`;
       if (this.#etag) headers['if-range'] = this.#etag;
     }
-    return fetch(this.#options.url, { headers, signal });
+    const { url, headers: credentials } = requestOf(this.#options.url);
+    return fetch(url, { headers: { ...headers, ...credentials }, signal }).catch((error) => {
+      if (!(error instanceof TypeError) || canPass(error)) throw error;
+      throw new DataError({
+        what: `${withoutCredentials(url)} cannot be downloaded`,
+        expected: 'an address that answers with the file',
+        got: reasonOf(error) ?? 'no answer',
+        next: 'check the address, or give another mirror',
+      });
+    });
+  }
+
+  /** @throws DataError for a size above the limit */
+  async #checkSize(bytes: number): Promise<void> {
+    const { url, maxBytes = MAX_BYTES } = this.#options;
+    if (bytes <= maxBytes) return;
+    await rm(this.#part, { force: true });
+    throw new DataError({
+      what: `${withoutCredentials(url)} is too large`,
+      expected: `at most ${grouped(maxBytes)} bytes`,
+      got: `${grouped(bytes)} bytes or more`,
+      next: 'check the address, or give another mirror; what was downloaded has been deleted',
+    });
   }
 
   #check(response: Response): void {
-    const { url } = this.#options;
+    const url = withoutCredentials(this.#options.url);
     const { status, statusText } = response;
     if (status >= 500 || status === 429 || status === 408) {
       throw new Dropped(`HTTP ${status}`, { cause: new Error(`HTTP ${status} ${statusText}`) });
@@ -225,6 +272,10 @@ class Attempt {
     this.#received = resumed ? offset : 0;
     this.#total = length === null ? undefined : this.#received + Number(length);
     this.#meter.restart(this.#received);
+    if (this.#total !== undefined && this.#total > (this.#options.maxBytes ?? MAX_BYTES)) {
+      await response.body?.cancel();
+      await this.#checkSize(this.#total);
+    }
 
     let handle: FileHandle | undefined;
     try {
@@ -232,6 +283,7 @@ class Attempt {
       handle = await open(this.#part, resumed ? 'a' : 'w');
       for await (const chunk of response.body ?? []) {
         idle.refresh();
+        await this.#checkSize(this.#received + (chunk as Uint8Array).length);
         await handle.writeFile(chunk as Uint8Array);
         this.#received += (chunk as Uint8Array).length;
         this.#report(false);

@@ -87,6 +87,9 @@ export interface MNISTOptions {
   signal?: AbortSignal;
 }
 
+/** More than any of these files has. */
+const MAX_FILE = 2 ** 26;
+
 const OPTIONS = ['root', 'train', 'download', 'mirror', 'onProgress', 'signal'];
 
 interface Contents {
@@ -323,7 +326,14 @@ async function fetchFiles(
         try {
           const url = `${base.endsWith('/') ? base : `${base}/`}${name}.gz`;
           const more = { ...(onProgress ? { onProgress } : {}), ...(signal ? { signal } : {}) };
-          await downloadFile({ url, to, md5, ...(mirrors.length > 1 ? { retries: 1 } : {}), ...more });
+          await downloadFile({
+            url,
+            to,
+            md5,
+            maxBytes: MAX_FILE,
+            ...(mirrors.length > 1 ? { retries: 1 } : {}),
+            ...more,
+          });
           break;
         } catch (error) {
           // Another mirror may have it.
