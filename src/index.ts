@@ -40,6 +40,7 @@ export { readSafetensors, writeSafetensors } from './interop/safetensors/checked
 export { readWeights, type Weight, type Weights } from './interop/weights.js';
 export type { LoadOptions, LoadReport } from './nn/module.js';
 export { testMetric, trainMetric } from './papers/claims/kinds.js';
+export * as claims from './papers/claims/public.js';
 export { Classifier, type ClassifierOptions, type Guess } from './papers/classifier.js';
 export {
   definePaper,
