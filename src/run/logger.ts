@@ -40,7 +40,7 @@ export interface LoggedImage {
   readonly data: Uint8Array | Float32Array | Float64Array | readonly number[];
   /**
    * The numbers that are shown black and white, such as [-1, 1], or `auto` for the smallest and the largest one; default
-   * [0, 1]. Numbers outside are shown black or white, and reported once.
+   * [0, 1]. Numbers outside are shown black or white and NaN black, and both are reported once.
    */
   readonly range?: ImageRange | 'auto';
 }
@@ -63,7 +63,7 @@ export class Logger {
   #images: Promise<unknown> = Promise.resolve();
   #sets = new Map<string, { readonly shape: readonly number[]; readonly data: Uint8Array }>();
   #imageStep = -1;
-  /** Names of images whose values outside of their range have been reported. */
+  /** What has been reported of images: values outside of their range by name, NaN by name and `NaN`. */
   readonly #reported = new Set<string>();
   #closed = false;
   readonly #unlock: () => Promise<void>;
@@ -184,13 +184,26 @@ export class Logger {
     if (data instanceof Uint8Array) return data.slice();
     const chosen = range === 'auto' ? wholeRange(data) : (range ?? [0, 1]);
     const { data: bytes, outside } = imageBytes(data, chosen);
-    if (outside !== undefined && !this.#reported.has(name)) {
-      this.#reported.add(name);
-      const text = `The image ${name} has values from ${outside} of ${chosen[0]} to ${chosen[1]}, where they are cut off. Give it range: [black, white] or range: 'auto', or bytes as a Uint8Array.`;
-      this.log(text);
-      process.emitWarning(text, 'PaperweightWarning');
-    }
+    const lost = Array.from(data).filter(Number.isNaN).length;
+    if (lost > 0)
+      this.#report(
+        `${name} NaN`,
+        `The image ${name} has NaN in ${lost} of ${data.length} values, which are drawn black.`,
+      );
+    if (outside !== undefined)
+      this.#report(
+        name,
+        `The image ${name} has values from ${outside} of ${chosen[0]} to ${chosen[1]}, where they are cut off. Give it range: [black, white] or range: 'auto', or bytes as a Uint8Array.`,
+      );
     return bytes;
+  }
+
+  /** Logs a message and warns, the first time. */
+  #report(about: string, text: string): void {
+    if (this.#reported.has(about)) return;
+    this.#reported.add(about);
+    this.log(text);
+    process.emitWarning(text, 'PaperweightWarning');
   }
 
   /** Logs a message. */

@@ -73,6 +73,17 @@ describe('Logger', () => {
     );
   });
 
+  test('draws NaN black, and reports it once', async (t) => {
+    const folder = join(await scratch(t), 'mine');
+    const logger = await Logger.open(folder);
+    const image = { shape: [1, 1, 2], data: [Number.NaN, 1] };
+    for (const step of [1, 2]) await logger.image('broken', image, step);
+    await logger.close();
+    assert.deepEqual([...(await readSamples(folder, 1)).sets.get('broken')!.data], [0, 255]);
+    const reported = (await lines(folder, 'log')).map(({ text }) => text);
+    assert.deepEqual(reported, ['The image broken has NaN in 1 of 2 values, which are drawn black.']);
+  });
+
   test('refuses what it cannot show', async (t) => {
     const logger = await Logger.open(join(await scratch(t), 'mine'));
     for (const step of [-1, 1.5, Number.NaN, 2 ** 32])
