@@ -18,6 +18,8 @@ export interface CopyPart {
 const COPY = 'copyParts';
 /** The most dimensions of a part, which every engine can copy. */
 const MOST_DIMENSIONS = 6;
+/** The most slices and permutations, one of another, that a copy reads through: all copies of a long chain would visit it. */
+const MOST_MOVES = 64;
 
 /** The parts of a `copyParts` node, one for each input. */
 export function copyPartsOf({ attrs }: GraphNode): CopyPart[] {
@@ -55,12 +57,18 @@ export function joinCopies(graph: Graph): Graph {
   const nodes = [...graph.nodes];
   const plan = { graph, users: usersOf(graph), wanted: wantedOf(graph) };
   const skipped = new Set<number>();
+  /** How many skipped nodes each value is read through. */
+  const depths: number[] = [];
   nodes.forEach((node, i) => {
+    const depth = node.inputs.length > 0 ? depths[node.inputs[0]!]! : 0;
+    depths.push(isAlias(node) ? depth : 0);
     if (!isMove(node) || node.op === 'concat' || isAlongChannels(node)) return;
     const readers = readersOf(plan, i);
     if (!readers || readers.length === 0 || !readers.every((reader) => isMove(nodes[reader]!))) return;
     // A slice is read in parts; a permutation that is read twice is cheaper to store.
-    if (node.op === 'slice' || readers.length === 1) skipped.add(i);
+    if (depth === MOST_MOVES || (node.op !== 'slice' && readers.length !== 1)) return;
+    skipped.add(i);
+    depths[i] = depth + 1;
   });
 
   const viewOf = (i: number): View | undefined => {

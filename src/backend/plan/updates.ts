@@ -30,6 +30,8 @@ export interface UpdateGroup {
 /** Groups with more values or subexpressions than this are computed in parts. */
 const MOST_VALUES = 24;
 const MOST_PARTS = 96;
+/** Longer chains, of which no formula is made, are far beyond these. */
+const MOST_NODES = 1000;
 
 /** The groups of a graph. The order of updates does not matter to them: no storage of a group is in another update. */
 export function updateGroups(graph: Graph): UpdateGroup[] {
@@ -56,6 +58,7 @@ export function updateGroups(graph: Graph): UpdateGroup[] {
   }
   const targets = new Set(updates.map(({ slot }) => graph.storages[slot]!));
   return components(nodes, isInner).flatMap((members) => {
+    if (members.length > MOST_NODES) return [];
     const own = new Set(members.flatMap((i) => (slots.has(i) ? [graph.storages[slots.get(i)!]!] : [])));
     const group = groupOf(graph, members, slots);
     const mixes = group.inputs.some((input) => targets.has(input) && !own.has(input));
@@ -71,13 +74,31 @@ export function updateGroups(graph: Graph): UpdateGroup[] {
 
 /** Nodes that are connected through each other, in graph order. */
 function components(nodes: Graph['nodes'], members: ReadonlySet<number>): number[][] {
-  const of = new Map<number, number[]>();
-  for (const i of [...members].sort((a, b) => a - b)) {
-    const joined = new Set(nodes[i]!.inputs.flatMap((input) => of.get(input) ?? []));
-    const all = [...joined, i].sort((a, b) => a - b);
-    for (const member of all) of.set(member, all);
+  /** Another node of the same component, or the node itself. */
+  const next = new Map<number, number>();
+  const rootOf = (i: number): number => {
+    let root = i;
+    while (next.get(root) !== root) root = next.get(root)!;
+    for (let at = i; at !== root; ) {
+      const after = next.get(at)!;
+      next.set(at, root);
+      at = after;
+    }
+    return root;
+  };
+  const sorted = [...members].sort((a, b) => a - b);
+  for (const i of sorted) {
+    next.set(i, i);
+    for (const input of nodes[i]!.inputs) if (next.has(input)) next.set(rootOf(input), i);
   }
-  return [...new Set(of.values())];
+  const of = new Map<number, number[]>();
+  for (const i of sorted) {
+    const root = rootOf(i);
+    const component = of.get(root);
+    if (component) component.push(i);
+    else of.set(root, [i]);
+  }
+  return [...of.values()];
 }
 
 function groupOf(

@@ -10,7 +10,7 @@ import { schedule } from '../../../src/backend/plan/schedule.js';
 import { updateGroups } from '../../../src/backend/plan/updates.js';
 import { readInPlace } from '../../../src/backend/wasm/products.js';
 import { cat, grad, ones, type Tensor, tensor } from '../../../src/core.js';
-import { buildGraph, type Graph } from '../../../src/graph/graph.js';
+import { buildGraph, type Graph, type GraphNode } from '../../../src/graph/graph.js';
 import type { Node } from '../../../src/graph/node.js';
 import { Generator } from '../../../src/random.js';
 
@@ -59,6 +59,13 @@ const GRAPHS: Readonly<Record<string, (n: number) => Graph>> = {
     for (let i = 0; i < n; i++) sum = sum.add(x.slice(0, i, 1).square().sum());
     return graphOf(...grad(sum, [x]).map(({ node }) => node));
   },
+  'values that are appended one after another, and their gradient': (n) => {
+    const x = ones([1, 2]);
+    x.requiresGrad = true;
+    let y: Tensor = x;
+    for (let i = 0; i < n; i++) y = cat([y, x], 0);
+    return graphOf(...grad(y.sum(), [x]).map(({ node }) => node));
+  },
   'a concatenation of many values': (n) =>
     graphOf(
       cat(
@@ -91,6 +98,19 @@ describe('the work of compiling a plan grows with the number of nodes', () => {
         );
       }
     });
+});
+
+it('a long chain that updates a storage is grouped without comparing all its nodes', () => {
+  const nodes: GraphNode[] = [
+    { op: 'storage', inputs: [], attrs: {}, shape: [4], dtype: 'float32', scope: '' },
+  ];
+  for (let i = 0; i < 40_000; i++) nodes.push({ ...nodes[0]!, op: 'tanh', inputs: [i] });
+  const graph = { nodes, feeds: [], storages: [0], outputs: [], updates: [{ node: 40_000, slot: 0 }] };
+  const started = performance.now();
+  // More subexpressions than one kernel computes.
+  assert.deepEqual(updateGroups(graph), []);
+  // Generous: it takes some tens of milliseconds, and minutes if each node is joined with all before it.
+  assert.ok(performance.now() - started < 20_000);
 });
 
 describe('the layout of the arena', () => {
