@@ -17,7 +17,7 @@ import type { RunSummary } from '../serve/api.js';
 import { examples, JSON_OUTPUT, pathName } from './options/options.js';
 import { note, print, printJson } from './terminal/output.js';
 
-const COLUMNS = 'name,status,step,accuracy,loss,preset,dataset,started';
+const COLUMNS = 'name,status,step,accuracy,best,loss,preset,dataset,started';
 /** Longer texts are cut in the table. */
 const LONGEST = 40;
 
@@ -43,7 +43,7 @@ export function register(program: Command): void {
     .option('--sort <name>', 'name to sort by; a minus sign before it reverses the order', '-started')
     .option(
       '--columns <names>',
-      `columns, separated by commas; with --json the only fields (default: ${COLUMNS}; with --json all)`,
+      `columns, separated by commas; with --json the only fields (default: ${COLUMNS}, without accuracy or best if no run has one; with --json all)`,
     )
     .option(...JSON_OUTPUT)
     .addHelpText(
@@ -73,7 +73,7 @@ async function list(root: string, flags: Flags): Promise<void> {
     const names = namesOf(rows);
     const descending = flags.sort.startsWith('-');
     const order = checked('--sort', flags.sort.replace(/^-/, ''), names);
-    const columns = (flags.columns ?? COLUMNS)
+    const columns = (flags.columns ?? usualColumns(rows))
       .split(',')
       .map((name) => checked('--columns', name.trim(), names));
     checkFilter(flags.filter ?? '', rows, names);
@@ -91,6 +91,15 @@ async function list(root: string, flags: Flags): Promise<void> {
   } finally {
     runs.close();
   }
+}
+
+/** Without the accuracy or the best metric, if only the other is known of these runs. */
+function usualColumns(rows: readonly Row[]): string {
+  const has = (name: string): boolean => rows.some((row) => valueIn(row, name) !== undefined);
+  const without = !has('best') ? 'best' : !has('accuracy') ? 'accuracy' : '';
+  return COLUMNS.split(',')
+    .filter((name) => name !== without)
+    .join();
 }
 
 /** @throws UsageError for a filter that is not valid */

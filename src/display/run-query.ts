@@ -23,6 +23,7 @@ export interface RunFacts {
   readonly step: number;
   readonly epoch: number;
   readonly bestAccuracy?: number;
+  readonly best?: { readonly metric: string; readonly value: number };
   readonly lastLoss?: number;
   /** Last values of other metrics. */
   readonly figures?: Readonly<Record<string, number>>;
@@ -40,6 +41,7 @@ const FACTS: Readonly<Record<string, (run: RunFacts) => Value | undefined>> = {
   dataset: (run) => run.dataset,
   seed: (run) => run.seed,
   accuracy: (run) => run.bestAccuracy,
+  best: ({ best }) => best && `${best.metric} ${Number(best.value.toPrecision(4))}`,
   loss: (run) => run.lastLoss,
   step: (run) => run.step,
   epoch: (run) => run.epoch,

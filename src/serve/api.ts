@@ -67,6 +67,8 @@ export interface RunSummary {
   readonly epochs: number;
   /** Percent. */
   readonly bestAccuracy?: number;
+  /** Instead of an accuracy: the metric by which a paper chooses its best weights, and its best value. */
+  readonly best?: { readonly metric: string; readonly value: number };
   readonly lastLoss?: number;
   /** The loss is NaN, or far above where it began. */
   readonly diverged?: true;

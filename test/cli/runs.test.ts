@@ -85,3 +85,33 @@ test('runs: filter, order, columns, JSON, and clear errors', async (t) => {
   assert.deepEqual([none.code, none.stdout], [0, '']);
   assert.match(none.stderr, /There are no runs in/);
 });
+
+test('runs of papers that measure something else than the accuracy: the best value of their metric', async (t) => {
+  const root = await scratch(t);
+  const own = { ...toyConfig({ maxSteps: 1000 }) };
+  // The loss rises, as that of a discriminator may.
+  const metrics = steps(1, 40).map((line) => ({ ...line, loss: 1 + 10 * line.step, metrics: { d: 1 } }));
+  const best = { file: 'best-40.safetensors', metric: 'mse', value: 0.012345 };
+  await makeRun(root, 'gan', {
+    config: own,
+    metrics,
+    files: { 'state.json': JSON.stringify({ version: 1, best }) },
+  });
+  const { testAccuracy: _, trainAccuracy: __, ...unmeasured } = epochLine(1, 40);
+  await makeRun(root, 'unmeasured', { config: own, metrics: [...metrics, unmeasured] });
+  const falls = metrics.map(({ metrics: ___, ...line }) => line);
+  await makeRun(root, 'classifier', { config: own, metrics: falls });
+  const table = await runCli(['runs', root, '--sort', 'name']);
+  assert.equal(table.code, 0, table.stderr);
+  assert.match(table.stdout, /^name +status +step +best +loss/);
+  assert.match(table.stdout, /^gan .* mse 0\.01235 /m);
+  const { stdout } = await runCli(['runs', root, '--sort', 'name', '--json']);
+  assert.deepEqual(
+    jsonLines(stdout).map(({ id, diverged }) => [id, diverged]),
+    [
+      ['classifier', true],
+      ['gan', undefined],
+      ['unmeasured', undefined],
+    ],
+  );
+});

@@ -90,7 +90,10 @@ export function summary({ config, steps, epochs: done, measured }: ReportData, w
     const seconds = steps.map(({ stepSeconds }) => stepSeconds);
     rows.push(
       [words.lastLoss, steps.at(-1)!.loss.toFixed(4)],
-      [words.rate, `${round(meanRate(steps).imagesPerSecond)} ${words.perSecond}`],
+      [
+        words.rate,
+        `${round(meanRate(steps).imagesPerSecond)} ${config.model.classes.length === 0 ? words.samplesPerSecond : words.perSecond}`,
+      ],
       [words.stepTime, `${mean(seconds).toFixed(3)} s`],
       [words.trainingTime, `${round(seconds.reduce((a, b) => a + b, 0) / 60)} min`],
       [words.memory, `${grouped(steps.reduce((most, { rssMiB }) => Math.max(most, rssMiB), 0))} MiB`],

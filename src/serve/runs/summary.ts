@@ -86,16 +86,18 @@ export async function summarise(folder: string, id: string): Promise<RunSummary>
   const config = parsed.data;
   const { recipe, dataset, seed, epochs, model } = config;
   const status = await statusOf(folder, { done: parts.done, mtimeMs: changed?.stats.mtimeMs ?? 0 });
-  const best = await bestAccuracy(folder, parts);
+  const best = await bestOf(folder, parts);
   return {
     ...named,
     ...times,
     ...(config.machine?.started ? { started: config.machine.started } : {}),
     ...place,
     ...status,
-    ...(best === undefined ? {} : { bestAccuracy: best }),
+    ...best,
     ...figuresOf(parts),
-    ...(isDiverged(parts.spark, parts.gap) ? { diverged: true as const } : {}),
+    ...(isDiverged(fallsIn(parts, best.best) ? parts.spark : [], parts.gap)
+      ? { diverged: true as const }
+      : {}),
     paper: model.paper,
     preset: model.preset,
     recipe,
@@ -149,10 +151,21 @@ export async function summariseOwn(
 /** Parses the configuration fields for the list. */
 export const parseListed = (text: string) => configSchema.safeParse(parseJson(text));
 
-async function bestAccuracy(folder: string, { epoch }: Skim): Promise<number | undefined> {
-  const state = await readState(folder).catch(() => undefined);
-  return state?.best?.accuracy ?? epoch?.testAccuracy;
+/** The best accuracy, or the best value of the metric by which the paper chooses its best weights. */
+async function bestOf(folder: string, { epoch }: Skim): Promise<Pick<RunSummary, 'bestAccuracy' | 'best'>> {
+  const { best } = (await readState(folder).catch(() => undefined)) ?? {};
+  const { metric, value } = best ?? {};
+  if (metric !== undefined && value !== undefined) return { best: { metric, value } };
+  const accuracy = best?.accuracy ?? epoch?.testAccuracy;
+  return accuracy === undefined ? {} : { bestAccuracy: accuracy };
 }
+
+/**
+ * Whether a run's loss should fall, as far as its epochs show. That of a paper's own step may rise, such as a
+ * discriminator's: another metric then says how good the weights are.
+ */
+const fallsIn = ({ epoch }: Skim, best: RunSummary['best']): boolean =>
+  best ? best.metric === 'loss' : epoch === undefined || epoch.testAccuracy !== undefined;
 
 /** Last values of metrics besides the loss and the accuracy. */
 function figuresOf({ lastStep, epoch }: Skim): Pick<RunSummary, 'figures'> {

@@ -12,6 +12,8 @@ export function ConfigTable({ runs }: { runs: readonly Compared[] }) {
   const [all, setAll] = useState(false);
   const rows = useMemo(() => diffConfigs(runs.map((run) => run.detail.config)), [runs]);
   const differing = rows.filter((row) => row.differs).length;
+  const classified = runs.some(({ detail }) => detail.bestAccuracy !== undefined);
+  const bests = [...new Set(runs.flatMap(({ detail: { best } }) => (best ? [best.metric] : [])))];
   const shown = all ? rows : rows.filter((row) => row.differs);
   return (
     <section class="block" aria-labelledby="config-title">
@@ -39,14 +41,24 @@ export function ConfigTable({ runs }: { runs: readonly Compared[] }) {
             </tr>
           </thead>
           <tbody>
-            <tr class="result">
-              <th scope="row">{t('runs.accuracy')}</th>
-              {runs.map((run) => (
-                <td key={run.id}>
-                  {run.detail.bestAccuracy === undefined ? '–' : percent(run.detail.bestAccuracy)}
-                </td>
-              ))}
-            </tr>
+            {(classified || bests.length === 0) && (
+              <tr class="result">
+                <th scope="row">{t('runs.accuracy')}</th>
+                {runs.map((run) => (
+                  <td key={run.id}>
+                    {run.detail.bestAccuracy === undefined ? '–' : percent(run.detail.bestAccuracy)}
+                  </td>
+                ))}
+              </tr>
+            )}
+            {bests.map((metric) => (
+              <tr key={metric} class="result">
+                <th scope="row">{t('config.best', { metric })}</th>
+                {runs.map(({ id, detail: { best } }) => (
+                  <td key={id}>{best?.metric === metric ? significant(best.value, 4) : '–'}</td>
+                ))}
+              </tr>
+            ))}
             <tr class="result">
               <th scope="row">{t('config.loss')}</th>
               {runs.map((run) => (

@@ -6,6 +6,7 @@ import type { Translate } from '../../i18n.js';
 import { isClassified, measuresItself } from '../../lib/classifier-epoch.js';
 import { secondsLeft } from '../../lib/describe.js';
 import { duration, integer, percent, share, significant } from '../../lib/format.js';
+import { isOfSamples } from '../../lib/items.js';
 import { runHref } from '../../lib/route.js';
 import { Insights } from '../model/insights.js';
 import { KernelsView } from '../model/kernels.js';
@@ -147,7 +148,7 @@ function Figures({ run }: { run: LiveRun }) {
     [
       t('figure.rate'),
       last ? significant(last.imagesPerSecond) : '–',
-      last && t(own ? 'figure.samplesUnit' : 'figure.rateUnit'),
+      last && t(isOfSamples(detail) ? 'figure.samplesUnit' : 'figure.rateUnit'),
     ],
     moving
       ? [t('figure.left'), left === undefined ? '–' : duration(left, language)]

@@ -8,6 +8,7 @@ import { isClassified } from '../../lib/classifier-epoch.js';
 import { axisOf, stepsIn } from '../../lib/curves/axis.js';
 import { classCount, curveFacts } from '../../lib/describe.js';
 import { integer, significant } from '../../lib/format.js';
+import { isOfSamples } from '../../lib/items.js';
 import { smoothCurve } from '../../lib/outliers.js';
 import { NO_POINTS } from '../../lib/points.js';
 import { spanOf } from '../../lib/smooth.js';
@@ -165,7 +166,7 @@ export function RunCharts({
             )}
           </div>
           <div class="small-charts">
-            <SmallCharts points={small.points} shared={shared} />
+            <SmallCharts points={small.points} shared={shared} samples={isOfSamples(run.detail!)} />
           </div>
         </>
       )}

@@ -6,6 +6,7 @@ import { useLoad } from '../../app/use.js';
 import type { LiveRun } from '../../app/use-run.js';
 import { flatten } from '../../lib/diff.js';
 import { integer } from '../../lib/format.js';
+import { isOfSamples } from '../../lib/items.js';
 import { CopyButton } from '../../ui/copy-button.js';
 import { Problem } from '../../ui/problem.js';
 import { Scroll } from '../../ui/scroll.js';
@@ -82,7 +83,7 @@ export function RunSettings({ run }: { run: LiveRun }) {
                 {!detail.kind && <td>{preset ?? ''}</td>}
               </tr>
             ))}
-            {origin.value?.data && <DataRows data={origin.value.data} />}
+            {origin.value?.data && <DataRows data={origin.value.data} samples={isOfSamples(detail)} />}
           </tbody>
         </table>
       </Scroll>
@@ -90,7 +91,7 @@ export function RunSettings({ run }: { run: LiveRun }) {
   );
 }
 
-function DataRows({ data }: { data: NonNullable<RunOrigin['data']> }) {
+function DataRows({ data, samples }: { data: NonNullable<RunOrigin['data']>; samples: boolean }) {
   const { t, language } = useApp();
   return (
     <>
@@ -100,7 +101,7 @@ function DataRows({ data }: { data: NonNullable<RunOrigin['data']> }) {
             <code>data.{part}</code>
           </th>
           <td>
-            {t('settings.images', { n: integer(data[part].images, language) })}
+            {t(samples ? 'settings.samples' : 'settings.images', { n: integer(data[part].images, language) })}
             {data[part].fingerprint && <span class="under">{data[part].fingerprint}</span>}
           </td>
           <td />

@@ -13,16 +13,19 @@ import type { SharedAxis } from '../shared-axis.js';
 export function SmallCharts({
   points,
   shared,
+  samples,
 }: {
   points: Readonly<Partial<Record<SeriesKey, Points>>>;
   shared: SharedAxis;
+  /** Whether the rate is that of samples, rather than images. */
+  samples: boolean;
 }) {
   const { t } = useApp();
   const charts = useMemo(() => {
     const line = (key: SeriesKey, color = '--line-1', scale = 1, dash?: readonly number[]): Line => {
       const { step, mean } = points[key] ?? NO_POINTS;
       return {
-        label: t(`series.${key}`),
+        label: t(key === 'imagesPerSecond' && samples ? 'small.samplesPerSecond' : `series.${key}`),
         color,
         step,
         value: scale === 1 ? mean : mean.map((value) => value * scale),
@@ -38,7 +41,9 @@ export function SmallCharts({
       { key: 'lr', lines: [line('lr')] },
       { key: 'rssMiB', lines: [line('rssMiB')] },
     ] as const;
-  }, [points, t]);
+  }, [points, samples, t]);
+  const title = (key: (typeof charts)[number]['key']): string =>
+    t(key === 'imagesPerSecond' && samples ? 'small.samplesPerSecond' : `small.${key}`);
   return (
     <>
       {charts.map(({ key, lines }) => {
@@ -47,7 +52,7 @@ export function SmallCharts({
           return (
             <figure key={key} class="chart chart-small">
               <figcaption class="chart-head">
-                <h3>{t(`small.${key}`)}</h3>
+                <h3>{title(key)}</h3>
               </figcaption>
               <Missing>{t('small.missing')}</Missing>
             </figure>
@@ -59,7 +64,7 @@ export function SmallCharts({
           <Chart
             key={key}
             {...shared}
-            title={t(`small.${key}`)}
+            title={title(key)}
             lines={lines}
             height={150}
             zero

@@ -66,8 +66,13 @@ export function RunsTable({
   const control = meta?.control === true;
   const toggle = (sort: string) =>
     onView({ sort, descending: view.sort === sort ? !view.descending : DESCENDING.includes(sort) });
+  // The column has the best values of other metrics, too.
+  const measured = rows.some(({ run }) => run.best !== undefined);
   const columns: readonly (readonly [string, string, string])[] = [
-    ...FIRST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
+    ...FIRST.map(([key, name]) => {
+      const title = name === 'accuracy' && measured ? 'best' : name;
+      return [key, t(`runs.${title}`), `col-${name}`] as const;
+    }),
     ...own.map((name) => [name, columnTitle(name), 'col-own'] as const),
     ...LAST.map(([key, name]) => [key, t(`runs.${name}`), `col-${name}`] as const),
   ];
@@ -243,7 +248,12 @@ function RunRowView({
         <span class="under">{run.kind ? t(`run.${run.kind}`) : networkOf(run)}</span>
       </td>
       <td role="cell" class="col-accuracy num">
-        {run.bestAccuracy === undefined ? (
+        {run.best ? (
+          <>
+            {significant(run.best.value, 4)}
+            <span class="under">{run.best.metric}</span>
+          </>
+        ) : run.bestAccuracy === undefined ? (
           <span class="nothing" title={t('runs.noAccuracy')}>
             –
           </span>
