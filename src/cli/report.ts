@@ -121,7 +121,7 @@ async function writeReport(run: string, others: readonly string[], flags: Flags)
 async function gather([run, ...others]: readonly string[], flags: Flags): Promise<() => Promise<Page>> {
   const { collectLogged } = await import('../serve/runs/collect-logged.js');
   const { RunFolder } = await import('../run/run-folder.js');
-  const logged = await collectLogged(run!);
+  const logged = await collectLogged(run!, note);
   if (!logged) {
     for (const input of [run!, ...others]) RunFolder.open(input);
     return async () => {
@@ -129,13 +129,13 @@ async function gather([run, ...others]: readonly string[], flags: Flags): Promis
         import('../report/collect.js'),
         import('../report/page/page.js'),
       ]);
-      const data = await collect(run!, others);
+      const data = await collect(run!, others, note);
       return reportPage({ ...data, ...(await look(run!, flags, data.config.model.paper)) }, flags.lang);
     };
   }
   const beside: LoggedRun[] = [];
   for (const path of others) {
-    const other = await collectLogged(path);
+    const other = await collectLogged(path, note);
     if (!other) {
       RunFolder.open(path);
       throw new UsageError({

@@ -116,9 +116,11 @@ async function openFolder(folder: string): Promise<Paper> {
       what: `The paper in ${folder} cannot be loaded`,
       expected: `a module that Node.js ${process.versions.node} can import`,
       got: error.message,
-      next: entry.endsWith('.ts')
-        ? 'compile it to index.js, or write types that Node.js can strip (no enums, no namespaces)'
-        : 'fix the error in its code',
+      next: missingPackage(error)
+        ? `install what it imports in a folder above it: npm install paperweight zod`
+        : entry.endsWith('.ts')
+          ? 'compile it to index.js, or write types that Node.js can strip (no enums, no namespaces)'
+          : 'fix the error in its code',
       cause: error,
     });
   })) as { default?: Paper };
@@ -141,6 +143,10 @@ async function openFolder(folder: string): Promise<Paper> {
   outside.set(paper.id, { paper, folder });
   return paper;
 }
+
+/** Whether a module was not found by the name of its package, which then is not installed. */
+const missingPackage = (error: NodeJS.ErrnoException): boolean =>
+  error.code === 'ERR_MODULE_NOT_FOUND' && error.message.startsWith('Cannot find package');
 
 function checked(paper: Paper | undefined, where: string, id = paper?.id): Paper {
   if (typeof paper === 'object' && typeof paper.id === 'string' && paper.id === id) return paper;

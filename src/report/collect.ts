@@ -3,7 +3,7 @@ import { trainConfigSchema } from '../run/config.js';
 import type { EpochEvent, StepEvent } from '../run/events.js';
 import { kernelSteps, readKernels } from '../run/kernel-files.js';
 import { RunFolder } from '../run/run-folder.js';
-import { readSamples, sampleSteps } from '../run/sample-files.js';
+import { readableSamples, sampleSteps } from '../run/sample-files.js';
 import type { ReportData, RunCurves } from './figures.js';
 
 /** A run's curves, from its metrics. */
@@ -19,18 +19,22 @@ async function curvesOf(folder: RunFolder): Promise<RunCurves> {
 
 /**
  * Everything that a run's files contain, without computing anything.
+ *
+ * @param tell receives what is left out, and why
  * @throws UsageError if there is no run, CheckpointError if its files are damaged
  */
 export async function collect(
   path: string,
   others: readonly string[] = [],
+  tell: (problem: string) => void = () => undefined,
 ): Promise<Omit<ReportData, 'stages' | 'inputShape' | 'measured' | 'unmeasured'>> {
   const folder = RunFolder.open(path);
   const steps = await kernelSteps(path);
   const ends = [...new Set([steps.at(0), steps.at(-1)])].filter((step) => step !== undefined);
   const sampled = (await sampleSteps(path)).at(-1);
+  const samples = sampled === undefined ? undefined : await readableSamples(path, sampled, tell);
   return {
-    ...(sampled === undefined ? {} : { samples: await readSamples(path, sampled) }),
+    ...(samples ? { samples } : {}),
     ...(await curvesOf(folder)),
     config: await folder.config(trainConfigSchema),
     insights: await folder.insights(),

@@ -50,6 +50,13 @@ export class CheckpointFiles {
     try {
       return await readdir(this.#folder);
     } catch (error) {
+      if (systemCode(error) === 'ENOENT')
+        throw new CheckpointError({
+          what: `${this.#folder} is missing`,
+          expected: 'the folder with the checkpoints of the run',
+          next: 'restore it from a copy, or start a new run',
+          cause: error,
+        });
       throw diskError(error, `cannot read ${this.#folder}`, CheckpointError);
     }
   }

@@ -89,6 +89,7 @@ export class Logger {
     checkPath('Logger.open', 'path', path);
     checkOptionNames('Logger.open', options, ['settings', 'steps', 'resume']);
     const { settings = {}, steps, resume = false } = options;
+    const given = jsonOf(settings);
     refuseOddName(path, 'choose another folder');
     const config = join(path, 'config.json');
     const known = existsSync(config);
@@ -111,7 +112,7 @@ export class Logger {
         `${JSON.stringify({
           program: basename(argv[1] ?? 'node'),
           ...(steps === undefined ? {} : { steps }),
-          settings,
+          settings: given,
           machine: { ...describeOrigin([]), command: undefined, started: new Date().toISOString() },
         })}\n`,
       );
@@ -253,6 +254,21 @@ export class Logger {
         expected: `a whole number from 0 to ${MAX_STEP}`,
         got: String(step),
       });
+  }
+}
+
+/** Settings as config.json has them. @throws UsageError for values that JSON has not */
+function jsonOf(settings: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(settings) ?? 'null');
+  } catch (error) {
+    throw new UsageError({
+      what: 'The settings of Logger.open cannot be written as JSON',
+      expected: 'numbers, texts, true or false, and lists and objects of them',
+      got: (error as Error).message.split('\n')[0]!,
+      next: 'write a BigInt as Number(n) or String(n)',
+      cause: error,
+    });
   }
 }
 

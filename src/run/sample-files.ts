@@ -28,6 +28,25 @@ export async function readSamples(run: string, step: number): Promise<SampleImag
   return samplesIn(files.file(run, step), step, await files.read(run, step));
 }
 
+/**
+ * The samples of a step, or undefined if their file is damaged: the rest of a run can be shown without them.
+ *
+ * @param tell receives what is left out, and why
+ */
+export async function readableSamples(
+  run: string,
+  step: number,
+  tell: (problem: string) => void,
+): Promise<SampleImage | undefined> {
+  try {
+    return await readSamples(run, step);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    tell(`The samples of step ${step} are left out: ${error.message}`);
+    return undefined;
+  }
+}
+
 /** The samples in the tensors of a file. @throws CheckpointError if it has other contents */
 export function samplesIn(file: string, step: number, { tensors }: SafetensorsFile): SampleImage {
   const sets = [...tensors].map(([name, { dtype, shape, data }]) => {

@@ -66,16 +66,16 @@ export async function buildSite(options: SiteOptions): Promise<{
   const folder = await SiteFolder.open(out);
   const pieces: Piece[] = [];
   const runs = [];
+  const problems: string[] = [];
   for (const [path, id] of runNames(options.runs)) {
     onProgress(path);
-    const part = await gatherRun(path, id);
+    const part = await gatherRun(path, id, (problem) => problems.push(`${path}: ${problem}`));
     runs.push(part.run);
     pieces.push(...part.pieces);
   }
   const live = options.live === undefined ? undefined : await gatherLive(options.live);
   if (live) pieces.push(...live.pieces, ...(live.live.train ? await trainPage() : []));
   const papers = [];
-  const problems: string[] = [];
   for (const id of paperIds()) {
     onProgress(id);
     try {

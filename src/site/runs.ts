@@ -36,12 +36,22 @@ const metricName = (name: string): Bilingual => ({
  * Everything about a run that its page shows, from its files alone.
  *
  * @param id name of its page
+ * @param tell receives what is left out, and why
  * @throws UsageError if there is no run, CheckpointError if its files are damaged
  */
-export async function gatherRun(path: string, id: string): Promise<RunPart> {
-  const logged = await collectLogged(path);
+export async function gatherRun(
+  path: string,
+  id: string,
+  tell: (problem: string) => void = () => undefined,
+): Promise<RunPart> {
+  const logged = await collectLogged(path, tell);
   if (logged) return gatherLogged(logged, id);
-  const data: ReportData = { ...(await collect(path)), stages: [], inputShape: [], measured: undefined };
+  const data: ReportData = {
+    ...(await collect(path, [], tell)),
+    stages: [],
+    inputShape: [],
+    measured: undefined,
+  };
   const { config, epochs } = data;
   const charts = chartsOf(data);
   const { figures, pieces } = await drawFigures((language) => figuresOf(data, language), id);

@@ -4,7 +4,7 @@ import type { Measurement, Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { sampleSteps } from '../run/sample-files.js';
 import type { Method } from './method/method.js';
-import { recordSamples } from './method/samples.js';
+import { recordSamples, rehearseSamples } from './method/samples.js';
 import type { SharedControl } from './shared-control.js';
 
 export interface EvaluationParts {
@@ -56,6 +56,13 @@ export class Evaluation {
   /** Puts the model's own weights back after {@link measure}. */
   restoreWeights(): void {
     for (const { average } of this.#optimizers) average?.swapOut();
+  }
+
+  /** Checks the images of a generative model before the first step. */
+  async rehearseSamples(): Promise<void> {
+    const { model, config, method, control } = this.#parts;
+    const { samples } = method;
+    if (samples && control.first) await rehearseSamples({ model, seed: config.seed, samples });
   }
 
   /** Saves images of a generative model. @param step number of completed steps */

@@ -297,6 +297,7 @@ export class Trainer {
     await this.#method.rehearse?.(signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
+    await this.#evaluation.rehearseSamples();
   }
 
   #isLearned(trainAccuracy = 0): boolean {

@@ -235,3 +235,13 @@ test('truncated lines do no harm', async (t) => {
   const { code, stderr } = await runCli(['report', run, '--images', '0', '--device', 'reference']);
   assert.equal(code, 0, stderr);
 });
+
+test('a damaged file of samples is left out, and named', async (t) => {
+  const run = await makeRun(t);
+  await mkdir(join(run, 'samples'));
+  await writeFile(join(run, 'samples', 'step-00000040.safetensors'), 'torn');
+  const { code, stderr } = await runCli(['report', run, '--images', '0', '--device', 'reference']);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /The samples of step 40 are left out: .*step-00000040/);
+  assert.match(await readFile(join(run, 'report.html'), 'utf8'), /^<!doctype html>/i);
+});

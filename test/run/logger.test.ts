@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -140,4 +141,13 @@ describe('Logger', () => {
     assert.equal(code, 3, stderr);
     assert.equal((await lines(folder, 'scalars')).length, 1);
   });
+});
+
+test('settings that JSON has not are refused, and leave nothing behind', async (t) => {
+  const folder = join(await scratch(t), 'run');
+  await assert.rejects(
+    Logger.open(folder, { settings: { seed: 10n } as never }),
+    ({ name, message }: Error) => name === 'UsageError' && /settings of Logger\.open.*BigInt/s.test(message),
+  );
+  assert.ok(!existsSync(folder));
 });

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { appendFile, chmod, mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
@@ -275,4 +285,14 @@ test('a name with control characters is refused before anything is created', asy
       (e) => e instanceof UsageError && /control characters/.test(e.message) && !/\p{Cc}/u.test(e.message),
     );
   assert.deepEqual(await readdir(root), []);
+});
+
+test('a run without its folder of checkpoints says what is missing', async (t) => {
+  const path = join(await scratch(t), 'run');
+  const folder = await RunFolder.create(path, toyConfig());
+  await rm(join(path, 'checkpoints'), { recursive: true });
+  await assert.rejects(
+    folder.checkpoints.steps(),
+    /checkpoints is missing.*the folder with the checkpoints/s,
+  );
 });

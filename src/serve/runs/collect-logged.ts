@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { DataError } from '../../errors/errors.js';
 import { printable } from '../../errors/printable.js';
 import type { LoggedRun, LoggedScalar } from '../../report/logged.js';
-import { readSamples, sampleSteps } from '../../run/sample-files.js';
+import { readableSamples, sampleSteps } from '../../run/sample-files.js';
 import { EventFiles } from '../metrics/event-files.js';
 import type { NamedColumns } from '../metrics/named-columns.js';
 import type { ScalarSource } from '../metrics/scalars.js';
@@ -24,7 +24,10 @@ const MOST_PIXELS = 40e6;
  * @returns undefined for any other folder
  * @throws DataError if its event files are something else, CheckpointError if its images are damaged
  */
-export async function collectLogged(path: string): Promise<LoggedRun | undefined> {
+export async function collectLogged(
+  path: string,
+  tell: (problem: string) => void = () => undefined,
+): Promise<LoggedRun | undefined> {
   const folder = await realpath(path).catch(() => undefined);
   const own = folder === undefined ? undefined : await ownKind(folder);
   if (folder === undefined || !own) return undefined;
@@ -47,7 +50,7 @@ export async function collectLogged(path: string): Promise<LoggedRun | undefined
     machine: config?.machine ?? {},
     scalars: columns.names.map((name) => scalarOf(columns, name)),
     histograms: lastOfEach(await histogramsOf(folder, scalars)),
-    images: await imagesOf(folder, scalars),
+    images: await imagesOf(folder, scalars, tell),
   };
 }
 
@@ -72,7 +75,11 @@ function lastOfEach<T extends { readonly name: string; readonly step: number }>(
   return [...last.values()];
 }
 
-async function imagesOf(folder: string, scalars: ScalarSource): Promise<LoggedRun['images']> {
+async function imagesOf(
+  folder: string,
+  scalars: ScalarSource,
+  tell: (problem: string) => void,
+): Promise<LoggedRun['images']> {
   if (scalars instanceof EventFiles) {
     const decoded = lastOfEach(scalars.images).map(async ({ name, step, bytes }) => {
       const set = await pixelsOf(bytes);
@@ -82,7 +89,7 @@ async function imagesOf(folder: string, scalars: ScalarSource): Promise<LoggedRu
   }
   const found = new Map<string, LoggedRun['images'][number]>();
   for (const step of (await sampleSteps(folder)).reverse())
-    for (const [name, set] of (await readSamples(folder, step)).sets)
+    for (const [name, set] of (await readableSamples(folder, step, tell))?.sets ?? [])
       if (!found.has(name)) found.set(name, { name, step, set });
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -26,6 +26,24 @@ export interface SamplerParts {
   readonly reported: Set<string>;
 }
 
+/** Describes the images once, without computing or saving them, so that a wrong shape shows before the first epoch. */
+export async function rehearseSamples({
+  model,
+  seed,
+  samples,
+}: Pick<SamplerParts, 'model' | 'seed' | 'samples'>): Promise<void> {
+  const random = randomState();
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    const named = setsIn(await samples({ ...sampleDraws(seed), step: 0 }));
+    for (const [name, images] of Object.entries(named)) checkImages(name, images);
+  } finally {
+    model.train(wasTraining);
+    setRandomState(random);
+  }
+}
+
 /**
  * Makes images with a generative model and saves them. The random values are the same each time, and the state of the run
  * does not change.
@@ -38,14 +56,7 @@ export async function recordSamples(
   const wasTraining = model.training;
   model.eval();
   try {
-    const made = await samples({ ...sampleDraws(seed), step });
-    const expected = 'images [N, 1 or 3, H, W], or at least one such set by name';
-    if (!(made instanceof Tensor)) {
-      checkRecord('samples() returned no images', made, expected);
-      if (Object.keys(made).length === 0)
-        throw new UsageError({ what: 'samples() returned no images', expected, got: 'none' });
-    }
-    const named: Readonly<Record<string, Tensor>> = made instanceof Tensor ? { samples: made } : made;
+    const named = setsIn(await samples({ ...sampleDraws(seed), step }));
     const sets = new Map<string, { shape: readonly number[]; data: Uint8Array }>();
     for (const [name, images] of Object.entries(named)) {
       const { shape, data, outside } = await bytesOf(name, images, note);
@@ -60,10 +71,21 @@ export async function recordSamples(
   }
 }
 
+/** Sets of images by name. @throws UsageError for anything else */
+function setsIn(made: unknown): Readonly<Record<string, unknown>> {
+  if (made instanceof Tensor) return { samples: made };
+  const expected = 'images [N, 1 or 3, H, W], or at least one such set by name';
+  checkRecord('samples() returned no images', made, expected);
+  if (Object.keys(made as object).length === 0)
+    throw new UsageError({ what: 'samples() returned no images', expected, got: 'none' });
+  return made as Readonly<Record<string, unknown>>;
+}
+
 const cutOff = (name: string, outside: string): string =>
   `samples() gave ${name} with values from ${outside} of 0 to 1, where they are cut off. Scale them there: images.add(1).div(2) if they are meant to be from −1 to 1, x.sub(x.min()).div(x.max().sub(x.min())) for the range that they have.`;
 
-async function bytesOf(name: string, images: unknown, note: SamplerParts['note']) {
+/** @throws UsageError or ShapeError for anything but images under a name */
+function checkImages(name: string, images: unknown): asserts images is Tensor {
   if (!/^[A-Za-z][\w -]{0,59}$/.test(name))
     throw new UsageError({
       what: 'samples() got a bad name',
@@ -77,7 +99,11 @@ async function bytesOf(name: string, images: unknown, note: SamplerParts['note']
   const [count = 0, channels = 0] = shape;
   if (shape.length !== 4 || count < 1 || (channels !== 1 && channels !== 3))
     throw new ShapeError({ what: `samples() gave bad images ${name}`, expected, got: showShape(shape) });
-  const kept = count > MOST ? images.narrow(0, 0, MOST) : images;
+}
+
+async function bytesOf(name: string, images: unknown, note: SamplerParts['note']) {
+  checkImages(name, images);
+  const kept = images.shape[0]! > MOST ? images.narrow(0, 0, MOST) : images;
   const values = await kept.data();
   const lost = Array.from(values).filter(Number.isNaN).length;
   if (lost > 0)

@@ -246,7 +246,7 @@ for (const [name, config] of [
   [', of an epoch that the number of steps cuts short', { maxSteps: 4 }],
 ] as const)
   test(`samples that a killed run was making are made when it goes on${name}`, async (t) => {
-    let broken = 0;
+    let broken = -1;
     const training = squares(({ model }) => ({
       measure: (x: Tensor) => ({ loss: model.forward(x).square().mean() }),
       samples: ({ normal, step }: { normal: StepContext['normal']; step: number }) =>
@@ -262,10 +262,10 @@ for (const [name, config] of [
     const steps = await sampleSteps(whole.path);
     assert.equal(steps.length, 2);
     let path: string | undefined;
-    for (broken of [...steps, 0]) {
+    for (broken of [...steps, -1]) {
       const run = await ownRun(t, { training, config, ...(path === undefined ? {} : { path }) });
       path = run.path;
-      if (broken === 0) await run.trainer.run();
+      if (broken === -1) await run.trainer.run();
       else await assert.rejects(run.trainer.run(), /samples\(\) of Rows/);
     }
     assert.deepEqual(await bytesIn(path!, 'samples'), await bytesIn(whole.path, 'samples'));
@@ -293,3 +293,11 @@ async function failure(
   }
   return assert.fail('the run ended without an error');
 }
+
+test('samples of a wrong shape show before the first step', async (t) => {
+  const training = squares(() => ({ samples: () => tensor([1, 2, 3]) }));
+  const { trainer, path } = await ownRun(t, { training });
+  await assert.rejects(trainer.run(), /samples\(\) gave bad images samples.*\[3\]/s);
+  assert.equal(trainer.step, 0);
+  assert.deepEqual(await sampleSteps(path), []);
+});

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -95,4 +95,14 @@ describe('a paper with two optimizers in a folder outside of the package', () =>
 test('an id never loads code from a place', async () => {
   for (const id of [GAN, './gan', '..', 'gan/../gan'])
     await assert.rejects(openPaper(id), /There is no paper/);
+});
+
+test('a folder without what its paper imports is told to install it', async (t) => {
+  const folder = join(await scratch(t), 'lone');
+  await mkdir(folder);
+  await writeFile(join(folder, 'index.mjs'), "import { definePaper } from 'paperweight';");
+  await writeFile(join(folder, 'index.js'), "export { default } from './index.mjs';");
+  const { code, stderr } = await runCli(['train', '--paper', folder, ...HERE]);
+  assert.equal(code, 2);
+  assert.match(stderr, /Cannot find package 'paperweight'.*npm install paperweight/s);
 });
