@@ -20,8 +20,8 @@ import { type ModelConfig, type TrainConfig, trainConfigSchema } from '../run/co
 import type { Observer } from '../run/events.js';
 import type { RunFolder } from '../run/run-folder.js';
 import { manualSeed } from '../tensor/random.js';
-import { contentsOf } from '../train/data-contents.js';
-import { checkData, describeData, type RunData } from '../train/data-record.js';
+import { contentsOf } from '../train/data/data-contents.js';
+import { checkData, describeData, type RunData } from '../train/data/data-record.js';
 import { describeLonger } from '../train/extend-run.js';
 import { isCounted, keptStatistics, STATISTICS } from '../train/image-statistics.js';
 import { startFrom } from '../train/start-from.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Dataset, Shapes10 } from '../../src/index.js';
-import { contentsOf } from '../../src/train/data-contents.js';
+import { contentsOf } from '../../src/train/data/data-contents.js';
 
 const IMAGE = 3 * 8 * 8;
 

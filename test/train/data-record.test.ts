@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Dataset } from '../../src/data/dataset.js';
 import { UsageError } from '../../src/errors/errors.js';
-import { checkData, DATA_FILE } from '../../src/train/data-record.js';
+import { checkData, DATA_FILE } from '../../src/train/data/data-record.js';
 import { scratch } from '../support/toy.js';
 
 const CLASSES = ['cat', 'dog', 'ship'];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { shellWord } from '../../errors/shell-word.js';
 import { partsOf } from '../../papers/paper.js';
 import { openPaper } from '../../papers/registry.js';
-import { DATA_FILE } from '../../train/data-record.js';
+import { DATA_FILE } from '../../train/data/data-record.js';
 import type { DataOrigin, RunOrigin } from '../api.js';
 import { RequestError } from '../http/request-error.js';
 import { programConfig } from './own-runs.js';

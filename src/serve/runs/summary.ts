@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { printable } from '../../errors/printable.js';
-import { DATA_FILE } from '../../train/data-record.js';
+import { DATA_FILE } from '../../train/data/data-record.js';
 import type { RunSummary } from '../api.js';
 import type { ScalarSource } from '../metrics/scalars.js';
 import { NOTHING, type Skim, skim } from '../metrics/skim.js';

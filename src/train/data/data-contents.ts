@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import { type AnySet, isFloatSet } from '../data/dataset.js';
-import { isArrayValue, type Packed, pack } from '../data/samples/sample.js';
-import { isTypedArray, makeArray } from '../graph/types.js';
+import { type AnySet, isFloatSet } from '../../data/dataset.js';
+import { isArrayValue, type Packed, pack } from '../../data/samples/sample.js';
+import { isTypedArray, makeArray } from '../../graph/types.js';
 
 /** Sets of images up to this size in bytes are compared whole. */
 const WHOLE = 2 ** 30;
