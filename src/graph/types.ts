@@ -37,6 +37,9 @@ export const bytesOf = (dtype: DType): number => ARRAY[dtype].BYTES_PER_ELEMENT;
 /** Number of elements of a shape; 1 for a scalar. */
 export const sizeOf = (shape: Shape): number => shape.reduce((a, b) => a * b, 1);
 
+/** Most elements of a tensor: kernels count them in 32 bits, also those of values that are not stored. */
+export const MOST_ELEMENTS: number = 2 ** 31 - 1;
+
 /** Strides of a row-major shape, in elements. */
 export const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 

@@ -6,6 +6,7 @@ import {
   type Attrs,
   type DType,
   isFloat,
+  MOST_ELEMENTS,
   type Shape,
   type Spec,
   sameShape,
@@ -55,12 +56,20 @@ export function define<A extends Attrs = Attrs>(operation: Operation<A>): NodeMa
     let result: Spec;
     try {
       result = operation.infer(inputs, attrs);
+      if (sizeOf(result.shape) > MOST_ELEMENTS) refuseSize(result);
     } catch (error) {
       throw named(operation.name, inputs, error);
     }
     return mark(new Node(operation.name, inputs, attrs, result.shape, result.dtype, currentScope()));
   };
 }
+
+const refuseSize = ({ shape }: Spec): never =>
+  refuse(
+    `a result of at most ${MOST_ELEMENTS} elements`,
+    `${sizeOf(shape)} elements ${showShape(shape)}`,
+    'compute it in parts',
+  );
 
 /** Runs argument checks; turns a refusal into a ShapeError that names the operation and its inputs. */
 export function naming<T>(op: string, inputs: readonly Node[], body: () => T): T {

@@ -6,6 +6,7 @@ import {
   isDType,
   isShape,
   isTypedArray,
+  MOST_ELEMENTS,
   makeArray,
   type Shape,
   showShape,
@@ -15,7 +16,15 @@ import {
 
 /** @throws UsageError unless `shape` is a list of sizes */
 export function checkShape(owner: string, shape: unknown): asserts shape is Shape {
-  if (isShape(shape)) return;
+  if (isShape(shape)) {
+    if (sizeOf(shape) <= MOST_ELEMENTS) return;
+    throw new ShapeError({
+      what: `${owner} got a shape of too many elements`,
+      expected: `at most ${MOST_ELEMENTS}`,
+      got: `${sizeOf(shape)} for ${showShape(shape)}`,
+      next: 'compute it in parts',
+    });
+  }
   throw new UsageError({
     what: `${owner} got a bad shape`,
     expected: 'a list of sizes, such as [2, 3]',

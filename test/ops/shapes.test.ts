@@ -28,6 +28,14 @@ const WITH_AXES: Readonly<Record<string, (x: Node, axes: readonly number[]) => N
 
 /** Calls, and the expected parts of the message besides the operation and the module path. */
 const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
+  // Nothing is stored, but kernels count the elements.
+  [
+    'broadcastTo',
+    () => ops.broadcastTo(f32(1), [1e6, 1e6]),
+    /at most 2147483647 elements/,
+    /1000000000000 elements \[1000000, 1000000\]/,
+  ],
+  ['add', () => ops.add(f32(70_000, 1), f32(1, 70_000)), /at most 2147483647 elements/, /in parts/],
   [
     'conv2d',
     () => ops.conv2d(f32(2, 3, 8, 8), f32(4, 5, 3, 3), undefined),
