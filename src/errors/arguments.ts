@@ -46,12 +46,13 @@ export function checkOptionNames(owner: string, options: unknown, known: readonl
   const strange = Object.keys(options).find((name) => !known.includes(name));
   if (strange === undefined) return;
   const camel = camelCase(strange);
-  const meant = known.includes(camel) ? camel : (RENAMED[camel] ?? nearest(camel, known));
+  const names = [camel, RENAMED[camel], ...(SYNONYMS.find((same) => same.includes(camel)) ?? [])];
+  const meant = names.find((name) => name !== undefined && known.includes(name)) ?? nearest(camel, known);
   throw new UsageError({
     what: `${owner} has no option ${strange}`,
     expected: expected(),
     got: strange,
-    next: meant !== undefined && known.includes(meant) ? `did you mean ${meant}?` : 'leave it out',
+    next: meant !== undefined ? `did you mean ${meant}?` : 'leave it out',
   });
 }
 
@@ -62,6 +63,12 @@ const RENAMED: Readonly<Record<string, string>> = {
   learningRate: 'lr',
   rate: 'lr',
 };
+
+/** Names of one thing, one of which an option has. */
+const SYNONYMS: readonly (readonly string[])[] = [
+  ['dim', 'axis', 'axes', 'dims'],
+  ['keepDims', 'keepdim', 'keepDim', 'keepdims'],
+];
 
 function isPlain(value: object): boolean {
   const parent: unknown = Object.getPrototypeOf(value);
