@@ -1,5 +1,6 @@
 import { type Node, scalarLeaf } from '../graph/node.js';
 import { type Formula, f } from './formula.js';
+import { areIntegers, type IntegerKind, integer } from './math/integers.js';
 import { broadcast, define, floatOf } from './operation.js';
 import { sumTo } from './reduce.js';
 import { where } from './select.js';
@@ -14,6 +15,7 @@ function binary(
   name: string,
   formula: (a: Formula, b: Formula) => Formula,
   gradient: BinaryGradient,
+  integers?: IntegerKind,
 ): Binary {
   const apply = define({
     name,
@@ -25,12 +27,13 @@ function binary(
       return [da && sumTo(da, a.shape), db && sumTo(db, b.shape)];
     },
   });
-  return (a: Node, b: Node): Node => apply([a, b], {});
+  return (a: Node, b: Node): Node =>
+    integers && areIntegers(a, b) ? integer(integers, a, b) : apply([a, b], {});
 }
 
-export const add: Binary = binary('add', f.add, (_a, _b, _y, grad) => [grad, grad]);
-export const sub: Binary = binary('sub', f.sub, (_a, _b, _y, grad) => [grad, neg(grad)]);
-export const mul: Binary = binary('mul', f.mul, (a, b, _y, grad) => [mul(grad, b), mul(grad, a)]);
+export const add: Binary = binary('add', f.add, (_a, _b, _y, grad) => [grad, grad], 'add');
+export const sub: Binary = binary('sub', f.sub, (_a, _b, _y, grad) => [grad, neg(grad)], 'sub');
+export const mul: Binary = binary('mul', f.mul, (a, b, _y, grad) => [mul(grad, b), mul(grad, a)], 'mul');
 export const div: Binary = binary('div', f.div, (a, b, _y, grad) => [
   div(grad, b),
   neg(div(mul(grad, a), square(b))),
@@ -47,9 +50,9 @@ const taken: BinaryGradient = (a, b, y, grad) => {
   return [mul(grad, div(first, both)), mul(grad, div(second, both))];
 };
 /** The larger of a and b; NaN if either is NaN. */
-export const maximum: Binary = binary('maximum', f.max, taken);
+export const maximum: Binary = binary('maximum', f.max, taken, 'maximum');
 /** The smaller of a and b; NaN if either is NaN. */
-export const minimum: Binary = binary('minimum', f.min, taken);
+export const minimum: Binary = binary('minimum', f.min, taken, 'minimum');
 
 /** y = a^b, with a tensor of exponents. At a = 0 the gradient with respect to b is 0, as in PyTorch. */
 export const power: Binary = binary('power', f.pow, (a, b, y, grad) => {

@@ -23,6 +23,7 @@ export * from './losses/binary-cross-entropy.js';
 export * from './math/angles.js';
 export * from './math/cumsum.js';
 export * from './math/einsum.js';
+export * from './math/integers.js';
 export * from './math/sine.js';
 export * from './math/statistics.js';
 export * from './matmul.js';

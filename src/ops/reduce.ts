@@ -1,6 +1,7 @@
 import type { Node } from '../graph/node.js';
 import { type Shape, sameShape, sizeOf } from '../graph/types.js';
 import { div, equal, mul } from './binary.js';
+import { areIntegers, integerReduce } from './math/integers.js';
 import { define, floatOf, type NodeMaker, naming, need, normalizeAxes, normalizeAxis } from './operation.js';
 import { broadcastTo, reshape } from './shape.js';
 import { scaleBy } from './unary.js';
@@ -19,7 +20,7 @@ type Reduce = (x: Node, axes?: readonly number[], keepDims?: boolean) => Node;
 type ReduceGradient = (x: Node, y: Node, grad: Node, axes: readonly number[]) => Node;
 
 /** @param least number of elements that a result needs */
-function reduction(name: string, least: number, gradient: ReduceGradient): Reduce {
+function reduction(name: 'sum' | 'max', least: number, gradient: ReduceGradient): Reduce {
   const apply = define<Reduction>({
     name,
     infer: ([x], { axes, keepDims }) => {
@@ -39,6 +40,7 @@ function reduction(name: string, least: number, gradient: ReduceGradient): Reduc
     },
   });
   return (x, axes, keepDims = false) => {
+    if (areIntegers(x)) return integerReduce(name, x, axes, keepDims);
     const all = axes ?? x.shape.map((_, i) => i);
     const normal = normalizeAxes(name, x, all).sort((a, b) => a - b);
     return apply([x], { axes: normal, keepDims });
@@ -57,7 +59,10 @@ export const max: Reduce = reduction('max', 1, (x, y, grad, axes) => {
 export function mean(x: Node, axes?: readonly number[], keepDims = false): Node {
   const over = axes ? normalizeAxes('mean', x, axes) : x.shape.map((_, i) => i);
   const count = sizeOf(over.map((axis) => x.shape[axis]!));
-  naming('mean', [x], () => need(count > 0, 'at least one element for each result', x.shape));
+  naming('mean', [x], () => {
+    floatOf(x);
+    need(count > 0, 'at least one element for each result', x.shape);
+  });
   return scaleBy(sum(x, over, keepDims), 1 / count);
 }
 

@@ -3,7 +3,8 @@ import { type Attrs, type DType, isFloat, sameShape, showShape } from '../graph/
 import { sigmoid, sigmoidFormula } from './activations.js';
 import { add, div, less, mul } from './binary.js';
 import { type Formula, f } from './formula.js';
-import { define, floatOf, type NodeMaker, need } from './operation.js';
+import { areIntegers, integerAffine } from './math/integers.js';
+import { define, floatOf, type NodeMaker, naming, need } from './operation.js';
 import { sumTo } from './reduce.js';
 
 type UnaryGradient<A> = (x: Node, y: Node, grad: Node, attrs: A) => Node | null;
@@ -35,6 +36,15 @@ export const affine: Unary<{ scale: number; shift: number }> = unary<{ scale: nu
   (_x, _y, grad, { scale }) => affine(grad, { scale, shift: 0 }),
   ['scale', 'shift'],
 );
+/**
+ * scale · x + shift, of integers too.
+ * @param method the method that errors name; the quotients of `div` are no integers
+ */
+export function scaled(method: string, x: Node, attrs: { scale: number; shift: number }): Node {
+  if (areIntegers(x) && method !== 'div') return integerAffine(method, x, attrs.scale, attrs.shift);
+  naming(method, [x], () => floatOf(x));
+  return affine(x, attrs);
+}
 export const scaleBy = (x: Node, scale: number): Node => affine(x, { scale, shift: 0 });
 export const neg: Unary<Record<never, never>> = unary('neg', f.neg, (_x, _y, grad) => neg(grad));
 export const exp: Unary<Record<never, never>> = unary('exp', f.exp, (_x, y, grad) => mul(grad, y));

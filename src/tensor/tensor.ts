@@ -185,29 +185,29 @@ export class Tensor {
 
   add(other: Tensor | number): Tensor {
     return typeof other === 'number'
-      ? this.#affine(1, other)
+      ? this.#affine('add', 1, other)
       : new Tensor(ops.add(this.node, operand('add', other)));
   }
   sub(other: Tensor | number): Tensor {
     return typeof other === 'number'
-      ? this.#affine(1, -other)
+      ? this.#affine('sub', 1, -other)
       : new Tensor(ops.sub(this.node, operand('sub', other)));
   }
   mul(other: Tensor | number): Tensor {
     return typeof other === 'number'
-      ? this.#affine(other, 0)
+      ? this.#affine('mul', other, 0)
       : new Tensor(ops.mul(this.node, operand('mul', other)));
   }
   div(other: Tensor | number): Tensor {
     return typeof other === 'number'
-      ? this.#affine(1 / other, 0)
+      ? this.#affine('div', 1 / other, 0)
       : new Tensor(ops.div(this.node, operand('div', other)));
   }
-  #affine(scale: number, shift: number): Tensor {
-    return new Tensor(ops.affine(this.node, { scale, shift }));
+  #affine(method: string, scale: number, shift: number): Tensor {
+    return new Tensor(ops.scaled(method, this.node, { scale, shift }));
   }
   neg(): Tensor {
-    return new Tensor(ops.neg(this.node));
+    return ops.areIntegers(this.node) ? this.mul(-1) : new Tensor(ops.neg(this.node));
   }
   exp(): Tensor {
     return new Tensor(ops.exp(this.node));
@@ -255,7 +255,7 @@ export class Tensor {
   minimum(other: Tensor | number): Tensor {
     return new Tensor(ops.minimum(this.node, this.#other('minimum', other)));
   }
-  /** Elements limited to [min, max], one of which may be left out; the gradient passes at the limits. */
+  /** Elements limited to [min, max], one of which may be left out; the gradient at the limits is 0. */
   clamp(min?: number, max?: number): Tensor {
     if (min === undefined && max === undefined)
       throw new UsageError({
@@ -268,6 +268,10 @@ export class Tensor {
       max: max === undefined ? Number.POSITIVE_INFINITY : max,
     };
     checkLimits('clamp', limits);
+    if (ops.areIntegers(this.node)) {
+      const above = min === undefined ? this : this.maximum(min);
+      return max === undefined ? above : above.minimum(max);
+    }
     return new Tensor(ops.clamp(this.node, limits));
   }
   floor(): Tensor {
@@ -297,7 +301,7 @@ export class Tensor {
   }
   /** 0 where the elements are equal, else 1. */
   ne(other: Tensor | number): Tensor {
-    return this.eq(other).#affine(-1, 1);
+    return this.eq(other).#affine('ne', -1, 1);
   }
   /** 1 where an element is less than the other one, else 0; likewise `le`, `gt` and `ge`. */
   lt(other: Tensor | number): Tensor {

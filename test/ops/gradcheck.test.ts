@@ -343,7 +343,8 @@ describe('gradient rules agree with central differences', () => {
         .sort(),
       [
         // Whole numbers, counts and random masks.
-        ...['argmax', 'argsort', 'batchStats', 'dropoutMask', 'negateOffsets', 'oneHot'],
+        ...['argmax', 'argsort', 'batchStats', 'dropoutMask'],
+        ...['integer', 'integerCumsum', 'integerReduce', 'negateOffsets', 'oneHot'],
         // Differentiated twice in operations of single positions.
         ...['recurrent', 'recurrentGrad', 'recurrentGradStart'],
         // Exchanges of complete gradients.

@@ -111,6 +111,11 @@ const BUILD: Readonly<Record<string, Build>> = {
   pow: ([x], attrs: { exponent: number }) => ops.pow(x!, attrs),
   affine: ([x], attrs: { scale: number; shift: number }) => ops.affine(x!, attrs),
   cast: ([x], _attrs, dtype) => ops.cast(x!, dtype),
+  integer: ([a, b], { kind }: { kind: ops.IntegerKind }) => ops.integer(kind, a!, b!),
+  integerReduce: ([x], { kind, axes }: { kind: ops.IntegerFold; axes: number[] }) =>
+    ops.integerReduce(kind, x!, axes),
+  integerCumsum: ([x], { axis, reverse }: { axis: number; reverse: boolean }) =>
+    ops.integerCumsum(x!, axis, reverse),
   addScaled: ([a, b, s]) => ops.addScaled(a!, b!, s!),
   channelAffine: ([x], { scale, shift }: { scale: number[]; shift: number[] }) =>
     ops.channelAffine(x!, scale, shift),
@@ -438,6 +443,30 @@ const own: readonly Case[] = [
     op: 'equal',
     inputs: [float([2, 3], [1, 2, 3, 3, 2, 1]), float([3], [1, 2, 4])],
     output: { shape: [2, 3], data: [1, 1, 0, 0, 1, 0] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'differences of integers that float32 does not have',
+    op: 'integer',
+    attrs: { kind: 'sub' },
+    inputs: [int([2, 2], [16777217, 2147483647, -16777217, 5]), int([2], [16777216, 2147483646])],
+    output: { shape: [2, 2], data: [1, 1, -33554433, -2147483641] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'sums of integers over the outer and inner axes',
+    op: 'integerReduce',
+    attrs: { kind: 'sum', axes: [0, 2] },
+    inputs: [int([2, 2, 2], [16777217, 0, 1, 2, -16777216, 3, 4, -5])],
+    output: { shape: [2], data: [4, 2] },
+    code: 'by hand',
+  }),
+  made({
+    name: 'sums of integers from each position on',
+    op: 'integerCumsum',
+    attrs: { axis: 0, reverse: true },
+    inputs: [int([3, 2], [1, 2, 3, 16777217, 5, -16777216])],
+    output: { shape: [3, 2], data: [9, 3, 8, 1, 5, -16777216] },
     code: 'by hand',
   }),
   made({

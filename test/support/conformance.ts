@@ -14,6 +14,7 @@ import { assertClose, type Tolerance } from './close.js';
 
 import { computedUpdates } from './conformance/computed-updates.js';
 import { ignoredLabels } from './conformance/ignored-labels.js';
+import { integers } from './conformance/integers.js';
 import { largeOrders } from './conformance/large-orders.js';
 import { specialValues } from './conformance/special-values.js';
 
@@ -76,6 +77,7 @@ export function conformance(
     largeOrders(() => device, dtype);
     computedUpdates(() => device, dtype, tolerance);
     ignoredLabels(() => device, dtype, tolerance);
+    if (dtype === 'float32') integers(() => device);
     if (dtype === 'float32') specialValues(() => device, skipExtremes);
   });
 }

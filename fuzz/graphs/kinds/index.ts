@@ -3,6 +3,7 @@ import { arrange } from './arrange.js';
 import { communicate } from './communicate.js';
 import { elementwise } from './elementwise.js';
 import { image } from './image.js';
+import { integers } from './integers.js';
 import { layers } from './layers.js';
 import { matrix } from './matrix.js';
 import { select } from './select.js';
@@ -13,6 +14,7 @@ import { shape } from './shape.js';
 export const KINDS: readonly Kind[] = [
   ...elementwise,
   ...shape,
+  ...integers,
   ...matrix,
   ...image,
   ...select,

@@ -4,6 +4,7 @@ import { conv } from './kernels/conv.js';
 import { elementwise } from './kernels/elementwise.js';
 import { kernelFromFormula } from './kernels/formula.js';
 import { image } from './kernels/image.js';
+import { integers } from './kernels/integers.js';
 import type { Kernel } from './kernels/kernel.js';
 import { layerNorm } from './kernels/layer-norm.js';
 import { loss } from './kernels/loss.js';
@@ -26,6 +27,7 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   ...shape,
   ...select,
   ...order,
+  ...integers,
   ...matrix,
   ...recurrent,
   ...conv,

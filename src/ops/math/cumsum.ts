@@ -1,5 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import { define, floatOf, type NodeMaker, normalizeAxis } from '../operation.js';
+import { areIntegers, integerCumsum } from './integers.js';
 
 type CumsumAttrs = { readonly axis: number; readonly reverse: boolean };
 
@@ -14,4 +15,6 @@ const cumsumOp: NodeMaker<CumsumAttrs> = define<CumsumAttrs>({
 
 /** Sums of the elements up to and including each position of an axis, or from each position on. */
 export const cumsum = (x: Node, axis: number, reverse = false): Node =>
-  cumsumOp([x], { axis: normalizeAxis('cumsum', x, axis), reverse });
+  areIntegers(x)
+    ? integerCumsum(x, axis, reverse)
+    : cumsumOp([x], { axis: normalizeAxis('cumsum', x, axis), reverse });

@@ -7,6 +7,7 @@ import { max, mean, sum } from '../reduce.js';
 import { where } from '../select.js';
 import { permute, reshape } from '../shape.js';
 import { abs, affine, detach, exp, log, neg, pow, scaleBy, sqrt, square } from '../unary.js';
+import { areIntegers, integerReduce } from './integers.js';
 
 /* Reductions that are composed of other operations. */
 
@@ -15,7 +16,7 @@ const normalized = (name: string, x: Node, axes?: readonly number[]): number[] =
 
 /** Minimum over the given axes (all by default); several equal minima share the gradient. */
 export const min = (x: Node, axes?: readonly number[], keepDims = false): Node =>
-  neg(max(neg(x), axes, keepDims));
+  areIntegers(x) ? integerReduce('min', x, axes, keepDims) : neg(max(neg(x), axes, keepDims));
 
 /**
  * Variance over the given axes (all by default): the sum of the squared distances from the mean, divided by the number

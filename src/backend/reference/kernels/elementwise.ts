@@ -108,7 +108,7 @@ const erf: Kernel = ({ inputs: [x], output: y }) => {
 };
 
 /** Computes `n` consecutive outputs; each input has its own stride, which is 0 if it is broadcast. */
-type Row = (
+export type Row = (
   a: TypedArray,
   aAt: number,
   aStep: number,
@@ -120,10 +120,10 @@ type Row = (
   n: number,
 ) => void;
 
-const addRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const addRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! + b[bAt]!;
 };
-const subRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const subRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! - b[bAt]!;
 };
 const mulRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
@@ -139,10 +139,10 @@ const lessRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! < b[bAt]! ? 1 : 0;
 };
 // Math.max and Math.min propagate NaN, as PyTorch does.
-const maximumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const maximumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.max(a[aAt]!, b[bAt]!);
 };
-const minimumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const minimumRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = Math.min(a[aAt]!, b[bAt]!);
 };
 const powerRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
@@ -155,7 +155,7 @@ const powerRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   }
 };
 
-const binary =
+export const binary =
   (row: Row): Kernel =>
   ({ inputs: [a, b], specs: [aSpec, bSpec], output, outputSpec }) => {
     if (output.length === 0) return;

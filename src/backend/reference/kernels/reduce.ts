@@ -52,6 +52,16 @@ const largest: Fold = {
   },
 };
 
+const least: Fold = {
+  start: Number.POSITIVE_INFINITY,
+  into(total, position, x, at, n) {
+    for (let i = at; i < at + n; i++) total[position] = Math.min(total[position]!, x[i]!);
+  },
+  across(total, position, x, at, n) {
+    for (let i = 0; i < n; i++) total[position + i] = Math.min(total[position + i]!, x[at + i]!);
+  },
+};
+
 const reduction =
   (fold: Fold): Kernel =>
   ({ inputs: [x], specs: [spec], output, attrs }) => {
@@ -113,6 +123,9 @@ const argmax: Kernel = ({ inputs: [x], specs: [spec], output, attrs }) => {
       output[o * inner + i] = at;
     }
 };
+
+/** The smallest values along axes. */
+export const smallest: Kernel = reduction(least);
 
 export const reduce: Readonly<Record<string, Kernel>> = {
   sum: reduction(adding),

@@ -6,6 +6,7 @@ import type { WebGpuBuilder } from '../builder.js';
 import { lowerCluster } from './cluster.js';
 import { lowerConv2d, lowerConv2dGradInput, lowerConv2dGradWeight } from './conv.js';
 import { emitElements } from './emit.js';
+import { lowerInteger, lowerIntegerCumsum, lowerIntegerReduce } from './integers.js';
 import {
   lowerLeftMatmul,
   lowerLinear,
@@ -106,6 +107,9 @@ const kernels: Readonly<Record<string, (b: WebGpuBuilder, i: number) => void>> =
   argmax: lowerArgmax,
   argsort: lowerArgsort,
   cumsum: lowerCumsum,
+  integer: lowerInteger,
+  integerReduce: lowerIntegerReduce,
+  integerCumsum: lowerIntegerCumsum,
   dropoutMask: lowerDropoutMask,
   channelAffine: lowerChannelAffine,
   recurrent: lowerRecurrent,

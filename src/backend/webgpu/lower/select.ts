@@ -11,7 +11,7 @@ const zero = (b: WebGpuBuilder, i: number): string => `${typeOf(b.node(i).dtype)
  * WGSL for a position in a value, whose strides are given for each axis of a shape, from a position of that shape.
  * @param i WGSL for that position
  */
-function strided(shape: Shape, strides: readonly number[], i = 'i'): string {
+export function strided(shape: Shape, strides: readonly number[], i = 'i'): string {
   const own = stridesOf(shape);
   const terms = shape.flatMap((size, axis) =>
     size === 1 || strides[axis] === 0 ? [] : [`${i} / ${own[axis]}u % ${size}u * ${strides[axis]}u`],
@@ -31,15 +31,19 @@ export function lowerPermute(b: WebGpuBuilder, i: number): void {
   });
 }
 
-/** For types that formulas do not cover. */
-export function lowerBroadcast(b: WebGpuBuilder, i: number): void {
-  const { inputs, shape } = b.node(i);
-  const from = b.node(inputs[0]!).shape;
+/** WGSL for a position in an input that broadcasts to a node's result, from the position in the result. */
+export function broadcastPlace(b: WebGpuBuilder, i: number, input: number): string {
+  const { shape } = b.node(i);
+  const from = b.node(input).shape;
   const steps = stridesOf(from);
   const lead = shape.length - from.length;
   const strides = shape.map((_, axis) => (axis < lead || from[axis - lead] === 1 ? 0 : steps[axis - lead]!));
-  emitElements(b, i, { value: `return in0(${strided(shape, strides)});` });
+  return strided(shape, strides);
 }
+
+/** For types that formulas do not cover. */
+export const lowerBroadcast = (b: WebGpuBuilder, i: number): void =>
+  emitElements(b, i, { value: `return in0(${broadcastPlace(b, i, b.node(i).inputs[0]!)});` });
 
 /** For types that formulas do not cover. */
 export function lowerWhere(b: WebGpuBuilder, i: number): void {
