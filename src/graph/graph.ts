@@ -159,6 +159,6 @@ export function staleError({ shape, scope }: Node): PaperweightError {
     what: `A tensor of shape [${shape.join(', ')}]${scope ? ` of ${scope}` : ''} cannot be computed any more: it depends on weights that an update has overwritten`,
     expected: 'values to be computed before optimizer.step() changes the weights',
     got: 'a graph that needs the old weights',
-    next: 'compute it in the step itself, optimizer.step({ compute: [tensor] }), or await its data() or item() before the step; it can then be read and used in later steps',
+    next: 'compute it in the step itself, optimizer.step({ compute: [tensor] }), or await its data() or item() before the step; it can then be read and used in later steps. A layer that changes a buffer in forward calls update([[buffer, value]], { later: true })',
   });
 }

@@ -27,6 +27,8 @@ export function onParameterUse(listener: (parameter: Parameter) => void): void {
 
 /** What `pending.ts` does with updates that no run has written yet. */
 interface PendingUpdates {
+  /** The value of an update of this parameter that can be read before it is written. */
+  readonly read: (parameter: Parameter) => Node | undefined;
   /** Writes an update of this parameter, if there is one. */
   readonly write: (parameter: Parameter) => void;
   /** Discards it, since the parameter gets other values, and writes the others, which may depend on its present ones. */
@@ -63,6 +65,8 @@ export class Parameter extends Tensor {
 
   override get node(): Node {
     parameterUse?.(this);
+    const later = pendingUpdates?.read(this);
+    if (later) return later;
     pendingUpdates?.write(this);
     const altered = this.#altered;
     if (!altered) return this.current;
@@ -111,6 +115,7 @@ export class Parameter extends Tensor {
   async place(device: Device): Promise<void> {
     checkDevice(device);
     if (this.#storage?.device === device) return;
+    pendingUpdates?.write(this);
     const source = this.node.source;
     const data = source?.kind === 'host' ? source.data : await this.data();
     this.#storage = new DeviceStorage(device, this, data);
@@ -120,6 +125,7 @@ export class Parameter extends Tensor {
   /** Converts the values to a type of floats, where they are. Later values must have this type too. */
   async convert(dtype: 'float32' | 'float64'): Promise<void> {
     if (dtype === this.dtype) return;
+    pendingUpdates?.write(this);
     const { device } = this;
     const values = makeArray(dtype, this.size);
     values.set(await this.data());

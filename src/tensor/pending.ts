@@ -13,6 +13,8 @@ interface Pending {
   readonly value: Node;
   /** Number of forward passes in this value. */
   readonly depth: number;
+  /** Whether what reads the buffer gets this value, instead of writing it first. */
+  readonly read: boolean;
 }
 
 const pending = new Map<Parameter, Pending>();
@@ -28,21 +30,24 @@ export interface Change {
 /** A buffer's value, including pending updates. */
 export const latestNode = (buffer: Parameter): Node => pending.get(buffer)?.value ?? buffer.node;
 
-/** Replaces a buffer's value at the next step. A buffer on the host keeps its value. */
-export function deferUpdate(buffer: Parameter, value: Node): void {
+/**
+ * Replaces a buffer's value at the next step. A buffer on the host keeps its value.
+ * @param read whether what reads the buffer until then gets the value, so that graphs of the old one stay valid
+ */
+export function deferUpdate(buffer: Parameter, value: Node, read = false): void {
   if (!buffer.storage) return;
   const depth = (pending.get(buffer)?.depth ?? 0) + 1;
-  pending.set(buffer, { value, depth });
+  pending.set(buffer, { value, depth, read });
   if (depth >= MAX_DEPTH) flushPending([buffer]);
 }
 
-/** Replaces the pending values of a device, such as by their means over several processes. */
+/** Replaces the pending statistics of a device, such as by their means over several processes. */
 export function mapPending(device: Device, map: (values: readonly Node[]) => readonly Node[]): void {
-  const found = [...pending].filter(([buffer]) => buffer.storage?.device === device);
+  const found = [...pending].filter(([buffer, { read }]) => buffer.storage?.device === device && !read);
   if (found.length === 0) return;
   const values = map(found.map(([, { value }]) => value));
   found.forEach(([buffer, { depth }], i) => {
-    pending.set(buffer, { value: values[i]!, depth });
+    pending.set(buffer, { value: values[i]!, depth, read: false });
   });
 }
 
@@ -54,6 +59,10 @@ export function takePending(device: Device): Change[] {
 }
 
 onPendingUpdates({
+  read: (parameter) => {
+    const found = pending.get(parameter);
+    return found?.read ? found.value : undefined;
+  },
   write: (parameter) => {
     if (pending.has(parameter)) writeAll(parameter);
   },
