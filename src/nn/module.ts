@@ -8,7 +8,7 @@ import { checkDevice } from '../tensor/check-device.js';
 import { inSpellingOf, propertyName } from '../tensor/names.js';
 import { Parameter } from '../tensor/parameter.js';
 import { flushPending } from '../tensor/pending.js';
-import { checkPlace, checkSaved, loadSaved, type SavedTensor } from '../tensor/saved.js';
+import { checkPlace, checkSaved, loadAll, type SavedTensor } from '../tensor/saved.js';
 import type { Removable, Tensor } from '../tensor/tensor.js';
 import { bufferOf } from './module/buffer.js';
 import {
@@ -430,7 +430,8 @@ export abstract class Module<Out = Tensor> {
   }
 
   /**
-   * Overwrites parameters and buffers with the tensors of a file or with the `stateDict()` of another model. Nothing is
+   * Overwrites parameters and buffers with the tensors of a file, with the `stateDict()` of another model, or with tensors
+   * made of them, such as the means of several models. Nothing is
    * written unless everything fits. PyTorch's counters (`num_batches_tracked`) are ignored.
    *
    * Values of another model are copied at the time of the call. If they are on a device and this model is on the host, this
@@ -461,7 +462,7 @@ export abstract class Module<Out = Tensor> {
       return tensor && sameShape(tensor.shape, parameter.shape) ? [{ name, parameter, tensor }] : [];
     });
     for (const { name, parameter, tensor } of fitting) checkPlace(name, parameter, tensor);
-    for (const { parameter, tensor } of fitting) loadSaved(parameter, tensor);
+    loadAll(fitting);
     return report;
   }
 

@@ -130,7 +130,8 @@ export function floatOf(...inputs: readonly (Spec | undefined)[]): DType {
   for (const input of inputs) {
     if (!input) continue;
     if (!isFloat(input.dtype)) refuse('floating-point inputs', input.dtype, 'convert with toFloat()');
-    if (input.dtype !== dtype) refuse(`inputs of one type (${dtype})`, input.dtype);
+    if (input.dtype !== dtype)
+      refuse(`inputs of one type (${dtype})`, input.dtype, `convert one of them with toFloat('${dtype}')`);
   }
   return dtype;
 }
@@ -168,8 +169,15 @@ export function normalizeAxis(op: string, x: Node, axis: number, rank: number = 
   return naming(op, [x], () => refuse(`an axis in [${-rank}, ${rank - 1}]`, String(axis)));
 }
 
-/** Normalizes the axes of a list, in which each may occur once; -1 and the last axis are the same. */
+/**
+ * Normalizes the axes of a list, in which each may occur once; -1 and the last axis are the same. A scalar has no axes,
+ * but 0 and -1 may be given, as in PyTorch.
+ */
 export function normalizeAxes(op: string, x: Node, axes: readonly number[]): number[] {
+  if (x.shape.length === 0) {
+    for (const axis of axes) normalizeAxis(op, x, axis, 1);
+    return [];
+  }
   const all = axes.map((axis) => normalizeAxis(op, x, axis));
   if (new Set(all).size < all.length)
     naming(op, [x], () => refuse('each axis at most once', showShape(axes)));

@@ -480,3 +480,22 @@ describe('deep graphs', () => {
     assert.deepEqual([...value!, ...grad!], [12497500, 12497500]);
   });
 });
+
+describe('a scalar', () => {
+  it('may be given axis 0 or -1, as in PyTorch', async () => {
+    const x = new Tensor(tensor([3]).sum().node, true);
+    for (const axis of [0, -1]) {
+      const results = [x.sum(axis), x.mean(axis), x.max(axis, true), x.softmax(axis), x.logSoftmax(axis)];
+      assert.ok(results.every(({ shape }) => shape.length === 0));
+      assert.deepEqual(
+        (await evaluate(...results)).map(([value]) => value),
+        [3, 3, 3, 1, 0],
+      );
+    }
+    assert.throws(() => x.sum(1), ShapeError);
+    assert.throws(() => x.softmax(1), ShapeError);
+    x.grad = null;
+    x.softmax(0).add(x.sum(0)).backward();
+    assert.equal(await x.grad!.item(), 1);
+  });
+});
