@@ -23,7 +23,9 @@ const GUIDE: Readonly<Record<string, readonly RegExp[]>> = {
     /^stem\.weight stem\.bias branches\.left\.weight .*branches\.right\.bias\n296 221248\nConv2d\(3, 8, .*\)\n$/,
     /^\[ 2, 3, 65 \] \[ 2, 3, 32 \]\n$/,
     /^1 × 4 × 6 × 6\n2 2\ntrue 4\n$/,
+    /^true\n$/,
     /^\[ 1, 2, 8 \]\n$/,
+    /^\[ 1, 4, 8 \]\n$/,
   ],
   'library/optimizing': [/^0 1 1 0 0\.000\n$/, /^0\.\d{3}\n\[ 3 \]\n$/, /^true\n\[ 0\.001, 0\.1 \]\n$/],
   'library/data': [
