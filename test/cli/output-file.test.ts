@@ -8,7 +8,7 @@ import { outputName, pathName } from '../../src/cli/options/options.js';
 import { checkOutput, type OutputRule } from '../../src/cli/options/output-file.js';
 import { PaperweightError } from '../../src/errors/errors.js';
 import { runCli } from '../support/cli.js';
-import { UNWRITABLE } from '../support/disk.js';
+import { UNWRITABLE } from '../support/system/disk.js';
 import { scratch } from '../support/toy.js';
 
 const FEW = ['--dataset', 'shapes10', '--max-steps', '1', '--batch-size', '1', '--eval-limit', '1'];

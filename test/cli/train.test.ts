@@ -9,8 +9,8 @@ import { imageRules } from '../../src/data/images/rules.js';
 import { recipes } from '../../src/papers/alexnet/recipe.js';
 import { partsOf } from '../../src/papers/paper.js';
 import { type CliOptions, type CliResult, jsonLines, runCli } from '../support/cli.js';
-import { UNWRITABLE } from '../support/disk.js';
 import { readEvents } from '../support/event-files.js';
+import { UNWRITABLE } from '../support/system/disk.js';
 import { scratch } from '../support/toy.js';
 
 const RECORD = 3073;

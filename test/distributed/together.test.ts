@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { smallDisk } from '../support/disk.js';
+import { smallDisk } from '../support/system/disk.js';
 import { scratch } from '../support/toy.js';
 import { allRanks, killRanks } from './kill.js';
 import { child, launchers, runChild, skip, start } from './launch.js';

@@ -10,7 +10,7 @@ import { referenceDevice } from '../../src/backend/reference/index.js';
 import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { takeLock } from '../../src/files/lock.js';
 import { RunFolder } from '../../src/run/run-folder.js';
-import { UNWRITABLE } from '../support/disk.js';
+import { UNWRITABLE } from '../support/system/disk.js';
 import { onWine } from '../support/system/wine.js';
 import { scratch, toyConfig, toyRun } from '../support/toy.js';
 

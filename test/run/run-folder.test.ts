@@ -16,7 +16,7 @@ import { CheckpointError, UsageError } from '../../src/errors/errors.js';
 import { trainConfigSchema } from '../../src/run/config.js';
 import { Logger } from '../../src/run/logger.js';
 import { latestRun, RunFolder } from '../../src/run/run-folder.js';
-import { smallDisk, UNWRITABLE } from '../support/disk.js';
+import { smallDisk, UNWRITABLE } from '../support/system/disk.js';
 import { scratch, toyConfig } from '../support/toy.js';
 
 /** Fails unless the error has all parts, and these words. */

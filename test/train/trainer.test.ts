@@ -20,7 +20,7 @@ import { RunFolder } from '../../src/run/run-folder.js';
 import { tensor } from '../../src/tensor/tensor.js';
 import { evaluateModel } from '../../src/train/evaluate.js';
 import { trim } from '../../src/train/reporter.js';
-import { smallDisk } from '../support/disk.js';
+import { smallDisk } from '../support/system/disk.js';
 import {
   makeToyNet,
   plainMetrics,

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { MAX_PAGES, makeMemory, PAGE_BYTES, type SharedMemory } from '../../webassembly/runtime.js';
-import { Heap } from '../plan/heap.js';
+import { Heap } from '../plan/memory/heap.js';
 import { KernelPool } from '../simd/pool.js';
 import { startNodeThreads } from '../simd/threads/node.js';
 import {

@@ -1,5 +1,5 @@
-import { layOut } from './arena-layout.js';
 import type { PlanBuilder } from './builder.js';
+import { layOut } from './memory/arena-layout.js';
 import type { Region } from './region.js';
 import { schedule } from './schedule.js';
 import { type UpdateGroup, updateGroups } from './updates.js';

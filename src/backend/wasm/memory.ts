@@ -1,7 +1,7 @@
 import { DeviceError } from '../../errors/errors.js';
 import { bytesOf, type DType, makeArray, type TypedArray } from '../../graph/types.js';
 import { MAX_PAGES, type Memory, makeMemory, PAGE_BYTES } from '../../webassembly/runtime.js';
-import { Heap } from '../plan/heap.js';
+import { Heap } from '../plan/memory/heap.js';
 
 /** Addresses below this are never given out, so that a kernel whose address is 0 by mistake overwrites no values. */
 const START = 1024;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { layOut } from '../../../src/backend/plan/arena-layout.js';
 import { joinCopies } from '../../../src/backend/plan/copies.js';
 import { clusters } from '../../../src/backend/plan/fusion.js';
 import { lookUpLast } from '../../../src/backend/plan/lookup.js';
+import { layOut } from '../../../src/backend/plan/memory/arena-layout.js';
 import type { Region } from '../../../src/backend/plan/region.js';
 import { joinParts, poolFirst } from '../../../src/backend/plan/rewrite.js';
 import { schedule } from '../../../src/backend/plan/schedule.js';

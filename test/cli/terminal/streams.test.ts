@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { runCli, runNode } from '../../support/cli.js';
-import { smallDisk } from '../../support/disk.js';
+import { smallDisk } from '../../support/system/disk.js';
 import { scratch } from '../../support/toy.js';
 
 /** A file that cannot be written, like one on a full disk. @returns undefined if there is none; the test is then skipped */

@@ -11,8 +11,8 @@ import { ImageFolder } from '../../../src/data/images/image-folder.js';
 import { DataLoader } from '../../../src/data/loader.js';
 import { Subset } from '../../../src/data/subset.js';
 import { DataError, UsageError } from '../../../src/errors/errors.js';
-import { NO_LINKS, NO_ODD_NAMES } from '../../support/disk.js';
 import { drawImage, encoder } from '../../support/draw-images.js';
+import { NO_LINKS, NO_ODD_NAMES } from '../../support/system/disk.js';
 import { temporaryFolder } from '../support.js';
 
 const SIDE = 16;

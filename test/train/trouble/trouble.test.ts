@@ -10,8 +10,8 @@ import { referenceDevice } from '../../../src/backend/reference/index.js';
 import { CheckpointError } from '../../../src/errors/errors.js';
 import { readSafetensors } from '../../../src/interop/safetensors/checked.js';
 import type { Observer } from '../../../src/run/events.js';
-import { smallDisk } from '../../support/disk.js';
 import { endingOf, startChild } from '../../support/kill.js';
+import { smallDisk } from '../../support/system/disk.js';
 import { scratch, toyRun } from '../../support/toy.js';
 import { uninterrupted } from '../uninterrupted.js';
 
@@ -133,7 +133,7 @@ test('clock jumps and a paused process do not change the result', async (t) => {
   const plain = startChild(join(folder, 'plain'), options);
   assert.equal((await plain.ended).code, 0);
 
-  const clock = fileURLToPath(new URL('../../support/jumping-clock.js', import.meta.url));
+  const clock = fileURLToPath(new URL('../../support/system/jumping-clock.js', import.meta.url));
   const jumping = startChild(join(folder, 'jumping'), options, 'fixed', ['--import', clock]);
   const { code, stderr } = await jumping.ended;
   assert.equal(code, 0, stderr);

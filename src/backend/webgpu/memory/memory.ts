@@ -1,5 +1,5 @@
 import { DeviceError } from '../../../errors/errors.js';
-import { Heap } from '../../plan/heap.js';
+import { Heap } from '../../plan/memory/heap.js';
 import { type GpuBuffer, type GpuDevice, USAGE } from '../api.js';
 import { ALIGNMENT } from '../builder.js';
 import type { Place } from '../commands.js';

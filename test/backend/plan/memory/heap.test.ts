@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { Heap } from '../../../src/backend/plan/heap.js';
+import { Heap } from '../../../../src/backend/plan/memory/heap.js';
 
 it('ranges that are in use never overlap, and what is freed is given out again', () => {
   const heap = new Heap(100, 100 + 64 * 1000);

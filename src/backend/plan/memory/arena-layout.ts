@@ -1,4 +1,4 @@
-import type { Region } from './region.js';
+import type { Region } from '../region.js';
 
 const ALIGN = 4096;
 const up = (n: number, to: number): number => Math.ceil(n / to) * to;
