@@ -114,8 +114,9 @@ const afresh = (name: string): BoundGraph => {
 };
 
 describe('the graph of a computation', () => {
-  /** A key as text: a form, and its numbers. */
-  const textOf = ({ key }: BoundGraph): string => JSON.stringify(key);
+  /** A key as text, also where it has −0 or NaN. */
+  const textOf = ({ key }: BoundGraph): string =>
+    [key.form, ...key.numbers.map((number) => (Object.is(number, -0) ? '-0' : `${number}`))].join(' ');
   const keys = new Map(names.map((name) => [name, textOf(afresh(name))]));
 
   it('has a key of its own', () => {
