@@ -7,7 +7,7 @@ import * as nn from '../nn/index.js';
 import { withoutInit } from '../nn/init.js';
 import { pair } from '../ops/conv2d.js';
 import { operationOf } from '../ops/index.js';
-import { buildModel, type Paper } from '../papers/paper.js';
+import { asClassifier, buildModel, inputShapeOf, type Paper } from '../papers/paper.js';
 import { openPaper } from '../papers/registry.js';
 import { Tensor, tensor } from '../tensor/tensor.js';
 import { CLASSES } from './step.js';
@@ -56,11 +56,12 @@ export function checkBatch(batch: number, image: readonly number[]): void {
     });
 }
 
-/** Builds the network with the dropout and initialisation of its recipe. @throws UsageError */
+/** Builds the network with the dropout and initialisation of its recipe. @throws UsageError also if it is no classifier of images */
 export const buildNetwork = async (choice: NetworkChoice): Promise<Network> =>
   made(await openPaper(choice.paper), choice);
 
 function made(paper: Paper, { preset, norm }: NetworkChoice): Network {
+  asClassifier(paper);
   const trained = Object.values(paper.recipes).find(({ model }) => model.preset === preset)?.model;
   const imageSize = trained?.imageSize ?? paper.imageSize(preset);
   const model = buildModel(paper, {
@@ -68,7 +69,7 @@ function made(paper: Paper, { preset, norm }: NetworkChoice): Network {
     paper: paper.id,
     classes: Array.from({ length: CLASSES }, (_, i) => `class ${i}`),
   });
-  const input = [3, imageSize, imageSize] as const;
+  const input = inputShapeOf(paper, { preset, imageSize });
   const layers = layersOf(model);
   const kept = layers.filter((layer) => !(layer instanceof nn.LocalResponseNorm));
   if (norm === 'lrn' || kept.length === layers.length) return { model, input };

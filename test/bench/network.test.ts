@@ -71,3 +71,11 @@ test('a layer unknown to the peers is refused', () => {
     (e) => e instanceof UsageError && /BatchNorm2d/.test(e.message),
   );
 });
+
+test('a network that is trained in another way is refused', async () => {
+  await assert.rejects(buildNetwork({ paper: 'vae', preset: 'latent2', norm: 'lrn' }), (error) => {
+    assert.ok(error instanceof UsageError);
+    assert.match(error.message, /is not a classifier of images/);
+    return true;
+  });
+});
