@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Device } from '../../../../src/backend/backend.js';
 import { openDevice } from '../../../../src/backend/open.js';
-import { cat, nn, optim, type Tensor, tensor } from '../../../../src/core.js';
+import { cat, grad, nn, optim, type Tensor, tensor } from '../../../../src/core.js';
 import { manualSeed } from '../../../../src/tensor/random.js';
 import { values } from '../../../support/generated.js';
 
@@ -101,4 +101,29 @@ describe('layers between convolutions of bfloat16', () => {
       assert.notDeepEqual(a.losses, b.losses, 'bfloat16 was not used');
       assert.deepEqual(a.scripted, b.scripted);
     });
+
+  it('gives the gradient of the input of a 1 × 1 convolution with an odd number of channels', async () => {
+    const gradient = async (device: Device): Promise<Float32Array> => {
+      const from = async (shape: number[], index: number): Promise<Tensor> =>
+        tensor(values(shape, index, 1), { shape, requiresGrad: true });
+      const x = await (await from([2, 3, 10, 12], 0)).to(device);
+      manualSeed(5);
+      const [first, second] = [new nn.Conv2d(3, 17, 1), new nn.Conv2d(17, 4, 1)];
+      for (const layer of [first, second]) await layer.to(device);
+      const y = first.forward(x);
+      // Joined, the channels come last in memory.
+      const [dx] = grad(
+        cat([y, second.forward(y)], 1)
+          .square()
+          .mean(),
+        [x],
+      );
+      return (await dx!.data()) as Float32Array;
+    };
+    const [got, expected] = [await gradient(half!), await gradient(full!)];
+    const largest = Math.max(...expected.map(Math.abs));
+    got.forEach((value, i) => {
+      assert.ok(Math.abs(value - expected[i]!) < 0.02 * largest, `${value}, not ${expected[i]}, at ${i}`);
+    });
+  });
 });
