@@ -123,7 +123,7 @@ describe('transforms', () => {
     const keys = [1, 2].map(
       (seed) => buildGraph([transform.apply(zeros([4, 1, 3, 3], 'uint8'), context(seed)).node], []).key,
     );
-    assert.equal(keys[0], keys[1]);
+    assert.deepEqual(keys[0], keys[1]);
   });
 
   it('flip with the requested probability', async () => {
