@@ -304,6 +304,7 @@ export const rules: Readonly<Record<string, Rule>> = {
 
 const LOSS = 'it compares with targets, and a file has one input';
 const STATISTICS = 'it normalises by the statistics of the batch';
+const INTEGERS = 'arithmetic of integers is exported only if it depends on no input; use toFloat() before it';
 const RANKS = 'it exchanges values with other processes';
 
 /** Why an operation has no rule. Operations without a line belong to training, such as the gradients of others. */
@@ -323,5 +324,8 @@ export const NOT_EXPORTED: Readonly<Record<string, string>> = {
   flip: 'it mirrors some of the images',
   negateOffsets: 'it belongs to cropping at random',
   dropoutMask: 'it draws random numbers',
+  integer: INTEGERS,
+  integerCumsum: INTEGERS,
+  integerReduce: INTEGERS,
   recurrent: 'only the layers RNN, GRU and LSTM unroll it',
 };

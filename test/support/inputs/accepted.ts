@@ -6,7 +6,6 @@
 const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   [
     '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64',
-    'x.neg',
     'x.exp',
     'x.log',
     'x.sqrt',
@@ -42,6 +41,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'x.sin',
     'x.cos',
   ],
+  ['0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32', 'x.neg'],
   [
     '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 0 uint8',
     'x.detach',
@@ -67,22 +67,16 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'x.gt',
     'x.ge',
   ],
-  [
-    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64',
-    'x.softmax',
-    'x.logSoftmax',
-    'x.cumsum',
-    'x.sort',
-  ],
+  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64', 'x.softmax', 'x.logSoftmax', 'x.sort'],
+  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32', 'x.cumsum'],
   ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 0 nan', 'x.argmax', 'x.argmin'],
-  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 1 none, 1 shorter', 'x.sum', 'x.prod'],
   [
-    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 1 none, 1 shorter',
-    'x.mean',
-    'x.max',
-    'x.min',
-    'x.logsumexp',
+    '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 1 none, 1 shorter',
+    'x.sum',
+    'x.prod',
   ],
+  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 0 int32, 1 none, 1 shorter', 'x.max', 'x.min'],
+  ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64, 1 none, 1 shorter', 'x.mean', 'x.logsumexp'],
   ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 nan', 'x.argsort'],
   ['0 more, 0 longer0, 0 empty0, 0 longer1, 0 float64', 'x.maxWithIndices', 'x.minWithIndices', 'x.topk'],
   [
@@ -102,7 +96,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'F.elu',
   ],
   [
-    '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 1 infinity, 1 -9, 1 1.5, 1 99, 2 infinity, 2 -9, 2 1.5, 2 99',
+    '0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 0 int32, 1 infinity, 1 -9, 1 1.5, 1 99, 2 infinity, 2 -9, 2 1.5, 2 99',
     'x.clamp',
   ],
   [
@@ -566,7 +560,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '0 fewer, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 longer2, 0 longer3, 0 float64, 0 int32, 0 uint8, 2 padding 99, 2 stride 99',
     'F.unfold',
   ],
-  ['0 fewer, 0 longer0, 0 empty0, 0 empty1, 0 float64', 'F.fold'],
+  ['0 fewer, 0 longer0, 0 empty0, 0 empty1, 0 float64, 0 int32', 'F.fold'],
   [
     '0 more, 0 fewer, 0 scalar, 1 more, 1 fewer, 1 scalar, 2 p infinity, 2 p -9, 2 p 1.5, 2 p 99, 2 eps -9, 2 eps 1.5, 2 eps 99',
     'F.pairwiseDistance',
@@ -575,7 +569,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '1 padding 99, 1 stride 99, 2 fewer, 2 longer0, 2 empty0, 2 longer1, 2 empty1, 2 longer2, 2 longer3, 2 float64, 2 int32, 2 uint8',
     'nn.Unfold',
   ],
-  ['3 fewer, 3 longer0, 3 empty0, 3 empty1, 3 float64', 'nn.Fold'],
+  ['3 fewer, 3 longer0, 3 empty0, 3 empty1, 3 float64, 3 int32', 'nn.Fold'],
   ['0 eps 1.5, 0 eps 99, 1 more, 2 more', 'nn.CosineSimilarity'],
   [
     '0 p infinity, 0 p -9, 0 p 1.5, 0 p 99, 0 eps -9, 0 eps 1.5, 0 eps 99, 1 more, 1 fewer, 1 scalar, 2 more, 2 fewer, 2 scalar',
