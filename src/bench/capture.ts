@@ -1,6 +1,5 @@
 import type { Device, EngineInfo, Kernels, PlanStats, ProfileRow } from '../backend/backend.js';
-import type { Graph, GraphKey } from '../graph/graph.js';
-import type { Feed, Spec, TypedArray } from '../graph/types.js';
+import type { Spec, TypedArray } from '../graph/types.js';
 
 type Run = Parameters<Device['run']>;
 
@@ -14,14 +13,9 @@ export class CapturingDevice implements Device {
     return this.inner.name;
   }
 
-  run(
-    key: GraphKey,
-    graph: Graph,
-    feeds: readonly Feed[],
-    storages: readonly number[],
-  ): Promise<TypedArray[]> {
-    this.#last = [key, graph, feeds, storages];
-    return this.inner.run(key, graph, feeds, storages);
+  run(...run: Run): Promise<TypedArray[]> {
+    this.#last = run;
+    return this.inner.run(...run);
   }
 
   /** Repeats the last run and times each plan step. Weights are updated again. */

@@ -153,8 +153,14 @@ export class FormBuilder extends PlanBuilder<Value, Work> {
   float32Form(i: number): Form {
     const first = this.value(i).forms[0]!;
     if (this.dnnl.typeOf(first.md) !== 'bfloat16') return first;
-    const md = this.dnnl.isBlocked(first.md) ? this.dnnl.withType(first.md, 'float32') : undefined;
+    const md = this.float32Md(first.md);
     return md ? this.form(i, first.dims, md) : this.plainForm(i);
+  }
+
+  /** A blocked layout for float32 elements; undefined for other layouts, and if the library cannot describe it. */
+  float32Md(md: Md): Md | undefined {
+    if (!this.dnnl.isBlocked(md)) return undefined;
+    return this.dnnl.typeOf(md) === 'float32' ? md : this.dnnl.withType(md, 'float32');
   }
 
   plainMd(shape: Dims, dtype: DType): Md {

@@ -18,7 +18,7 @@ function partsOf(model: Module<unknown>): string {
   return `${names.slice(0, LISTED).join(', ')}${more}`;
 }
 
-/** The module of a model that has this path; without one the model. @throws UsageError if there is none */
+/** The module of a model that has this path; without one the model. @throws UsageError if no module has it */
 export function networkIn(model: Module, path: string | undefined): Module {
   if (path === undefined) return model;
   const modules = model.namedModules().filter(([name]) => name !== '');

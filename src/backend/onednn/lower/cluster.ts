@@ -136,9 +136,9 @@ function arrange(b: OneDnnBuilder, cluster: Cluster): Arrangement {
 function leadOf(b: OneDnnBuilder, full: readonly number[]): Pick<Form, 'dims' | 'md'> | undefined {
   const made = full.map((input) => b.value(input).forms[0]!);
   const own = made.find(({ dims, md }) => !b.dnnl.equal(md, b.dnnl.plain(dims, b.dnnl.typeOf(md))));
-  if (!own || !b.dnnl.isBlocked(own.md) || padded(b, own)) return undefined;
-  const md = b.dnnl.typeOf(own.md) === 'float32' ? own.md : b.dnnl.withType(own.md, 'float32');
-  return md && { dims: own.dims, md };
+  if (!own) return undefined;
+  const md = b.float32Md(own.md);
+  return md && !padded(b, own) ? { dims: own.dims, md } : undefined;
 }
 
 /** Operations of the library that read bfloat16. */
