@@ -61,10 +61,10 @@ async function tryForward(
   try {
     network.forward(...inputs);
   } catch (error) {
-    const given = Object.entries(shapes).map(([name, sizes]) => `"${name}" [${sizes.join(', ')}]`);
+    const given = showPorts(Object.entries(shapes).map(([name, shape]) => ({ name, shape })));
     const parts = path === undefined ? partsOf(network) : '';
     throw new UsageError({
-      what: `${path ?? 'The whole model'} (${network.typeName}) cannot be computed from ${given.join(', ')}`,
+      what: `${path ?? 'The whole model'} (${network.typeName}) cannot be computed from ${given}`,
       expected: 'the inputs that its forward takes, with their sizes without the batch',
       got:
         error instanceof PaperweightError

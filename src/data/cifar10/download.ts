@@ -7,13 +7,11 @@ import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { withoutCredentials } from '../download/address.js';
 import { type DownloadProgress, downloadFile } from '../download/download.js';
-import { checkedMd5, fetchAlone, isThere, replaceDamaged } from '../download/fetching.js';
+import { checkedMd5, fetchAlone, isThere, MAX_ARCHIVE, replaceDamaged } from '../download/fetching.js';
 import { type Extracted, extractTarGz } from '../download/untar.js';
 
 /** Where the authors of CIFAR-10 publish the binary archive (about 170 MB). */
 const CIFAR10_URL = 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz';
-/** More than the archive has, also in other compressions. */
-const MAX_ARCHIVE = 2 ** 28;
 /** MD5 of the archive, as published by the authors. */
 export const CIFAR10_MD5 = 'c32a1d4ab5d03f1284b67883e8d87530';
 /** Name of the folder inside the archive. */

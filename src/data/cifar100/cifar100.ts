@@ -9,11 +9,16 @@ import { rename } from '../../files/rename.js';
 import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
 import { type DownloadProgress, downloadFile } from '../download/download.js';
-import { checkedMd5, fetchAlone, isBroken, isThere, replaceDamaged } from '../download/fetching.js';
+import {
+  checkedMd5,
+  fetchAlone,
+  isBroken,
+  isThere,
+  MAX_ARCHIVE,
+  replaceDamaged,
+} from '../download/fetching.js';
 import { extractTarGz } from '../download/untar.js';
 
-/** More than the archive has, also in other compressions. */
-const MAX_ARCHIVE = 2 ** 28;
 const URL = 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz';
 const MD5 = '03b5dce01913d631647c71ecec9e9cb8';
 /** Name of the folder inside the archive. */
