@@ -39,9 +39,11 @@ async function stopped(run: string, end: (child: import('node:child_process').Ch
 
 /** Asserts that a training has ended with a checkpoint of its last step. */
 async function assertInterrupted(run: string, result: CliResult): Promise<void> {
+  const ended = `exit code ${result.code}, after ${result.stdout.slice(-500)}\n${result.stderr}`;
+  assert.ok(existsSync(join(run, 'state.json')), `no checkpoint: ${ended}`);
   const state = JSON.parse(await readFile(join(run, 'state.json'), 'utf8'));
   const metrics = jsonLines(await readFile(join(run, 'metrics.jsonl'), 'utf8'));
-  assert.equal(Number(/\d+/.exec(state.latest)![0]), metrics.at(-1)!.step, result.stderr);
+  assert.equal(Number(/\d+/.exec(state.latest)![0]), metrics.at(-1)!.step, ended);
   assert.equal(JSON.parse(await readFile(join(run, 'process.json'), 'utf8')).status, 'interrupted');
   assert.ok(!existsSync(join(run, 'run.lock')));
 }
