@@ -1,5 +1,11 @@
-/** An address, or a text with one, without the user's name and password. */
-export const withoutCredentials = (text: string): string => text.replaceAll(/\/\/[^/?#\s]*@/g, '//***@');
+/** An address, or a text with one, without the user's name and password, and without the values of its query. */
+export const withoutCredentials = (text: string): string =>
+  text
+    .replaceAll(/\/\/[^/?#\s]*@/g, '//***@')
+    .replaceAll(/\?[^#\s]+/g, (query) => query.replaceAll(/([?&][^=&]*=|[?&])[^&]*/g, withoutValue));
+
+/** A field of a query; one without a name is all value. */
+const withoutValue = (_: string, name: string): string => `${name}***`;
 
 /** An address as `fetch` takes it: name and password go into a header. */
 export function requestOf(address: string): {

@@ -21,7 +21,10 @@ export interface DownloadProgress {
 }
 
 export interface DownloadOptions {
-  /** An http or https address; a name and a password in it are sent as a header, and not shown in messages. */
+  /**
+   * An http or https address. A name and a password in it are sent as a header. Messages show neither them nor the
+   * values of a query, such as a token.
+   */
   url: string;
   /** Path of the file; the incomplete download is at `to + '.part'`. */
   to: string;
