@@ -103,7 +103,7 @@ describe('daily questions', { skip: NO_BROWSER }, () => {
     const { page, complaints, close } = await web.open('#/compare?ids=quick-7,live,paused', WIDE);
     await page.getByRole('group', { name: 'Training loss' }).locator('canvas').waitFor();
     await page.getByText('Metrics (2)').click();
-    await page.getByLabel('Images per second').check();
+    await page.getByLabel('Samples per second').check();
     await page.getByLabel('dead/features.2').check();
     await page.getByText('Metrics (4)').click();
     await page.getByRole('group', { name: 'dead/features.2' }).locator('canvas').waitFor();

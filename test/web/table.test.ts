@@ -122,7 +122,7 @@ describe('the table of runs', { skip: NO_BROWSER }, () => {
     await page
       .getByRole('combobox', { name: 'Metric of the curves', exact: true })
       .selectOption('imagesPerSecond');
-    await page.getByRole('group', { name: 'Images per second' }).locator('canvas').waitFor();
+    await page.getByRole('group', { name: 'Samples per second' }).locator('canvas').waitFor();
     await page.waitForURL(/metric=imagesPerSecond/);
     await page.getByRole('combobox', { name: 'Metric of the curves on the right' }).selectOption('loss');
     await page.getByRole('group', { name: 'Training loss' }).locator('canvas').waitFor();

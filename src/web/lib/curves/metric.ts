@@ -5,7 +5,8 @@ import { percent, significant } from '../format.js';
 const TITLES = {
   loss: 'chart.loss',
   lr: 'small.lr',
-  imagesPerSecond: 'small.imagesPerSecond',
+  // Also of runs whose samples are no images.
+  imagesPerSecond: 'small.samplesPerSecond',
   stepSeconds: 'metric.stepSeconds',
   dataSeconds: 'metric.dataSeconds',
   rssMiB: 'small.rssMiB',
