@@ -7,6 +7,7 @@ import { parseResult } from '../../src/papers/claims/result.js';
 import { trainConfigSchema } from '../../src/run/config.js';
 import { parseRequest } from '../../src/run/control.js';
 import { parseRunFile, stateSchema } from '../../src/run/run-files.js';
+import { NOTHING } from '../../src/serve/metrics/skim.js';
 import { parseLabel } from '../../src/serve/runs/label.js';
 import { parseProcessFile } from '../../src/serve/runs/run-status.js';
 import { parseListed, stepsTotal } from '../../src/serve/runs/summary.js';
@@ -137,13 +138,7 @@ export const jsonTargets: readonly Target[] = [
   json('config-listed', [CONFIG], (text) => {
     const { success, data } = parseListed(text);
     if (!success) return 'refused';
-    const total = stepsTotal(data, {
-      spark: [],
-      lastStep: undefined,
-      epoch: undefined,
-      done: false,
-      gap: false,
-    });
+    const total = stepsTotal(data, NOTHING);
     must(Number.isFinite(total), 'an infinite number of steps');
     return 'read';
   }),

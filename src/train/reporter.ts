@@ -12,6 +12,8 @@ export interface ReporterParts {
   readonly stepsTotal: number;
   /** What the test set consists of. */
   readonly items: Items;
+  /** Whether the paper has a training of its own. */
+  readonly own: boolean;
   /** Advice while the loss stays at chance level, for recipes known to start slowly. */
   readonly slowStart?: string | undefined;
 }
@@ -46,7 +48,7 @@ export class Reporter {
    * @param after position after the step
    */
   async step(before: Position, after: Position, measured: Measured): Promise<void> {
-    const { folder, observer, stepsTotal } = this.#parts;
+    const { folder, observer, stepsTotal, own } = this.#parts;
     const { loss, lr, images, stepSeconds, dataSeconds, gradNorm, team, metrics } = measured;
     const event: StepEvent = {
       event: 'step',
@@ -60,7 +62,7 @@ export class Reporter {
       rssMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
       ...(gradNorm === undefined ? {} : { gradNorm }),
       ...team,
-      ...(Object.keys(metrics).length === 0 ? {} : { metrics }),
+      ...(own ? { metrics } : {}),
     };
     await folder.log(event);
     observer.step?.(event, { stepsTotal });

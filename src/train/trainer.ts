@@ -119,6 +119,7 @@ export class Trainer {
       observer: this.#observer,
       stepsTotal,
       items: itemsOf(parts.testSet),
+      own: parts.training !== undefined,
       slowStart: parts.slowStart,
     });
     const { optimizers, schedules, best } = this.#method;

@@ -99,6 +99,9 @@ test('runs of papers that measure something else than the accuracy: the best val
   });
   const { testAccuracy: _, trainAccuracy: __, ...unmeasured } = epochLine(1, 40);
   await makeRun(root, 'unmeasured', { config: own, metrics: [...metrics, unmeasured] });
+  await makeRun(root, 'begun', { config: own, metrics });
+  const nothing = metrics.map((line) => ({ ...line, metrics: {} }));
+  await makeRun(root, 'without metrics', { config: own, metrics: nothing });
   const falls = metrics.map(({ metrics: ___, ...line }) => line);
   await makeRun(root, 'classifier', { config: own, metrics: falls });
   const table = await runCli(['runs', root, '--sort', 'name']);
@@ -109,9 +112,11 @@ test('runs of papers that measure something else than the accuracy: the best val
   assert.deepEqual(
     jsonLines(stdout).map(({ id, diverged }) => [id, diverged]),
     [
+      ['begun', undefined],
       ['classifier', true],
       ['gan', undefined],
       ['unmeasured', undefined],
+      ['without metrics', undefined],
     ],
   );
 });

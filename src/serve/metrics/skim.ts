@@ -24,9 +24,18 @@ export interface Skim {
   readonly done: boolean;
   /** Whether the last step has no finite loss. */
   readonly gap: boolean;
+  /** Whether the steps are those of a paper's own training, as far as the samples show. */
+  readonly own: boolean;
 }
 
-export const NOTHING: Skim = { spark: [], lastStep: undefined, epoch: undefined, done: false, gap: false };
+export const NOTHING: Skim = {
+  spark: [],
+  lastStep: undefined,
+  epoch: undefined,
+  done: false,
+  gap: false,
+  own: false,
+};
 
 /** Reads the end of a run's metrics and equally spaced samples. */
 export async function skim({ path, stats }: InsideFile): Promise<Skim> {
@@ -42,12 +51,8 @@ export async function skim({ path, stats }: InsideFile): Promise<Skim> {
 export async function skimSource(source: Positioned, size: number): Promise<Skim> {
   const losses: number[] = [];
   const last = new Float64Array(FIELDS.length);
-  let [steps, done, epoch, gap]: [number, boolean, EpochEvent | undefined, boolean] = [
-    0,
-    false,
-    undefined,
-    false,
-  ];
+  let [steps, done, gap, own] = [0, false, false, false];
+  let epoch: EpochEvent | undefined;
   const look = (bytes: Buffer, from: number) =>
     scanLines(
       bytes,
@@ -55,6 +60,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
         done = kind === 'done';
         if (kind === 'step' || kind === 'gap') gap = kind === 'gap';
         if (event?.event === 'epoch') epoch = event;
+        if (event?.event === 'step' && event.metrics) own = true;
         if (kind !== 'step' || stepValues[STEP]! <= last[STEP]!) return true;
         steps++;
         losses.push(stepValues[LOSS]!);
@@ -83,6 +89,7 @@ export async function skimSource(source: Positioned, size: number): Promise<Skim
     epoch,
     done,
     gap,
+    own,
   };
 }
 

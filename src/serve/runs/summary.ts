@@ -161,11 +161,11 @@ async function bestOf(folder: string, { epoch }: Skim): Promise<Pick<RunSummary,
 }
 
 /**
- * Whether a run's loss should fall, as far as its epochs show. That of a paper's own step may rise, such as a
+ * Whether a run's loss should fall, as far as its epochs and steps show. That of a paper's own step may rise, such as a
  * discriminator's: another metric then says how good the weights are.
  */
-const fallsIn = ({ epoch }: Skim, best: RunSummary['best']): boolean =>
-  best ? best.metric === 'loss' : epoch === undefined || epoch.testAccuracy !== undefined;
+const fallsIn = ({ epoch, own }: Skim, best: RunSummary['best']): boolean =>
+  best ? best.metric === 'loss' : epoch ? epoch.testAccuracy !== undefined : !own;
 
 /** Last values of metrics besides the loss and the accuracy. */
 function figuresOf({ lastStep, epoch }: Skim): Pick<RunSummary, 'figures'> {

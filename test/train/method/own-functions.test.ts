@@ -222,6 +222,13 @@ test('an epoch whose evaluation fails is kept', async (t) => {
   assert.deepEqual(await measuredIn(path), await measuredIn(whole.path));
 });
 
+test('steps of a training without metrics show that it is a paper’s own', async (t) => {
+  const { trainer, path } = await ownRun(t, { training: squares(() => ({})), config: { maxSteps: 1 } });
+  await trainer.run();
+  const [step] = (await measuredIn(path)) as Record<string, unknown>[];
+  assert.deepEqual([step!.event, step!.metrics], ['step', {}]);
+});
+
 test('an accumulated step averages a metric over the batches that have it', async (t) => {
   const training = squares(({ model }) => ({
     loss: (x: Tensor, { index }: StepContext) => ({
