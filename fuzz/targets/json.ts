@@ -1,7 +1,7 @@
 import { parseKernelCache } from '../../src/backend/onednn/kernel-cache.js';
 import { parseBaseline } from '../../src/bench/guard.js';
 import { parseResult as parseBenchResult, resultFile } from '../../src/bench/result.js';
-import { parseSourceMarker } from '../../src/data/cifar10/download.js';
+import { parseSourceMarker } from '../../src/data/download/archive.js';
 import { parseTitles } from '../../src/papers/build-page.js';
 import { parseResult } from '../../src/papers/claims/result.js';
 import { trainConfigSchema } from '../../src/run/config.js';

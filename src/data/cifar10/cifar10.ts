@@ -6,19 +6,27 @@ import { grouped } from '../../errors/counted.js';
 import { DataError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
+import { type Archive, fetchArchive, readSourceMarker } from '../download/archive.js';
 import type { DownloadProgress } from '../download/download.js';
-import { isBroken } from '../download/fetching.js';
-import {
-  CIFAR10_FOLDER,
-  CIFAR10_MD5,
-  CIFAR10_META_FILE,
-  CIFAR10_TEST_FILE,
-  CIFAR10_TRAIN_FILES,
-  fetchCIFAR10,
-  readSourceMarker,
-} from './download.js';
+import { isBroken, isThere } from '../download/fetching.js';
 import { CLASSES, checkLabels, checkSize, FETCH_AGAIN, parseClasses, RECORD } from './format.js';
 import { findPickled, readPickled } from './pickle.js';
+
+/** Training files in order, 10,000 images each. */
+const TRAIN_FILES = [1, 2, 3, 4, 5].map((n) => `data_batch_${n}.bin`);
+/** Test file, 10,000 images. */
+const TEST_FILE = 'test_batch.bin';
+/** Class names, one per line. */
+const META_FILE = 'batches.meta.txt';
+/** The binary archive (about 170 MB). */
+export const CIFAR10_ARCHIVE: Archive = {
+  name: 'CIFAR-10',
+  url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
+  md5: 'c32a1d4ab5d03f1284b67883e8d87530',
+  folder: 'cifar-10-batches-bin',
+  files: [...TRAIN_FILES, TEST_FILE, META_FILE],
+  check: checkFile,
+};
 
 const READ_BYTES = 2 ** 22;
 
@@ -49,15 +57,11 @@ interface Contents {
   official: boolean | undefined;
 }
 
-async function isThere(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined)) !== undefined;
-}
-
 async function findFolder(root: string): Promise<string | undefined> {
-  for (const name of [...CIFAR10_TRAIN_FILES, CIFAR10_TEST_FILE]) {
+  for (const name of [...TRAIN_FILES, TEST_FILE]) {
     if (await isThere(path.join(root, name))) return root;
   }
-  const inner = path.join(root, CIFAR10_FOLDER);
+  const inner = path.join(root, CIFAR10_ARCHIVE.folder);
   return (await isThere(inner)) ? inner : undefined;
 }
 
@@ -99,7 +103,7 @@ async function readRecords(file: string, into: Uint8Array, hash: boolean): Promi
 }
 
 async function readClasses(folder: string): Promise<readonly string[]> {
-  const file = path.join(folder, CIFAR10_META_FILE);
+  const file = path.join(folder, META_FILE);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw diskError(error, `cannot read ${file}`, DataError);
   });
@@ -111,7 +115,7 @@ async function readFolder(folder: string, train: boolean, allowPartial: boolean)
   const marker = await readSourceMarker(folder);
   const classes = await readClasses(folder);
   const files: { name: string; size: number }[] = [];
-  for (const name of train ? CIFAR10_TRAIN_FILES : [CIFAR10_TEST_FILE]) {
+  for (const name of train ? TRAIN_FILES : [TEST_FILE]) {
     const file = path.join(folder, name);
     // With allowPartial an empty folder is still an error.
     if (allowPartial && files.length > 0 && !(await isThere(file))) continue;
@@ -119,7 +123,7 @@ async function readFolder(folder: string, train: boolean, allowPartial: boolean)
   }
   const total = files.reduce((sum, { size }) => sum + size, 0);
   const records = new Uint8Array(new SharedArrayBuffer(total));
-  let official = marker?.archiveMd5 === CIFAR10_MD5 ? true : undefined;
+  let official = marker?.archiveMd5 === CIFAR10_ARCHIVE.md5 ? true : undefined;
   let at = 0;
   for (const { name, size } of files) {
     const into = records.subarray(at, (at += size));
@@ -131,7 +135,7 @@ async function readFolder(folder: string, train: boolean, allowPartial: boolean)
 
 /** @throws DataError if a file is missing or damaged */
 async function checkFile(file: string): Promise<void> {
-  if (path.basename(file) === CIFAR10_META_FILE) {
+  if (path.basename(file) === META_FILE) {
     if (await isThere(file)) await readClasses(path.dirname(file));
     return;
   }
@@ -193,11 +197,11 @@ export class CIFAR10 implements Dataset {
       return new CIFAR10({ records, classes: CLASSES, train, folder: pickled, official: undefined });
     }
     const fetched = folder === undefined && download;
-    if (fetched) folder = await fetchCIFAR10(options);
+    if (fetched) folder = await fetchArchive(CIFAR10_ARCHIVE, options);
     if (folder === undefined) {
       throw new DataError({
         what: `CIFAR-10 not found in ${root}`,
-        expected: `data_batch_1.bin … test_batch.bin there or in ${path.join(root, CIFAR10_FOLDER)}`,
+        expected: `data_batch_1.bin … test_batch.bin there or in ${path.join(root, CIFAR10_ARCHIVE.folder)}`,
         got: 'none of them',
         next: 'pass download: true, or name the folder that holds the .bin files',
       });
@@ -207,7 +211,7 @@ export class CIFAR10 implements Dataset {
     if (!download || fetched) return new CIFAR10(await opened());
     const contents = await opened().catch(async (error) => {
       if (!isBroken(error)) throw error;
-      await fetchCIFAR10(options, { folder: where, check: (name) => checkFile(path.join(where, name)) });
+      await fetchArchive(CIFAR10_ARCHIVE, options, where);
       return opened();
     });
     return new CIFAR10(contents);

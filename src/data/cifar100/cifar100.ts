@@ -1,34 +1,28 @@
-import { mkdtemp, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { checkBooleans, checkOptionNames, checkPath, shown } from '../../errors/arguments.js';
 import { grouped } from '../../errors/counted.js';
 import { DataError, UsageError } from '../../errors/errors.js';
 import { diskError } from '../../files/disk-error.js';
-import { makeFolder } from '../../files/make-folder.js';
-import { rename } from '../../files/rename.js';
-import { removeFolder, removeOld } from '../../files/system/remove.js';
 import { checkIndex, type Dataset, type WorkerSpec } from '../dataset.js';
-import { type DownloadProgress, downloadFile } from '../download/download.js';
-import {
-  checkedMd5,
-  fetchAlone,
-  isBroken,
-  isThere,
-  MAX_ARCHIVE,
-  replaceDamaged,
-} from '../download/fetching.js';
-import { extractTarGz } from '../download/untar.js';
+import { type Archive, fetchArchive } from '../download/archive.js';
+import type { DownloadProgress } from '../download/download.js';
+import { checkedMd5, isBroken, isThere } from '../download/fetching.js';
 
-const URL = 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz';
-const MD5 = '03b5dce01913d631647c71ecec9e9cb8';
-/** Name of the folder inside the archive. */
-const FOLDER = 'cifar-100-binary';
 const PIXELS = 3 * 32 * 32;
 /** Bytes of a record: coarse label, fine label, then red, green and blue planes. */
 const RECORD = 2 + PIXELS;
 const NAMES = { fine: 'fine_label_names.txt', coarse: 'coarse_label_names.txt' } as const;
 const COUNT = { fine: 100, coarse: 20 } as const;
 const FETCH_AGAIN = 'delete the folder and fetch the archive again (download: true)';
+const ARCHIVE: Archive = {
+  name: 'CIFAR-100',
+  url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
+  md5: '03b5dce01913d631647c71ecec9e9cb8',
+  folder: 'cifar-100-binary',
+  files: ['train.bin', 'test.bin', NAMES.fine, NAMES.coarse],
+  check: checkFile,
+};
 
 export interface CIFAR100Options {
   /** Folder with train.bin and test.bin, or its parent. */
@@ -106,11 +100,11 @@ export class CIFAR100 implements Dataset {
     const name = train ? 'train.bin' : 'test.bin';
     if (options.md5 !== undefined) checkedMd5('CIFAR100.open', options.md5);
     const found = await findFolder(root, name);
-    const folder = found ?? (download ? await fetchArchive(options) : undefined);
+    const folder = found ?? (download ? await fetchArchive(ARCHIVE, options) : undefined);
     if (folder === undefined)
       throw new DataError({
         what: `CIFAR-100 not found in ${root}`,
-        expected: `${name} there or in ${path.join(root, FOLDER)}`,
+        expected: `${name} there or in ${path.join(root, ARCHIVE.folder)}`,
         got: 'nothing there',
         next: 'pass download: true, or name the folder that holds the .bin files',
       });
@@ -122,7 +116,7 @@ export class CIFAR100 implements Dataset {
     if (!download || found === undefined) return opened();
     return opened().catch(async (error) => {
       if (!isBroken(error)) throw error;
-      await fetchArchive(options, folder);
+      await fetchArchive(ARCHIVE, options, folder);
       return opened();
     });
   }
@@ -143,8 +137,8 @@ export class CIFAR100 implements Dataset {
 export const openSharedCIFAR100 = (contents: Contents): CIFAR100 => new CIFAR100(contents);
 
 async function findFolder(root: string, name: string): Promise<string | undefined> {
-  for (const folder of [root, path.join(root, FOLDER)])
-    if (await stat(path.join(folder, name)).catch(() => undefined)) return folder;
+  for (const folder of [root, path.join(root, ARCHIVE.folder)])
+    if (await isThere(path.join(folder, name))) return folder;
   return undefined;
 }
 
@@ -193,54 +187,8 @@ async function readNames(folder: string, kind: 'fine' | 'coarse'): Promise<reado
 }
 
 /** Reads a file of the data set. @throws DataError if it is missing or damaged */
-async function checkFile(folder: string, name: string): Promise<unknown> {
-  if (name === NAMES.fine) return readNames(folder, 'fine');
-  return name === NAMES.coarse ? readNames(folder, 'coarse') : readRecords(path.join(folder, name));
-}
-
-/**
- * @param damaged a folder with files of which some are damaged or missing; these are replaced
- * @returns the folder of the files
- */
-async function fetchArchive(options: CIFAR100Options, damaged?: string): Promise<string> {
-  const { root, signal } = options;
-  await makeFolder(root).catch((error) => {
-    throw diskError(error, `cannot prepare CIFAR-100 in ${root}`, DataError);
-  });
-  return fetchAlone(root, signal, async (waited) => {
-    const there = waited && !damaged ? await findFolder(root, 'test.bin') : undefined;
-    return there ?? fetchFiles(options, damaged);
-  });
-}
-
-async function fetchFiles(
-  { root, mirror: url = URL, md5 = MD5, onProgress, signal }: CIFAR100Options,
-  damaged: string | undefined,
-): Promise<string> {
-  const folder = damaged ?? path.join(root, FOLDER);
-  const archive = path.join(root, 'cifar-100-binary.tar.gz');
-  let temporary: string | undefined;
-  try {
-    const { fetched } = await downloadFile({
-      url,
-      to: archive,
-      md5,
-      maxBytes: MAX_ARCHIVE,
-      onProgress,
-      signal,
-    });
-    temporary = await mkdtemp(path.join(root, '.cifar-100-'));
-    const wanted = ['train.bin', 'test.bin', NAMES.fine, NAMES.coarse];
-    await extractTarGz({ archive, into: temporary, wanted });
-    if (await isThere(folder))
-      await replaceDamaged(temporary, folder, wanted, (name) => checkFile(folder, name));
-    else await rename(temporary, folder);
-    if (fetched) await removeOld(archive);
-    return folder;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw diskError(error, `cannot prepare CIFAR-100 in ${root}`, DataError);
-  } finally {
-    if (temporary) await removeFolder(temporary);
-  }
+async function checkFile(file: string): Promise<unknown> {
+  const { dir, base } = path.parse(file);
+  if (base === NAMES.fine) return readNames(dir, 'fine');
+  return base === NAMES.coarse ? readNames(dir, 'coarse') : readRecords(file);
 }

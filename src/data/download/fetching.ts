@@ -7,9 +7,6 @@ import { type RunLock, takeLock } from '../../files/lock.js';
 import { rename } from '../../files/rename.js';
 import { isTransient } from '../../files/transient-error.js';
 
-/** Largest archive of CIFAR-10 or CIFAR-100 in bytes: more than either has, also in other compressions. */
-export const MAX_ARCHIVE = 2 ** 28;
-
 /** Time between two attempts to lock a folder in which another process downloads. */
 const POLL_MS = 200;
 

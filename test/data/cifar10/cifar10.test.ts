@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { CIFAR10 } from '../../../src/data/cifar10/cifar10.js';
-import { CIFAR10_FOLDER, CIFAR10_MD5, fetchCIFAR10 } from '../../../src/data/cifar10/download.js';
+import { CIFAR10, CIFAR10_ARCHIVE } from '../../../src/data/cifar10/cifar10.js';
 import { openWorkerSpec } from '../../../src/data/dataset.js';
+import { fetchArchive } from '../../../src/data/download/archive.js';
 import { DataError } from '../../../src/errors/errors.js';
 import { cifarRecords, serve, tarGz, temporaryFolder } from '../support.js';
 
@@ -58,10 +58,10 @@ test('reads records in file order, as CHW bytes', async (t) => {
 
 test('finds the folder inside its parent', async (t) => {
   const parent = await temporaryFolder(t);
-  await mkdir(path.join(parent, CIFAR10_FOLDER));
-  await writeFile(path.join(parent, CIFAR10_FOLDER, 'test_batch.bin'), cifarRecords(10));
+  await mkdir(path.join(parent, CIFAR10_ARCHIVE.folder));
+  await writeFile(path.join(parent, CIFAR10_ARCHIVE.folder, 'test_batch.bin'), cifarRecords(10));
   const set = await CIFAR10.open({ root: parent, train: false, allowPartial: true });
-  assert.equal(set.folder, path.join(parent, CIFAR10_FOLDER));
+  assert.equal(set.folder, path.join(parent, CIFAR10_ARCHIVE.folder));
 });
 
 test('class names come from batches.meta.txt if it exists', async (t) => {
@@ -113,9 +113,9 @@ test('errors give file, record and offset of a bad label', async (t) => {
 });
 
 function archive(): Buffer {
-  const inside = (name: string, data: Uint8Array) => ({ name: `${CIFAR10_FOLDER}/${name}`, data });
+  const inside = (name: string, data: Uint8Array) => ({ name: `${CIFAR10_ARCHIVE.folder}/${name}`, data });
   return tarGz([
-    { name: `${CIFAR10_FOLDER}/`, type: '5' },
+    { name: `${CIFAR10_ARCHIVE.folder}/`, type: '5' },
     inside('batches.meta.txt', Buffer.from(`${NAMES.join('\n')}\n\n`)),
     ...[1, 2, 3, 4, 5].map((n) => inside(`data_batch_${n}.bin`, cifarRecords(20, n))),
     inside('readme.html', Buffer.from('<html>')),
@@ -129,9 +129,14 @@ test('downloads, extracts, and leaves only the folder', async (t) => {
   const mirror = await serve(t, (_, response) => response.end(bytes));
   const root = path.join(await temporaryFolder(t), 'made');
   let received = 0;
-  const folder = await fetchCIFAR10({ root, mirror, md5, onProgress: (p) => (received = p.received) });
+  const folder = await fetchArchive(CIFAR10_ARCHIVE, {
+    root,
+    mirror,
+    md5,
+    onProgress: (p) => (received = p.received),
+  });
   assert.equal(received, bytes.length);
-  assert.deepEqual(await readdir(root), [CIFAR10_FOLDER]);
+  assert.deepEqual(await readdir(root), [CIFAR10_ARCHIVE.folder]);
   assert.ok(!(await readdir(folder)).includes('readme.html'));
   const set = await CIFAR10.open({
     root,
@@ -149,20 +154,23 @@ test('what is damaged is downloaded again, and kept under another name', async (
   const md5 = createHash('md5').update(bytes).digest('hex');
   const mirror = await serve(t, (_, response) => response.end(bytes));
   const root = await temporaryFolder(t);
-  const folder = await fetchCIFAR10({ root, mirror, md5 });
+  const folder = await fetchArchive(CIFAR10_ARCHIVE, { root, mirror, md5 });
   const file = path.join(folder, 'data_batch_2.bin');
   const whole = await readFile(file);
   for (const bad of [whole.subarray(7), undefined]) {
     if (bad) await writeFile(file, bad);
     else await rm(file);
-    const check = async (name: string) => {
-      if (name === 'data_batch_2.bin') throw new Error('damaged');
+    const check = async (one: string) => {
+      if (one === file) throw new Error('damaged');
     };
-    assert.equal(await fetchCIFAR10({ root, mirror, md5: md5.toUpperCase() }, { folder, check }), folder);
+    assert.equal(
+      await fetchArchive({ ...CIFAR10_ARCHIVE, check }, { root, mirror, md5: md5.toUpperCase() }, folder),
+      folder,
+    );
     assert.deepEqual(await readFile(file), whole);
     if (bad) assert.deepEqual(await readFile(`${file}.damaged`), bad);
   }
-  assert.deepEqual(await readdir(root), [CIFAR10_FOLDER]);
+  assert.deepEqual(await readdir(root), [CIFAR10_ARCHIVE.folder]);
 });
 
 test('damaged files are asked for again with download', async (t) => {
@@ -184,10 +192,10 @@ test('a folder extracted from the official archive is verified until a byte chan
   const md5 = createHash('md5').update(bytes).digest('hex');
   const mirror = await serve(t, (_, response) => response.end(bytes));
   const root = await temporaryFolder(t);
-  const folder = await fetchCIFAR10({ root, mirror, md5 });
+  const folder = await fetchArchive(CIFAR10_ARCHIVE, { root, mirror, md5 });
   const marker = path.join(folder, '.paperweight-source.json');
   // The real archive is too large for a test: write a marker that declares this folder official.
-  await writeFile(marker, (await readFile(marker, 'utf8')).replace(md5, CIFAR10_MD5));
+  await writeFile(marker, (await readFile(marker, 'utf8')).replace(md5, CIFAR10_ARCHIVE.md5));
   const open = () => CIFAR10.open({ root, train: true, allowPartial: true });
   assert.equal((await open()).official, true);
   assert.match((await open()).describe(), /; verified against the official archive$/);
@@ -202,7 +210,7 @@ test('a download that is not the official archive is refused and leaves nothing'
   const mirror = await serve(t, (_, response) => response.end(archive()));
   const root = await temporaryFolder(t);
   const opening = CIFAR10.open({ root, train: true, download: true, mirror });
-  await refused(opening, /wrong checksum/, new RegExp(`MD5 ${CIFAR10_MD5}`));
+  await refused(opening, /wrong checksum/, new RegExp(`MD5 ${CIFAR10_ARCHIVE.md5}`));
   assert.deepEqual(await readdir(root), []);
 });
 
@@ -211,7 +219,7 @@ test('a damaged archive leaves no incomplete folder', async (t) => {
   const md5 = createHash('md5').update(bytes).digest('hex');
   const mirror = await serve(t, (_, response) => response.end(bytes));
   const root = await temporaryFolder(t);
-  await refused(fetchCIFAR10({ root, mirror, md5 }), /no data_batch_2\.bin/);
+  await refused(fetchArchive(CIFAR10_ARCHIVE, { root, mirror, md5 }), /no data_batch_2\.bin/);
   assert.deepEqual(await readdir(root), ['cifar-10-binary.tar.gz']);
 });
 
@@ -220,8 +228,8 @@ test('an archive that exists is used without network and kept', async (t) => {
   const md5 = createHash('md5').update(bytes).digest('hex');
   const root = await temporaryFolder(t);
   await writeFile(path.join(root, 'cifar-10-binary.tar.gz'), bytes);
-  await fetchCIFAR10({ root, mirror: 'http://127.0.0.1:1', md5 });
-  assert.deepEqual((await readdir(root)).sort(), [CIFAR10_FOLDER, 'cifar-10-binary.tar.gz'].sort());
+  await fetchArchive(CIFAR10_ARCHIVE, { root, mirror: 'http://127.0.0.1:1', md5 });
+  assert.deepEqual((await readdir(root)).sort(), [CIFAR10_ARCHIVE.folder, 'cifar-10-binary.tar.gz'].sort());
 });
 
 const real = process.env.PAPERWEIGHT_CIFAR10;

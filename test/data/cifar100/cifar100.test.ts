@@ -99,6 +99,9 @@ describe('CIFAR100', () => {
     );
     assert.equal(asked(), 1);
     assert.deepEqual(await readdir(root), ['cifar-100-binary']);
+    await writeFile(path.join(root, 'cifar-100-binary', 'train.bin'), '');
+    await Promise.all([true, true].map((train) => CIFAR100.open({ ...options, train })));
+    assert.equal(asked(), 2);
   });
 
   it('waits for another process that downloads into the folder', async (t) => {
