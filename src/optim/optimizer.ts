@@ -163,8 +163,9 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
    * Queues a run that updates every parameter that has a gradient, without waiting for it. The losses from which the
    * gradients came are computed in the same run, so reading them later costs nothing.
    *
-   * A run that fails on the device changes nothing. Its error is thrown by the values of `compute`, or else by the next
-   * values that are read from the parameters or computed with them.
+   * A run that fails on the device changes nothing, and its step does not count, unless another one has been queued
+   * before it failed. Its error is thrown by the values of `compute`, or else by the next values that are read from the
+   * parameters or computed with them.
    *
    * @param compute further tensors to compute before the update, such as predictions
    * @param guard a scalar: if it is NaN or infinite, the run changes nothing; then call `undo()`
@@ -205,9 +206,12 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
       });
     for (const device of devices) changes.push(...takePending(device));
     if (this.average) changes.push(...this.average.changes(changes));
-    queueUpdate(changes, [...outputs, ...compute], guard);
+    const before = stepped.map(({ slot }) => ({ slot, memory: slot.memory }));
+    queueUpdate(changes, [...outputs, ...compute], guard, () => {
+      if (this.#before === before) this.undo();
+    });
     for (const node of grads) this.#consumed.add(node);
-    this.#before = stepped.map(({ slot }) => ({ slot, memory: slot.memory }));
+    this.#before = before;
     for (const { slot, memory } of stepped) slot.memory = memory;
     this.#steps++;
   }
@@ -365,6 +369,8 @@ export abstract class Optimizer<O extends CommonOptions = CommonOptions> {
         load.apply(slot, this.#rule.slots(group));
       }
     this.#steps = saved.state.steps;
+    // A step that fails now does not belong to this state.
+    this.#before = [];
   }
 }
 

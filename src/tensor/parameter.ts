@@ -213,16 +213,19 @@ export class Parameter extends Tensor {
  * Queues one run that computes `outputs` and writes new values into parameters.
  *
  * @param guard a scalar of the same run: if it is NaN or infinite, the parameters keep their values
+ * @param failed called if the run fails
  */
 export function queueUpdate(
   changes: readonly { parameter: Parameter; value: Node }[],
   outputs: readonly Tensor[] = [],
   guard?: Tensor,
+  failed?: () => void,
 ): void {
   realize(
     outputs.map((t) => t.node),
     changes.map(({ parameter, value }) => ({ node: value, storage: parameter.storage! })),
     guard?.node,
+    failed,
   );
   for (const { parameter } of changes) parameter.refresh();
 }

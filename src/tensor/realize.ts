@@ -31,11 +31,13 @@ function defaultDevice(): Device {
  * outputs.
  *
  * @param guard a scalar that has not been computed yet: if it is NaN or infinite, the run writes no updates
+ * @param failed called if the run fails, before any caller receives the error
  */
 export function realize(
   outputs: readonly Node[],
   updates: readonly { node: Node; storage: DeviceStorage }[],
   guard?: Node,
+  failed?: () => void,
 ): void {
   const wanted = [...new Set(guard ? [...outputs, guard] : outputs)].filter(
     (node) => !known(node) && !node.arriving,
@@ -53,6 +55,7 @@ export function realize(
   // next values that are read from the storages, or computed with them, report it.
   run.catch((error: unknown) => {
     for (const { storage } of updates) storage.failure = error as object;
+    failed?.();
   });
   for (const { storage } of updates) storage.version++;
   wanted.forEach((node, i) => {
