@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PaperweightError, UsageError } from '../../src/errors/errors.js';
 import * as nn from '../../src/nn/index.js';
+import { arange } from '../../src/tensor/create.js';
 import { grad } from '../../src/tensor/grad.js';
 import { manualSeed } from '../../src/tensor/random.js';
 import { evaluate, type Tensor, tensor } from '../../src/tensor/tensor.js';
@@ -92,6 +93,31 @@ test('normalized vectors have length 1, cosines are those of the angle', async (
   ]);
   assertNear(await F.cosineSimilarity(x, y).data(), [0.6, 0], 1e-6, 'cosines');
   assert.deepEqual(F.cosineSimilarity(x.unsqueeze(1), y, { dim: -1 }).shape, [2, 2]);
+});
+
+test('cosines of vectors that broadcast are those of their common shape', async () => {
+  const x = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
+  const near = async (y: Tensor, expected: readonly number[], what: string) =>
+    assertNear(await y.data(), expected, 1e-6, what);
+  // The numbers are PyTorch's.
+  await near(F.cosineSimilarity(x, tensor([1, 2, 3])), [1, 0.9746318], 'one vector for all rows');
+  await near(F.cosineSimilarity(x, tensor([[1], [2]])), [0.9258201, 0.9869275], 'one number for a vector');
+  const columns = [0.8574929, 0.919145, 0.9486833];
+  await near(F.cosineSimilarity(x, tensor([1, 2, 3]), { dim: 0 }), columns, 'one row for all');
+  await near(F.cosineSimilarity(x.unsqueeze(1), x), [...columns, ...columns], 'dim 1 of the common shape');
+  await near(F.cosineSimilarity(x.unsqueeze(1), x, { dim: 2 }), [1, 0.9746318, 0.9746318, 1], 'all pairs');
+  await near(F.cosineSimilarity(tensor(2), tensor(-3), { dim: 0 }), [-1], 'numbers');
+  assert.throws(() => F.cosineSimilarity(x, x, { dim: 2 }), /cosineSimilarity.*axis in \[-2, 1\]/);
+});
+
+test('circular padding goes around what is left after cutting off', async () => {
+  const x = arange(4).toFloat();
+  assert.deepEqual([...(await F.pad(x, [-1, 2], { mode: 'circular' }).data())], [1, 2, 3, 1, 2]);
+  assert.deepEqual([...(await F.pad(x, [2, -1], { mode: 'circular' }).data())], [1, 2, 0, 1, 2]);
+  assert.throws(() => F.pad(x, [-3, 2], { mode: 'circular' }), /at most 1 positions/);
 });
 
 test('dropout is a function of the seed, and nothing outside of training', async () => {

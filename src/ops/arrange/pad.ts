@@ -49,25 +49,30 @@ function along(
 ): Node {
   const size = x.shape[axis]!;
   const length = size + before + after;
+  const [from, kept] = [Math.max(0, -before), size + Math.min(0, before) + Math.min(0, after)];
+  // As in PyTorch, circular padding goes around what is left after cutting off.
+  const most = MOST[mode](mode === 'circular' ? kept : size);
   naming('pad', [x], () => {
     need(
-      length >= 0,
+      kept >= 0,
       () => `to cut off at most ${size} positions of axis ${axis}`,
-      () => String(size - length),
+      () => String(size - kept),
     );
     need(
-      Math.max(before, after) <= MOST[mode](size),
-      () => `at most ${MOST[mode](size)} positions at an end of axis ${axis} (${mode})`,
+      Math.max(before, after) <= most,
+      () => `at most ${most} positions at an end of axis ${axis} (${mode})`,
       () => `${Math.max(before, after)}`,
     );
   });
   if (before === 0 && after === 0) return x;
+  if (mode === 'circular' && kept < size)
+    return along(narrow(x, axis, from, kept), axis, [Math.max(0, before), Math.max(0, after)], mode, value);
   if (mode !== 'constant') {
-    const from = Int32Array.from({ length }, (_, i) => SOURCE[mode](i - before, size));
-    return indexSelect(x, hostLeaf(from, [length], 'int32'), axis);
+    const sources = Int32Array.from({ length }, (_, i) => SOURCE[mode](i - before, size));
+    return indexSelect(x, hostLeaf(sources, [length], 'int32'), axis);
   }
   if (value === 0) return narrow(x, axis, -before, length);
-  const kept = narrow(x, axis, Math.max(0, -before), size + Math.min(0, before) + Math.min(0, after));
+  const middle = narrow(x, axis, from, kept);
   const filled = (count: number): Node[] => {
     if (count <= 0) return [];
     const one = scalarLeaf(value, x.dtype);
@@ -78,5 +83,5 @@ function along(
       ),
     ];
   };
-  return concat([...filled(before), kept, ...filled(after)], axis);
+  return concat([...filled(before), middle, ...filled(after)], axis);
 }
