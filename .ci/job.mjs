@@ -49,6 +49,9 @@ export class Job {
   cloneName = 'clone';
   #began = Date.now();
   #failures = 0;
+  #repeated = /** @type {string[]} */ ([]);
+  /** How often a command may fail before it counts: 2 where the emulator itself fails now and then. */
+  tries = 1;
 
   /** @param {string} name @param {readonly string[]} target npm's flags for the other system */
   constructor(name, target) {
@@ -113,7 +116,18 @@ export class Job {
    * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
    * @param {Judge} judge
    */
-  async run(what, [program = '', ...args], options, judge) {
+  async run(what, command, options, judge) {
+    for (let left = this.tries; left > 0; left--) {
+      const { problem, code, seconds, output } = await this.#once(command, options, judge);
+      const again = problem !== undefined && left > 1;
+      this.judge(`${what} (${seconds} s)`, problem && `${problem}; exit code ${code}`, again);
+      if (problem === undefined) return;
+      this.say(readTests(output).rest.slice(-60).join('\n'));
+    }
+  }
+
+  /** @param {string[]} command @param {{ cwd: string, env: NodeJS.ProcessEnv }} options @param {Judge} judge */
+  async #once([program = '', ...args], options, judge) {
     const began = Date.now();
     const file = path.join(this.folder, 'output');
     const out = openSync(file, 'w');
@@ -139,17 +153,19 @@ export class Job {
       ? `it hangs: ${SILENCE} minutes without output${lastTest(output)}`
       : judge(code, output);
     const seconds = Math.round((Date.now() - began) / 1000);
-    this.judge(`${what} (${seconds} s)`, problem && `${problem}; exit code ${code}`);
-    if (problem !== undefined) this.say(readTests(output).rest.slice(-60).join('\n'));
+    return { problem, code, seconds, output };
   }
 
   /** Ends what a killed command may have left running. */
   stopAll() {}
 
-  /** Prints how something ended. @param {string} what @param {string | undefined} problem */
-  judge(what, problem) {
-    this.say(problem === undefined ? `ok: ${what}` : `FAILED: ${what}: ${problem}`);
-    if (problem !== undefined) this.#failures++;
+  /** Prints how something ended. @param {string} what @param {string | undefined} problem @param {boolean} [again] */
+  judge(what, problem, again = false) {
+    const failed = again ? 'failed, and is tried once more' : 'FAILED';
+    this.say(problem === undefined ? `ok: ${what}` : `${failed}: ${what}: ${problem}`);
+    if (problem === undefined) return;
+    if (again) this.#repeated.push(what);
+    else this.#failures++;
   }
 
   /** Flags with which node runs a test file that {@link Job.tests} judges, in a clone. @param {string} name */
@@ -178,6 +194,7 @@ export class Job {
 
   end() {
     this.clean();
+    if (this.#repeated.length > 0) this.say(`failed at the first try: ${this.#repeated.join(', ')}`);
     const minutes = ((Date.now() - this.#began) / 60_000).toFixed(1);
     this.say(`${this.#failures === 0 ? 'no failures' : `${this.#failures} failures`}, ${minutes} minutes`);
     process.exitCode = this.#failures === 0 ? 0 : 1;

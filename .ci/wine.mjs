@@ -49,6 +49,7 @@ const TESTS = [
 ];
 
 const { job, cwd, env, otherEnv, command } = await openWindows('wine');
+job.tries = 2;
 const chosen = process.argv.slice(2);
 if (chosen.length === 0) await commands();
 for (const name of chosen.length > 0 ? chosen : TESTS)
