@@ -49,7 +49,20 @@ export function checkSource(
   owner: string,
   set: unknown,
 ): asserts set is Dataset | SampleSet<unknown> | IterableSet<unknown> {
-  if (!isSampleSet(set) && !isIterableSet(set)) return checkDataset(owner, set);
+  if (!isSampleSet(set) && !isIterableSet(set)) {
+    const images = ['read', 'readMany', 'classes', 'imageShape'];
+    if (typeof set === 'object' && set && !(set instanceof Promise) && !images.some((part) => part in set))
+      throw new UsageError({
+        what: `${owner} reads a data set`,
+        expected:
+          'an object with name, length and get(index), or name and iterate(epoch), or labelled images with read()',
+        got: shown(set),
+        ...(Array.isArray(set)
+          ? { next: "write { name: 'mine', length: samples.length, get: (i) => samples[i] }" }
+          : {}),
+      });
+    return checkDataset(owner, set);
+  }
   const { name, length } = set;
   const unknown = length === undefined && isIterableSet(set);
   if (typeof name === 'string' && (unknown || (Number.isSafeInteger(length) && length! >= 0))) return;

@@ -135,7 +135,7 @@ export interface Parallel {
 }
 
 /** A paper: what `index.ts` of its folder exports by default. */
-export interface Paper<M extends Module = Module> {
+export interface Paper<M extends Module<unknown> = Module> {
   /** Name of its folder: small letters, digits and hyphens. */
   readonly id: string;
   /** Name of its network. */
@@ -204,8 +204,8 @@ export type ClassifierPaper<M extends Module = Module> = Paper<M> &
 
 /** Validates a paper, so that mistakes show when it is loaded. @throws UsageError */
 export function definePaper<M extends Module>(paper: ClassifierPaper<M>): ClassifierPaper<M>;
-export function definePaper<M extends Module>(paper: Paper<M>): Paper<M>;
-export function definePaper<M extends Module>(paper: Paper<M>): Paper<M> {
+export function definePaper<M extends Module<unknown>>(paper: Paper<M>): Paper<M>;
+export function definePaper<M extends Module<unknown>>(paper: Paper<M>): Paper<M> {
   const demand = (fits: boolean, what: string, expected: string, got: unknown): void => {
     if (!fits) throw new UsageError({ what: `The paper ${paper.id}: ${what}`, expected, got: String(got) });
   };

@@ -40,6 +40,7 @@ export function checkDType(owner: string, dtype: unknown): asserts dtype is DTyp
     what: `${owner} got a bad dtype`,
     expected: "'float32', 'float64', 'int32' or 'uint8'",
     got: shown(dtype),
+    ...(typeof dtype === 'object' && dtype ? { next: "pass the type itself, such as 'int32'" } : {}),
   });
 }
 

@@ -16,6 +16,6 @@ export function checkDevice(device: unknown): asserts device is Device {
         ? 'await it: device.best() returns a promise'
         : pair
           ? 'pass its device: const { device } = await device.open()'
-          : 'use await device.best() in Node, and referenceDevice() in a browser',
+          : 'use await device.best() in Node, and wasmDevice() in a browser',
   });
 }

@@ -192,6 +192,8 @@ export class Parameter extends Tensor {
         got: `a buffer ${showShape(this.shape)}`,
         next: 'create it without trainable: false',
       });
+    // A later update would otherwise be read instead of the leaf that gets the gradient.
+    pendingUpdates?.write(this);
     this.#trainable = true;
     leafOwners.set(this.current, this);
   }

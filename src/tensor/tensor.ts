@@ -539,6 +539,17 @@ export class Tensor {
   toString(): string {
     return `Tensor(${showShape(this.shape)}, ${this.dtype})`;
   }
+
+  /** Text, for messages. @throws UsageError for arithmetic or a comparison, which would compute with NaN */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint !== 'number') return this.toString();
+    throw new UsageError({
+      what: 'A tensor is not a number',
+      expected: 'operations on tensors, such as x.mul(2) or x.lt(y), or a value that was read',
+      got: this.toString(),
+      next: 'read the value with await x.item(), or all values with await x.data()',
+    });
+  }
 }
 
 /** Values along an axis and their positions (int32). */
@@ -684,11 +695,16 @@ export function tensor(
 }
 
 /** A tensor with the same value everywhere. @throws UsageError if the shape, the value or the type is not valid */
-export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
-  checkShape('full', shape);
-  checkDType('full', dtype);
+export const full = (shape: Shape, value: number, dtype?: DType): Tensor =>
+  filled('full', shape, value, dtype);
+export const zeros = (shape: Shape, dtype?: DType): Tensor => filled('zeros', shape, 0, dtype);
+export const ones = (shape: Shape, dtype?: DType): Tensor => filled('ones', shape, 1, dtype);
+
+function filled(name: string, shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
+  checkShape(name, shape);
+  checkDType(name, dtype);
   if (typeof value !== 'number')
-    throw new UsageError({ what: 'full got a bad value', expected: 'a number', got: shown(value) });
+    throw new UsageError({ what: `${name} got a bad value`, expected: 'a number', got: shown(value) });
   convert([value], dtype);
   const data = withMemory(
     () => `A tensor ${showShape(shape)} of ${dtype}`,
@@ -697,8 +713,6 @@ export function full(shape: Shape, value: number, dtype: DType = 'float32'): Ten
   data.fill(value);
   return new Tensor(hostLeaf(data, shape, dtype));
 }
-export const zeros = (shape: Shape, dtype?: DType): Tensor => full(shape, 0, dtype);
-export const ones = (shape: Shape, dtype?: DType): Tensor => full(shape, 1, dtype);
 
 /** The node of a function's argument, which is a tensor. @throws UsageError otherwise */
 export function operand(method: string, other: unknown, numbers = true): Node {

@@ -11,8 +11,8 @@ import { operand, type Tensor } from './tensor.js';
  *
  * @param changes parameters on a device, each with a tensor of its shape and type
  * @param options `compute`: further tensors to compute from the old values in the same run; `guard`: a scalar, and if it is
- *   NaN or infinite, the parameters keep their values; `later`: true for buffers that a layer changes in `forward`: the
- *   optimizer's next step writes them in its run. Until then whatever reads them gets the new value, and what was described
+ *   NaN or infinite, the parameters keep their values; `later`: true for buffers and frozen parameters that a layer changes
+ *   in `forward`: the optimizer's next step writes them in its run. Until then whatever reads them gets the new value, and what was described
  *   with the old one can still be computed. Buffers on the host keep their values then, as those of batch norm
  * @throws UsageError, ShapeError or DeviceError for a change that cannot be made; nothing is changed then
  * @example
@@ -36,13 +36,13 @@ export function update(
       ? [...changes]
       : [changes];
   const seen = new Set<Parameter>();
-  const made = list.map((change) => {
+  const made = list.map((change, i) => {
     const [parameter, value]: readonly unknown[] = Array.isArray(change) ? change : [];
     if (!(parameter instanceof Parameter))
       throw new UsageError({
         what: 'update takes pairs of a parameter and its new value',
         expected: '[[parameter, tensor], …]',
-        got: shown(change),
+        got: Array.isArray(change) ? `${shown(parameter)} as the parameter of pair ${i}` : shown(change),
       });
     const node = operand('update', value, false);
     if (!sameShape(node.shape, parameter.shape) || node.dtype !== parameter.dtype)
@@ -58,12 +58,12 @@ export function update(
         got: showShape(parameter.shape),
       });
     seen.add(parameter);
-    if (later && !parameter.isBuffer)
+    if (later && parameter.requiresGrad)
       throw new UsageError({
         what: `update got later for a parameter ${showShape(parameter.shape)} that is trained`,
-        expected: 'buffers, whose values the optimizer does not change',
-        got: 'a parameter',
-        next: 'register a buffer with registerBuffer(name, tensor)',
+        expected: 'buffers and frozen parameters, whose values the optimizer does not change',
+        got: 'a trained parameter',
+        next: 'register a buffer with registerBuffer(name, tensor), or freeze() its module',
       });
     if (!parameter.storage && !later)
       throw new DeviceError({

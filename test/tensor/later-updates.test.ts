@@ -48,6 +48,25 @@ describe('an update of a buffer with later', () => {
     await here.close();
   });
 
+  it('may change a frozen parameter, which is written when it is trained again', async () => {
+    const here = new InlineDevice(new ReferenceEngine());
+    const teacher = await new nn.Linear(1, 1, { bias: false }).to(here);
+    teacher.weight.load(Float32Array.of(2));
+    teacher.freeze();
+    const before = teacher.forward(tensor([[1]]));
+    update([[teacher.weight, teacher.weight.mul(3)]], { later: true });
+    assert.deepEqual([await before.item(), await teacher.forward(tensor([[1]])).item()], [2, 6]);
+    teacher.unfreeze();
+    assert.deepEqual([...(await teacher.weight.storage!.read())], [6]);
+    const loss = teacher
+      .forward(tensor([[5]]))
+      .square()
+      .sum();
+    loss.backward();
+    assert.deepEqual([...(await teacher.weight.grad!.data())], [300]);
+    await here.close();
+  });
+
   it('is for buffers, and computes nothing at once', async () => {
     const here = new InlineDevice(new ReferenceEngine());
     const layer = await new Centred().to(here);

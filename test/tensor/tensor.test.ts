@@ -139,6 +139,16 @@ describe('bad values', () => {
     assert.equal(x.grad, null);
   });
 
+  it('arithmetic and comparisons of JavaScript are refused instead of NaN', () => {
+    const x = tensor([3]);
+    for (const use of [() => Number(x), () => x > tensor([2]), () => Math.max(x as never), () => -x])
+      assert.throws(use, {
+        name: 'UsageError',
+        message: /not a number.*Tensor\(\[1\], float32\).*item\(\)/s,
+      });
+    assert.equal(`${x}`, 'Tensor([1], float32)');
+  });
+
   it('clamp() needs a limit', async () => {
     const x = tensor([-3, 0, 3]);
     const without = x as unknown as { clamp(...limits: unknown[]): Tensor };

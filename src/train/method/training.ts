@@ -6,7 +6,7 @@ import type { TimedSchedule } from '../optimizer.js';
 import type { BestBy, MeasureContext, SampleContext, SampleImages, StepContext } from './method.js';
 
 /** The arguments of a paper's `training` function. */
-export interface TrainingSetup<M extends Module = Module> {
+export interface TrainingSetup<M extends Module<unknown> = Module> {
   /** On its device. */
   readonly model: M;
   readonly config: TrainConfig;

@@ -215,7 +215,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     '0 more, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64, 1 p infinity, 1 p -9, 1 p 1.5, 1 p 99, 1 eps 1.5, 1 eps 99',
     'F.normalize',
   ],
-  ['0 more, 1 more, 2 eps 1.5, 2 eps 99', 'F.cosineSimilarity'],
+  ['0 more, 0 fewer, 0 scalar, 1 more, 1 fewer, 1 scalar, 2 eps 1.5, 2 eps 99', 'F.cosineSimilarity'],
   ['0 more, 0 fewer, 0 scalar, 0 longer0, 0 empty0, 0 longer1, 0 empty1, 0 float64', 'F.dropout'],
   ['1 uint8, 2 weight undefined', 'F.crossEntropy'],
   ['0 longer1, 0 float64, 1 uint8, 2 ignoreIndex -9, 2 ignoreIndex 99', 'F.nllLoss'],
@@ -570,7 +570,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'nn.Unfold',
   ],
   ['3 fewer, 3 longer0, 3 empty0, 3 empty1, 3 float64, 3 int32', 'nn.Fold'],
-  ['0 eps 1.5, 0 eps 99, 1 more, 2 more', 'nn.CosineSimilarity'],
+  ['0 eps 1.5, 0 eps 99, 1 more, 1 fewer, 1 scalar, 2 more, 2 fewer, 2 scalar', 'nn.CosineSimilarity'],
   [
     '0 p infinity, 0 p -9, 0 p 1.5, 0 p 99, 0 eps -9, 0 eps 1.5, 0 eps 99, 1 more, 1 fewer, 1 scalar, 2 more, 2 fewer, 2 scalar',
     'nn.PairwiseDistance',

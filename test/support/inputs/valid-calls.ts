@@ -29,7 +29,7 @@ function add(name: string, call: (...args: never[]) => unknown, ...args: readonl
 }
 
 /* Methods of tensors; the first argument is the tensor itself. */
-type Method = Exclude<keyof core.Tensor, 'constructor'>;
+type Method = Exclude<keyof core.Tensor & string, 'constructor'>;
 function method(name: Method, ...args: readonly unknown[]): void {
   add(
     `x.${name}`,

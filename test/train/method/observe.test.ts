@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import * as nn from '../../../src/nn/index.js';
 import { buildModel, definePaper } from '../../../src/papers/paper.js';
 import resnet from '../../../src/papers/resnet/index.js';
 import { readSamples, sampleSteps } from '../../../src/run/sample-files.js';
+import type { Tensor } from '../../../src/tensor/tensor.js';
 import { jsonLines, runCli } from '../../support/cli.js';
 import { scratch } from '../../support/toy.js';
 
@@ -68,6 +70,23 @@ describe('a classifier with measurements of its own', () => {
     assert.throws(bad({ inits: [] }), /inits.*at least one name/s);
     for (const empty of ['presets', 'recipes']) assert.throws(bad({ [empty]: {} }), /at least one by name/);
     assert.throws(bad({ build: undefined }), /build.*a function/s);
+  });
+
+  test('may have a network that gives several results', () => {
+    class Two extends nn.Module<{ readonly code: Tensor; readonly rest: Tensor }> {
+      readonly code = new nn.Linear(4, 2);
+      readonly rest = new nn.Linear(4, 3);
+      forward(x: Tensor) {
+        return { code: this.code.forward(x), rest: this.rest.forward(x) };
+      }
+    }
+    const { observe: _, ...parts } = resnet;
+    const { training } = definePaper<Two>({
+      ...parts,
+      build: () => new Two(),
+      training: ({ model }) => ({ loss: (x) => model.forward(x as Tensor).code.mean() }),
+    });
+    assert.equal(typeof training, 'function');
   });
 
   test('says which of its functions is wrong', () => {
