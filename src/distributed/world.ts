@@ -422,8 +422,8 @@ export class World {
     const shared = all?.every((one) => one.code === all[0]!.code && one.digest === all[0]!.digest) ?? false;
     if (!shared || this.first) speak(shared ? '' : `${this.name}: `);
     this.#detach();
-    // Rank 0 prints first.
-    if (all && !this.first) await new Promise((resolve) => setTimeout(resolve, 200));
+    // The first rank that aborts ends the others: rank 0 must have printed.
+    if (all) await this.#client.ending(code, digest);
     await this.#client.finish('abort', code);
   }
 

@@ -57,3 +57,11 @@ test('ranks that end at different times after their last exchange end with code 
     assert.equal(stderr, '');
   }
 });
+
+test('an error of all ranks is printed once, also by a slow rank 0', { skip }, async () => {
+  for (const launcher of launchers) {
+    const { code, stderr } = await runChild(launcher, 2, 'say');
+    assert.equal(code, 3, stderr);
+    assert.equal(stderr.match(/^a fault$/gm)?.length, 1, stderr);
+  }
+});

@@ -73,6 +73,8 @@ describe('user actions', { skip: NO_BROWSER }, () => {
     change({ lastLoss: 0.03125, status: 'done' });
     await page.getByText('0.03125').first().waitFor({ state: 'attached', timeout: 120_000 });
     const asked = () => web.fixture.requests.filter((line) => /GET \/api\/runs\/live/.test(line)).length;
+    // Requests from before that end may still be under way.
+    await page.waitForTimeout(3000);
     const before = asked();
     await page.waitForTimeout(6000);
     assert.equal(asked(), before, 'a run that is done is asked for no more');
