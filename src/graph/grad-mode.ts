@@ -9,10 +9,15 @@ const constants = new WeakSet<Node>();
 /** Whether a value is a constant for gradients, since it was computed in `noGrad`. */
 export const isConstant = (node: Node): boolean => constants.has(node);
 
+/** Makes a value a constant for gradients. */
+export function fix(node: Node): Node {
+  constants.add(node);
+  return node;
+}
+
 /** Marks an operation's result if gradients are not recorded. */
 export function mark(node: Node): Node {
-  if (!recording) constants.add(node);
-  return node;
+  return recording ? node : fix(node);
 }
 
 /** Whether operations are recorded for gradients: false in `noGrad`. */

@@ -23,6 +23,9 @@ export type GradientRule = (node: Node, grad: Node) => readonly (Node | null)[];
 let nextId = 0;
 let searches = 0;
 
+/** The id of the next node: nodes that exist already have smaller ones. */
+export const upcomingId = (): number => nextId;
+
 /** The number of a new search through nodes, which must end before the next one begins: see {@link Node.search}. */
 export const newSearch = (): number => ++searches;
 

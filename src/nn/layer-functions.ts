@@ -2,6 +2,7 @@ import { checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
 import type { PadMode, Resample } from '../ops/index.js';
 import * as ops from '../ops/index.js';
+import { convert } from '../tensor/arguments.js';
 import { Parameter } from '../tensor/parameter.js';
 import { Tensor } from '../tensor/tensor.js';
 import { checkCounts, nodeOf, rowOf } from './arguments.js';
@@ -38,7 +39,9 @@ export function pad(
     });
   if (typeof value !== 'number')
     throw new UsageError({ what: 'pad got a bad value', expected: 'a number', got: shown(value) });
-  return new Tensor(ops.pad(nodeOf('pad', x), pads, mode, value));
+  const node = nodeOf('pad', x);
+  convert([value], node.dtype);
+  return new Tensor(ops.pad(node, pads, mode, value));
 }
 
 /**

@@ -39,7 +39,7 @@ export function gradients(
     grads.delete(node);
     const grad = hook(node, found, pass);
     if (isTarget(node)) result.set(node, grad);
-    if (!node.inputs.some((input) => needed.has(input))) continue;
+    if (isConstant(node) || !node.inputs.some((input) => needed.has(input))) continue;
     const rule = operationOf(node.op).gradient;
     if (!rule)
       throw new UsageError({
@@ -69,7 +69,8 @@ export const dependsOn = (values: readonly Node[], isTarget: (node: Node) => boo
 
 /**
  * Nodes on a path from the root to a target, in the order of their creation. Values computed in `noGrad`, or from weights
- * before an update, are constants; so are integers, such as positions of the largest values.
+ * before an update, are constants unless they are targets themselves; so are integers, such as positions of the largest
+ * values.
  */
 function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> {
   const search = newSearch();
@@ -78,10 +79,12 @@ function nodesTowards(root: Node, isTarget: (node: Node) => boolean): Set<Node> 
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (node.search === search) continue;
     node.search = search;
-    if (isConstant(node) || !isFloat(node.dtype) || (node !== root && isSettled(node))) continue;
+    const settled = node !== root && isSettled(node);
+    const constant = isConstant(node) || settled;
+    if (!isFloat(node.dtype) || (constant && (!isTarget(node) || (settled && node.source)))) continue;
     found.push(node);
     // No gradient flows through it, though it may be a target itself.
-    if (node.op !== 'detach') for (const input of node.inputs) stack.push(input);
+    if (!constant && node.op !== 'detach') for (const input of node.inputs) stack.push(input);
   }
   const needed = new Set<Node>();
   for (const node of byId(found))

@@ -1,9 +1,9 @@
 import { shown } from '../errors/arguments.js';
 import { UsageError } from '../errors/errors.js';
-import { type Node, scalarLeaf } from '../graph/node.js';
+import type { Node } from '../graph/node.js';
 import { type DType, isFloat } from '../graph/types.js';
 import * as ops from '../ops/index.js';
-import { operand, Tensor } from './tensor.js';
+import { full, operand, Tensor } from './tensor.js';
 
 /** @throws UsageError unless the value is an array of tensors */
 function nodesOf(name: string, tensors: readonly Tensor[]): Node[] {
@@ -40,12 +40,16 @@ export function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor 
   return new Tensor(ops.einsum(equation, nodesOf('einsum', tensors)));
 }
 
-/** a where the condition is not 0, else b; all three broadcast. */
+/**
+ * a where the condition is not 0, else b; all three broadcast. A number gets the type of the other value.
+ *
+ * @throws UsageError for a number that this type cannot represent
+ */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   const typed = [a, b].find((value) => value instanceof Tensor) as Tensor | undefined;
   const dtype: DType = typed?.dtype ?? (isFloat(condition.dtype) ? condition.dtype : 'float32');
   const nodeOf = (value: Tensor | number): Node =>
-    typeof value === 'number' ? scalarLeaf(value, dtype) : operand('where', value);
+    typeof value === 'number' ? full([], value, dtype).node : operand('where', value);
   return new Tensor(ops.where(operand('where', condition, false), nodeOf(a), nodeOf(b)));
 }
 

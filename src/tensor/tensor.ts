@@ -1,7 +1,8 @@
 import type { Device } from '../backend/backend.js';
 import { checkBooleans, checkNumber, checkOptionNames, shown } from '../errors/arguments.js';
 import { ShapeError, UsageError } from '../errors/errors.js';
-import { hostLeaf, type Node, storageLeaf } from '../graph/node.js';
+import { fix } from '../graph/grad-mode.js';
+import { hostLeaf, type Node, storageLeaf, upcomingId } from '../graph/node.js';
 import {
   type DType,
   dtypeOf,
@@ -103,7 +104,7 @@ export class Tensor {
    */
   set requiresGrad(value: boolean) {
     checkBooleans('requiresGrad', { value });
-    if (dependsOn(this.current.inputs, (node) => leafOwners.has(node)))
+    if (dependsOn([this.current], (node) => node !== this.current && leafOwners.has(node)))
       throw new UsageError({
         what: 'requiresGrad can be set for leaves only',
         expected: 'a tensor that depends on no other with a gradient',
@@ -167,6 +168,7 @@ export class Tensor {
    * @param gradient the gradient with respect to this tensor, for one that is not a scalar
    */
   backward(gradient?: Tensor): void {
+    const first = upcomingId();
     const seed = seedOf('backward', this, gradient);
     const found = gradients(this.node, seed, (node) => leafOwners.has(node), hooked);
     if (found.size === 0)
@@ -177,7 +179,10 @@ export class Tensor {
       });
     for (const [leaf, grad] of found) {
       const owner = leafOwners.get(leaf)!;
-      const made = owner.grad ? owner.grad.add(new Tensor(grad)) : new Tensor(grad);
+      // As in PyTorch, a gradient in `grad` is a constant: a loss of it differentiates nothing twice. It may be the given
+      // `gradient` itself, or another value that has gradients of its own.
+      const part = new Tensor(grad.id < first ? ops.detach(grad) : fix(grad));
+      const made = owner.grad ? owner.grad.add(part) : part;
       made.origins = [...(owner.grad?.origins ?? []), this];
       owner.grad = made;
     }
@@ -514,6 +519,7 @@ export class Tensor {
   /** This tensor where the mask is 0, else `value`. */
   maskedFill(mask: Tensor, value: number): Tensor {
     checkLimits('maskedFill', { value });
+    convert([value], this.dtype);
     return new Tensor(ops.maskedFill(this.node, operand('maskedFill', mask, false), value));
   }
   /** The lower triangle of matrices, 0 elsewhere. */

@@ -160,6 +160,12 @@ const WRONG: readonly (readonly [call: () => unknown, words: RegExp])[] = [
   [() => C.tensor(Float32Array.of(0.5), { dtype: 'int32' }), /int32 cannot hold 0\.5/],
   [() => C.tensor(Int8Array.of(-1)), /cannot hold these values.*an Int8Array/],
   [() => C.tensor(BigInt64Array.of(1n)), /cannot hold these values/],
+  [() => C.tensor([1, 2], { dtype: 'int32' }).maskedFill(x, 0.5), /int32 cannot hold 0\.5/],
+  [() => C.where(x, C.tensor([1], { dtype: 'int32' }), 0.5), /int32 cannot hold 0\.5/],
+  [
+    () => nn.functional.pad(C.tensor([1], { dtype: 'uint8' }) as never, [1, 0], { value: 300 }),
+    /uint8 cannot hold 300/,
+  ],
   [() => C.zeros(2, 3), /zeros got a bad shape.*got 2/],
   [() => C.full([2], '1'), /bad value/],
   [() => C.ones([2], 'float'), /bad dtype/],

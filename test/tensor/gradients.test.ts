@@ -221,6 +221,35 @@ describe('gradients', () => {
   });
 });
 
+describe('a detached value, or one of noGrad', () => {
+  it('becomes a leaf, as an adversarial image does', async () => {
+    const w = tensor([3, -1], { requiresGrad: true });
+    const x = tensor([1, 2], { requiresGrad: true });
+    x.mul(w).sum().backward();
+    const steps = [
+      () => x.detach().add(x.grad!.sign()),
+      () => x.add(x.grad!.sign()).detach(),
+      () => noGrad(() => x.add(x.grad!.sign())),
+    ];
+    for (const step of steps) {
+      const moved = step();
+      moved.requiresGrad = true;
+      w.grad = null;
+      moved.square().mul(w).sum().backward();
+      // The leaf is (2, 1), and nothing flows through it.
+      assert.deepEqual([...(await moved.grad!.data())], [12, -2]);
+      assert.deepEqual([...(await (w.grad as unknown as Tensor).data())], [4, 1]);
+      moved.requiresGrad = false;
+      assert.equal(moved.mul(2).sum().requiresGrad, false);
+    }
+    assert.deepEqual([...(await x.grad!.data())], [3, -1]);
+    const result = x.mul(2);
+    assert.throws(() => {
+      result.requiresGrad = true;
+    }, /leaves only.*got the result of/s);
+  });
+});
+
 describe('update', () => {
   const placed = async (...numbers: number[]): Promise<Parameter> => {
     const p = new Parameter(Float64Array.from(numbers), [numbers.length]);

@@ -247,13 +247,21 @@ describe('backward()', () => {
     assert.throws(() => tensor(Int32Array.of(1)).backward(), { name: 'ShapeError', message: /int32/ });
   });
 
-  it('works twice: gradients of gradients', async () => {
-    const x = tensor([0.5, -1.25], { dtype: 'float64', requiresGrad: true });
-    x.pow(4).sum().backward();
+  it('gives constants: a loss of a gradient is not differentiated twice', async () => {
+    const x = leaf([1, 2]);
+    x.square().sum().backward();
     const first = x.grad!;
     x.grad = null;
-    first.sum().backward();
-    assert.deepEqual(await values(x.grad), [12 * 0.5 ** 2, 12 * 1.25 ** 2]);
+    first.mul(x).sum().backward();
+    assert.deepEqual(await values(x.grad), [2, 4]);
+    // Neither if the gradient is the given one, which keeps gradients of its own.
+    const [w, y] = [leaf([3, 5]), leaf([1, 1])];
+    const given = w.mul(2);
+    y.add(0).backward(given);
+    y.grad!.mul(w).sum().backward();
+    assert.deepEqual(await values(w.grad), [6, 10]);
+    given.sum().backward();
+    assert.deepEqual(await values(w.grad), [8, 12]);
   });
 
   it('names the module of a gradient operation’s forward operation', () => {

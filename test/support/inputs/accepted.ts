@@ -141,7 +141,7 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
   ['0 longer0, 0 longer1, 0 float64, 0 int32, 0 uint8, 2 empty0, 2 longer1, 2 empty1', 'x.gather'],
   ['0 longer0, 0 longer1, 2 empty0, 2 empty1, 3 longer0, 3 longer1', 'x.scatterAdd'],
   [
-    '0 more, 0 fewer, 0 scalar, 0 float64, 0 int32, 0 uint8, 1 more, 1 fewer, 1 scalar, 1 float32, 1 float64, 1 uint8, 1 negative, 1 large, 2 infinity!, 2 -9, 2 1.5, 2 99',
+    '0 more, 0 fewer, 0 scalar, 0 float64, 0 int32, 1 more, 1 fewer, 1 scalar, 1 float32, 1 float64, 1 uint8, 1 negative, 1 large, 2 infinity!, 2 -9, 2 1.5, 2 99',
     'x.maskedFill',
   ],
   ['0 shorter, 0 repeated, 0 first longer1, 0 first empty1', 'cat'],
