@@ -120,6 +120,12 @@ test('circular padding goes around what is left after cutting off', async () => 
   assert.throws(() => F.pad(x, [-3, 2], { mode: 'circular' }), /at most 1 positions/);
 });
 
+test('fold leaves out patches that lie in the padding', async () => {
+  const patch = arange(3).toFloat().reshape(1, 3, 1);
+  const image = F.fold(patch, [1, 1], [3, 1], { padding: [2, 0], dilation: [2, 1] });
+  assert.deepEqual([...(await image.data())], [1]);
+});
+
 test('dropout is a function of the seed, and nothing outside of training', async () => {
   const x = wave([50]);
   assert.equal(F.dropout(x, 0.5, false), x);

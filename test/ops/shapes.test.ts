@@ -181,7 +181,7 @@ const REFUSED: readonly (readonly [string, () => unknown, ...RegExp[]])[] = [
   ['pad', () => ops.pad(f32(3), [1, 1, 1, 1]), /at most 1 axes/],
   ['pad', () => ops.pad(f32(3), [3, 0], 'reflect'), /at most 2 positions/],
   ['pad', () => ops.pad(f32(3), [-2, -2]), /cut off at most 3/],
-  ['pad', () => ops.pad(f32(3), [-4, 2]), /cut off at most 3/],
+  ['pad', () => ops.pad(f32(3), [-4, 2], 'constant', 3), /cut off at most 3/],
   ['expand', () => ops.expand(f32(2, 3), [3]), /at least 2 sizes/],
   ['broadcastTo', () => ops.expand(f32(2, 3), [4, 3]), /broadcast/],
   ['repeat', () => ops.repeat(f32(2, 3), [2]), /at least 2 numbers/],

@@ -53,10 +53,12 @@ function along(
   // As in PyTorch, circular padding goes around what is left after cutting off.
   const most = MOST[mode](mode === 'circular' ? kept : size);
   naming('pad', [x], () => {
+    // Zeros may be cut off as well: the gradient of a window that lies in the padding is such a result.
+    const left = mode === 'constant' && value === 0 ? length : kept;
     need(
-      kept >= 0,
+      left >= 0,
       () => `to cut off at most ${size} positions of axis ${axis}`,
-      () => String(size - kept),
+      () => String(size - left),
     );
     need(
       Math.max(before, after) <= most,
