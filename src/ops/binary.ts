@@ -39,9 +39,9 @@ export const div: Binary = binary('div', f.div, (a, b, _y, grad) => [
   neg(div(mul(grad, a), square(b))),
 ]);
 /** 1 where a equals b, else 0. No gradient. */
-export const equal: Binary = binary('equal', f.equal, () => [null, null]);
+export const equal: Binary = binary('equal', f.equal, () => [null, null], 'equal');
 /** 1 where a is less than b, else 0; 0 if either is NaN. No gradient. */
-export const less: Binary = binary('less', f.less, () => [null, null]);
+export const less: Binary = binary('less', f.less, () => [null, null], 'less');
 
 /** The gradient of a maximum or minimum flows to the chosen input, or half to each if they are equal. */
 const taken: BinaryGradient = (a, b, y, grad) => {

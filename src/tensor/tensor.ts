@@ -300,7 +300,7 @@ export class Tensor {
   equal(other: Tensor): Tensor {
     return new Tensor(ops.equal(this.node, operand('equal', other, false)));
   }
-  /** 1 where the elements are equal, else 0. Integers are compared as float32, which has all integers up to 2^24. */
+  /** 1 where the elements are equal, else 0. Integers are compared exactly, also with a number that is an int32. */
   eq(other: Tensor | number): Tensor {
     return new Tensor(ops.equal(...this.#compared('eq', other)));
   }

@@ -1,4 +1,5 @@
 import type { Node } from '../graph/node.js';
+import { isIntegerComparison } from '../ops/index.js';
 
 /** What the elements of a comparison's result, or of what is made of it, may be. */
 interface Possible {
@@ -24,7 +25,8 @@ const MOST = 8;
 /** The possible values of a node's elements; undefined if they may be anything. */
 function possible(node: Node): Possible | undefined {
   const { op, inputs, attrs, source } = node;
-  if (op === 'equal' || op === 'less' || copies.has(node)) return { values: [0, 1], compared: true };
+  const compares = op === 'equal' || op === 'less' || (op === 'integer' && isIntegerComparison(attrs.kind));
+  if (compares || copies.has(node)) return { values: [0, 1], compared: true };
   if (source?.kind === 'host')
     return source.data.length === 1 ? { values: [source.data[0]!], compared: false } : undefined;
   const [first, ...others] = inputs;

@@ -454,6 +454,14 @@ const own: readonly Case[] = [
     code: 'by hand',
   }),
   made({
+    name: 'comparisons of integers that float32 does not tell apart',
+    op: 'integer',
+    attrs: { kind: 'less' },
+    inputs: [int([2, 2], [16777216, 2147483647, -16777217, 5]), int([2], [16777217, -2147483648])],
+    output: { shape: [2, 2], data: [1, 0, 1, 0] },
+    code: 'by hand',
+  }),
+  made({
     name: 'sums of integers over the outer and inner axes',
     op: 'integerReduce',
     attrs: { kind: 'sum', axes: [0, 2] },

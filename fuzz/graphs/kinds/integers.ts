@@ -15,10 +15,15 @@ export const integers: readonly Kind[] = [
     draw: (draw) => {
       const x = leaf(draw);
       const other = draw.integers(draw.narrowed(draw.shapeOf(x)), -9, 9);
-      const kind = draw.pick(['add', 'sub', 'mul', 'maximum', 'minimum']);
-      return converted(draw, 'integer', draw.chance(0.5) ? [x, other] : [other, x], { kind });
+      const kind = draw.pick(['add', 'sub', 'mul', 'maximum', 'minimum', 'equal', 'less']);
+      const inputs = draw.chance(0.5) ? [x, other] : [other, x];
+      if (ops.isIntegerComparison(kind)) return draw.add('integer', inputs, { kind });
+      return converted(draw, 'integer', inputs, { kind });
     },
-    make: ([a, b], { kind }) => ops.integer(kind as ops.IntegerKind, a!, b!),
+    make: ([a, b], { kind }, real) => {
+      const made = ops.integer(kind as ops.IntegerKind, a!, b!);
+      return ops.isIntegerComparison(kind) ? ops.cast(made, real) : made;
+    },
   },
   {
     name: 'integerReduce',

@@ -1,5 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import type { AttrValue } from '../../graph/types.js';
+import { isIntegerComparison } from '../../ops/index.js';
 import { places } from './places.js';
 import type { Attribute } from './schema.js';
 import { UNARY } from './unary.js';
@@ -184,6 +185,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   power: direct('Pow'),
   equal: truth('Equal'),
   less: truth('Less'),
+  integer: (w, node, inputs, output) => {
+    const { kind } = node.attrs;
+    return isIntegerComparison(kind) ? rules[kind]!(w, node, inputs, output) : INTEGERS;
+  },
   where: (w, _node, [condition, a, b], output) =>
     void w.add('Where', [w.add('Cast', [condition!], { to: BOOL }), a!, b!], {}, output),
   concat: direct('Concat', axis),
@@ -324,7 +329,6 @@ export const NOT_EXPORTED: Readonly<Record<string, string>> = {
   flip: 'it mirrors some of the images',
   negateOffsets: 'it belongs to cropping at random',
   dropoutMask: 'it draws random numbers',
-  integer: INTEGERS,
   integerCumsum: INTEGERS,
   integerReduce: INTEGERS,
   recurrent: 'only the layers RNN, GRU and LSTM unroll it',

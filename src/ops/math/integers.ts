@@ -15,8 +15,12 @@ import {
  * values pass integers on to these.
  */
 
-/** What is computed of two integers. */
-export type IntegerKind = 'add' | 'sub' | 'mul' | 'maximum' | 'minimum';
+/** What is computed of two integers. Comparisons give 1 or 0 as float32, as those of other values. */
+export type IntegerKind = 'add' | 'sub' | 'mul' | 'maximum' | 'minimum' | IntegerComparison;
+export type IntegerComparison = 'equal' | 'less';
+
+export const isIntegerComparison = (kind: unknown): kind is IntegerComparison =>
+  kind === 'equal' || kind === 'less';
 /** What is computed of all integers along axes. */
 export type IntegerFold = 'sum' | 'max' | 'min';
 
@@ -30,13 +34,14 @@ function needIntegers(...inputs: readonly Spec[]): void {
 
 const integerOp: NodeMaker<{ kind: IntegerKind }> = define<{ kind: IntegerKind }>({
   name: 'integer',
-  infer: ([a, b]) => {
+  infer: ([a, b], { kind }) => {
     needIntegers(a!, b!);
-    return { shape: broadcast(a!.shape, b!.shape), dtype: 'int32' };
+    const dtype = isIntegerComparison(kind) ? 'float32' : 'int32';
+    return { shape: broadcast(a!.shape, b!.shape), dtype };
   },
 });
 
-/** The sum, difference, product, maximum or minimum of two integers, which broadcast. */
+/** The sum, difference, product, maximum, minimum or comparison of two integers, which broadcast. */
 export const integer = (kind: IntegerKind, a: Node, b: Node): Node =>
   naming(kind, [a, b], () => integerOp([a, b], { kind }));
 

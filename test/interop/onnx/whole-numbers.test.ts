@@ -88,19 +88,42 @@ class Words extends nn.Module {
   }
 }
 
+/** Compares whole numbers that float32 does not tell apart. */
+class Large extends nn.Module {
+  forward(ids: Tensor): Tensor {
+    return ids
+      .gt(2 ** 24)
+      .add(ids.eq(2 ** 24 + 1).mul(2))
+      .add(ids.le(ids.select(1, 0).unsqueeze(1)).mul(4));
+  }
+}
+
 describe('constant whole numbers in exported networks', () => {
   const cases = [
-    { name: 'masks of attention', make: () => new Attention(), shape: [ROWS, SIZE], type: 'float32' },
-    { name: 'positions of words', make: () => new Words(), shape: [ROWS], type: 'int32' },
+    {
+      name: 'masks of attention',
+      make: () => new Attention(),
+      shape: [ROWS, SIZE],
+      type: 'float32',
+      from: 0,
+    },
+    { name: 'positions of words', make: () => new Words(), shape: [ROWS], type: 'int32', from: 0 },
+    {
+      name: 'limits of large numbers',
+      make: () => new Large(),
+      shape: [ROWS],
+      type: 'int32',
+      from: 2 ** 24 - 3,
+    },
   ] as const;
-  for (const { name, make, shape, type } of cases)
+  for (const { name, make, shape, type, from } of cases)
     it(`${name} are written with their values`, async () => {
       manualSeed(6);
       const model = make().eval() as nn.Module;
       const bytes = (await exportOnnx(model, shape, { inputType: type })).encode();
       for (const batch of [1, 5]) {
         const sizes = [batch, ...shape];
-        const x = type === 'int32' ? whole(sizes, (i) => (i * 7) % 10) : patterned(sizes);
+        const x = type === 'int32' ? whole(sizes, (i) => from + ((i * 7) % 10)) : patterned(sizes);
         const ours = (await model.forward(x).data()) as Values;
         assert.ok(farthest((await importOnnx(bytes).forward(x).data()) as Values, ours) <= 1e-6);
         for (const { name: which, provider, found } of runtimes) {

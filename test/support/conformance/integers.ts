@@ -16,6 +16,26 @@ export function integers(device: () => Device): void {
   };
 
   describe('computes with integers', () => {
+    it('that float32 cannot tell apart, when it compares them', async () => {
+      const x = await placed([16777217, 16777216, -2147483648, 2147483647]);
+      const y = await placed([16777216, 16777217, 2147483647, -2147483648]);
+      // Computed on the device, so that no value is known before.
+      const [a, b] = [x.sub(1).add(1), y.sub(1).add(1)];
+      const masks = await evaluate(
+        ...[a.eq(b), a.ne(b), a.lt(b), a.le(b), a.gt(b), a.ge(a), a.eq(16777216), a.lt(2147483647)],
+        ...[a.le(y.unsqueeze(1)).sum(0), tensor(Uint8Array.of(0, 255)).eq(await placed([255, 255]))],
+      );
+      assert.deepEqual(
+        masks.map((mask) => [...mask]),
+        [
+          ...[Array(4).fill(0), Array(4).fill(1), [0, 1, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1]],
+          ...[Array(4).fill(1), [0, 1, 0, 0], [1, 1, 1, 0], [2, 3, 4, 1], [0, 1]],
+        ],
+      );
+      assert.equal(a.eq(b).dtype, 'float32');
+      assert.deepEqual([...(await a.eq(b).mul(2).add(a.lt(b)).data())], [0, 1, 1, 0]);
+    });
+
     it('of the methods of tensors', async () => {
       const x = await placed([3, -7, 16777217]);
       const y = await placed([2, 2, 16777216]);

@@ -180,7 +180,10 @@ const SAME: readonly (readonly [accepted: string, ...names: string[]])[] = [
     'F.pad',
   ],
   ['0 more, 0 scalar, 0 longer0, 0 empty0, 1 99', 'F.oneHot'],
-  ['0 more, 0 scalar, 0 longer0, 0 empty0, 1 longer0, 1 longer1, 1 empty1, 1 float64', 'F.embedding'],
+  [
+    '0 more, 0 scalar, 0 longer0, 0 empty0, 1 longer0, 1 longer1, 1 empty1, 1 float64, 1 int32',
+    'F.embedding',
+  ],
   [
     '0 more, 0 fewer, 0 longer0, 0 empty0, 0 empty1, 0 longer2, 0 empty2, 0 longer3, 0 empty3, 0 float64, 0 int32, 0 uint8',
     'F.pixelShuffle',

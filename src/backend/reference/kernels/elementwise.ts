@@ -132,10 +132,10 @@ const mulRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
 const divRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! / b[bAt]!;
 };
-const equalRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const equalRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt] === b[bAt] ? 1 : 0;
 };
-const lessRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
+export const lessRow: Row = (a, aAt, aStep, b, bAt, bStep, y, at, n) => {
   for (const end = at + n; at < end; at++, aAt += aStep, bAt += bStep) y[at] = a[aAt]! < b[bAt]! ? 1 : 0;
 };
 // Math.max and Math.min propagate NaN, as PyTorch does.

@@ -1,5 +1,14 @@
 import type { IntegerFold, IntegerKind } from '../../../ops/math/integers.js';
-import { addRow, binary, maximumRow, minimumRow, type Row, subRow } from './elementwise.js';
+import {
+  addRow,
+  binary,
+  equalRow,
+  lessRow,
+  maximumRow,
+  minimumRow,
+  type Row,
+  subRow,
+} from './elementwise.js';
 import type { Kernel } from './kernel.js';
 import { order } from './order.js';
 import { reduce, smallest } from './reduce.js';
@@ -16,6 +25,8 @@ const PAIRS: Readonly<Record<IntegerKind, Kernel>> = {
   mul: binary(mulRow),
   maximum: binary(maximumRow),
   minimum: binary(minimumRow),
+  equal: binary(equalRow),
+  less: binary(lessRow),
 };
 const FOLDS: Readonly<Record<IntegerFold, Kernel>> = { sum: reduce.sum!, max: reduce.max!, min: smallest };
 

@@ -11,6 +11,8 @@ const PAIRS: Readonly<Record<IntegerKind, (a: string, b: string) => string>> = {
   mul: (a, b) => `${a} * ${b}`,
   maximum: (a, b) => `max(${a}, ${b})`,
   minimum: (a, b) => `min(${a}, ${b})`,
+  equal: (a, b) => `select(0.0, 1.0, ${a} == ${b})`,
+  less: (a, b) => `select(0.0, 1.0, ${a} < ${b})`,
 };
 
 export function lowerInteger(b: WebGpuBuilder, i: number): void {

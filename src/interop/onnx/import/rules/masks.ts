@@ -27,7 +27,7 @@ const compare =
     const { inputKinds } = operator;
     if (inputKinds.includes('integer') && inputKinds.includes('float'))
       operator.refuse('its inputs', 'numbers of one type', 'whole and floating-point ones');
-    return ([a, b]) => apply(asFloat(a!), asFloat(b!));
+    return ([a, b]) => (ops.areIntegers(a!, b!) ? apply(a!, b!) : apply(asFloat(a!), asFloat(b!)));
   };
 
 const logic =
