@@ -1,6 +1,6 @@
 import type { Node } from '../../graph/node.js';
 import { isSettled } from '../../graph/settled.js';
-import { NOT_EXPORTED } from './operators.js';
+import { INTEGERS, NOT_EXPORTED } from './operators.js';
 
 /** Whether a graph ends at a node: it computes nothing, or its values are known. */
 export const isLeaf = (node: Node): boolean =>
@@ -8,6 +8,10 @@ export const isLeaf = (node: Node): boolean =>
 
 /** Inputs whose values the rule of an operation reads itself, such as one position for each image. */
 const READ_BY_RULES: Readonly<Record<string, readonly number[]>> = { crop: [1] };
+
+/** Whether the results of an operation may be written as constants: random ones may not. */
+const isComputable = (op: string): boolean =>
+  !Object.hasOwn(NOT_EXPORTED, op) || NOT_EXPORTED[op] === INTEGERS;
 
 /**
  * The nodes that are written as constants although they are computed: those made from whole numbers that depend on
@@ -30,7 +34,7 @@ export function computedConstants(
     const leaf = isLeaf(node);
     const inputs = leaf ? [] : node.inputs;
     const grows = node.shape.some((size) => size > 0 && size % batch === 0);
-    if (grows || (leaf ? isGiven(node) : Object.hasOwn(NOT_EXPORTED, node.op))) continue;
+    if (grows || (leaf ? isGiven(node) : !isComputable(node.op))) continue;
     if (!inputs.every((input) => fixed.has(input))) continue;
     fixed.add(node);
     if (node.dtype !== 'int32' && !inputs.some((input) => whole.has(input))) continue;

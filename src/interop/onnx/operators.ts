@@ -309,7 +309,8 @@ export const rules: Readonly<Record<string, Rule>> = {
 
 const LOSS = 'it compares with targets, and a file has one input';
 const STATISTICS = 'it normalises by the statistics of the batch';
-const INTEGERS = 'arithmetic of integers is exported only if it depends on no input; use toFloat() before it';
+export const INTEGERS =
+  'arithmetic of integers is exported only if it depends on no input; use toFloat() before it';
 const RANKS = 'it exchanges values with other processes';
 
 /** Why an operation has no rule. Operations without a line belong to training, such as the gradients of others. */

@@ -30,6 +30,10 @@ const NETWORKS: Readonly<Record<string, (x: Tensor, linear: nn.Linear) => Tensor
       .maskedFill(ones([ROWS, ROWS]).triu(1), -Infinity)
       .softmax(-1),
   'constant positions as numbers': (x) => x.mul(arange(1, SIZE + 1).toFloat()),
+  'arithmetic of constant positions': (x) => {
+    const sums = arange(SIZE).mul(3).cumsum(0);
+    return x.mul(sums.sub(sums.max()).toFloat());
+  },
   'classes that are computed': (x, linear) =>
     nn.functional.oneHot(linear.forward(x).argmax(-1), SIZE).matmul(linear.weight),
 };
