@@ -3,7 +3,7 @@ import { UsageError } from '../errors/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
-function checkModule(container: string, value: unknown): Module {
+function checkModule<M extends Module<unknown>>(container: string, value: M): M {
   if (value instanceof Module) return value;
   throw new UsageError({
     what: `${container} holds modules`,
@@ -24,16 +24,17 @@ function noForward(container: string): never {
 
 /**
  * A list of modules with the names `0`, `1`, …. A plain array in a property does the same; this one has PyTorch's methods.
+ * If `forward` of its modules gives something else than a tensor, their type is written: `ModuleList<LSTM>`.
  *
  * @example
  * readonly blocks = new ModuleList(Array.from({ length: 6 }, () => new Block()));
  */
-export class ModuleList extends Module {
-  private readonly modules: Module[];
+export class ModuleList<M extends Module<unknown> = Module> extends Module {
+  private readonly modules: M[];
 
-  constructor(modules: Iterable<Module> = []) {
+  constructor(modules: Iterable<NoInfer<M>> = []) {
     super();
-    if (typeof (modules as Iterable<Module> | null)?.[Symbol.iterator] !== 'function')
+    if (typeof (modules as Iterable<M> | null)?.[Symbol.iterator] !== 'function')
       throw new UsageError({
         what: 'ModuleList takes a list of modules',
         expected: 'new ModuleList([first, second])',
@@ -47,22 +48,22 @@ export class ModuleList extends Module {
   }
 
   /** The module at a position; negative positions count from the end. */
-  at(position: number): Module | undefined {
+  at(position: number): M | undefined {
     return this.modules.at(position);
   }
 
-  append(module: Module): this {
+  append(module: M): this {
     this.modules.push(checkModule('ModuleList', module));
     return this;
   }
 
-  extend(modules: Iterable<Module>): this {
+  extend(modules: Iterable<M>): this {
     for (const module of [...modules]) this.append(module);
     return this;
   }
 
   /** Inserts a module before a position from 0 to the length. @throws UsageError for another position */
-  insert(position: number, module: Module): this {
+  insert(position: number, module: M): this {
     if (!Number.isInteger(position) || position < 0 || position > this.length)
       throw new UsageError({
         what: 'ModuleList got a bad position',
@@ -73,11 +74,11 @@ export class ModuleList extends Module {
     return this;
   }
 
-  [Symbol.iterator](): Iterator<Module> {
+  [Symbol.iterator](): Iterator<M> {
     return this.modules[Symbol.iterator]();
   }
 
-  protected override *members(): Iterable<readonly [string, Module]> {
+  protected override *members(): Iterable<readonly [string, M]> {
     for (const [i, module] of this.modules.entries()) yield [String(i), module];
   }
 
@@ -88,15 +89,16 @@ export class ModuleList extends Module {
 }
 
 /**
- * Modules by name. A plain object in a property does the same; this one has PyTorch's methods.
+ * Modules by name. A plain object in a property does the same; this one has PyTorch's methods. Their type is written as
+ * for a {@link ModuleList}.
  *
  * @example
  * readonly heads = new ModuleDict({ left: new Linear(8, 2), right: new Linear(8, 3) });
  */
-export class ModuleDict extends Module {
-  private readonly modules: Map<string, Module>;
+export class ModuleDict<M extends Module<unknown> = Module> extends Module {
+  private readonly modules: Map<string, M>;
 
-  constructor(modules: Readonly<Record<string, Module>> | Iterable<readonly [string, Module]> = {}) {
+  constructor(modules: Readonly<Record<string, NoInfer<M>>> | Iterable<readonly [string, NoInfer<M>]> = {}) {
     super();
     if (typeof modules !== 'object' || modules === null)
       throw new UsageError({
@@ -121,7 +123,7 @@ export class ModuleDict extends Module {
     return this.modules.size;
   }
 
-  get(name: string): Module | undefined {
+  get(name: string): M | undefined {
     return this.modules.get(name);
   }
 
@@ -130,7 +132,7 @@ export class ModuleDict extends Module {
   }
 
   /** @throws UsageError for a name that is empty or has a dot */
-  set(name: string, module: Module): this {
+  set(name: string, module: M): this {
     if (typeof name !== 'string' || name === '' || name.includes('.'))
       throw new UsageError({
         what: 'ModuleDict got a bad name',
@@ -149,15 +151,15 @@ export class ModuleDict extends Module {
     return this.modules.keys();
   }
 
-  values(): Iterable<Module> {
+  values(): Iterable<M> {
     return this.modules.values();
   }
 
-  [Symbol.iterator](): Iterator<[string, Module]> {
+  [Symbol.iterator](): Iterator<[string, M]> {
     return this.modules[Symbol.iterator]();
   }
 
-  protected override members(): Iterable<readonly [string, Module]> {
+  protected override members(): Iterable<readonly [string, M]> {
     return this.modules;
   }
 

@@ -299,7 +299,10 @@ export abstract class Module<Out = Tensor> {
   }
 
   #register<T extends Member>(method: string, name: unknown, value: T): T {
-    if (typeof name !== 'string' || name === '' || name.includes('.') || name in this)
+    // A field that is only declared, `u!: Parameter`, is undefined.
+    const taken = (key: string) =>
+      key in this && !(Object.hasOwn(this, key) && Reflect.get(this, key) === undefined);
+    if (typeof name !== 'string' || name === '' || name.includes('.') || taken(name))
       throw new UsageError({
         what: `${method} of ${this.typeName} got a bad name`,
         expected: 'a name without dots that the module does not have yet',

@@ -378,11 +378,19 @@ export class Tensor {
   cumsum(axis: number): Tensor {
     return new Tensor(ops.cumsum(this.node, axis));
   }
-  argmax(axis = -1): Tensor {
-    return new Tensor(ops.argmax(this.node, axis));
+  /** The position of the largest value along an axis, the first of several. */
+  argmax(axis = -1, keepDims = false): Tensor {
+    checkBooleans('argmax', { keepDims });
+    return new Tensor(ops.argmax(this.node, axis)).#kept(axis, keepDims);
   }
-  argmin(axis = -1): Tensor {
-    return new Tensor(ops.argmin(this.node, axis));
+  /** The position of the smallest value along an axis, the first of several. */
+  argmin(axis = -1, keepDims = false): Tensor {
+    checkBooleans('argmin', { keepDims });
+    return new Tensor(ops.argmin(this.node, axis)).#kept(axis, keepDims);
+  }
+  /** This result of a reduction with the reduced axis, if that is to be kept. */
+  #kept(axis: number, keepDims: boolean): Tensor {
+    return keepDims ? this.unsqueeze(axis) : this;
   }
   /** The largest values along an axis and their positions: PyTorch's `x.max(dim)`. */
   maxWithIndices(axis: number, keepDims = false): Ordered {

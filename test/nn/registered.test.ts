@@ -26,6 +26,24 @@ class Net extends Module {
   }
 }
 
+test('a field that is only declared can be registered in the constructor', () => {
+  class Declared extends Module {
+    mean!: Parameter;
+    head!: Linear;
+    constructor() {
+      super();
+      this.registerBuffer('mean', ones([2]));
+      this.registerModule('head', linear());
+      assert.throws(() => this.registerBuffer('mean', ones([2])), /does not have yet/);
+      assert.throws(() => this.registerBuffer('forward', ones([2])), /does not have yet/);
+    }
+    forward(input: Tensor): Tensor {
+      return this.head.forward(input.sub(this.mean));
+    }
+  }
+  assert.deepEqual([...new Declared().stateDict().keys()], ['mean', 'head.weight']);
+});
+
 test('modules and parameters in arrays, objects, Maps and Sets belong to the model', () => {
   const names = (parts: unknown) => [...new Net(parts).stateDict().keys()];
   assert.deepEqual(names([linear(), [linear(), parameter()]]), [

@@ -233,6 +233,16 @@ describe('lists and dictionaries of modules', () => {
     assert.deepEqual([[...list].length, [...dict.values()].length], [4, 1]);
   });
 
+  it('may hold modules that give several results', async () => {
+    const layers = new nn.ModuleList<nn.GRU>([new nn.GRU(2, 2), new nn.GRU(2, 2)]);
+    let x = tensor([[1, 2]]);
+    for (const layer of layers) [x] = layer.forward(x);
+    assert.deepEqual(x.shape, [1, 2]);
+    const dict = new nn.ModuleDict<nn.GRU>({ one: layers.at(0)! });
+    const [, state] = dict.get('one')!.forward(x);
+    assert.deepEqual(state.shape, [1, 2]);
+  });
+
   it('refuse what they cannot hold, and calls', () => {
     const wrong: [make: () => unknown, says: RegExp][] = [
       [() => new nn.ModuleList([nn.ReLU as never]), /ModuleList holds modules.*with new/],

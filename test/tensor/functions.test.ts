@@ -107,6 +107,10 @@ describe('methods and functions of tensors', () => {
     assert.deepEqual(await list(ids.ge(others.select(0, 0))), [0, 1, 1, 0]);
     assert.deepEqual(await list(tensor(Uint8Array.of(0, 255)).gt(254.5)), [0, 1]);
     assert.deepEqual(await list(x.argmax(1).ne(1)), [0, 1]);
+    for (const axis of [0, 1, -1]) {
+      assert.deepEqual(x.argmax(axis, true).shape, x.max(axis, true).shape);
+      assert.deepEqual(await list(x.gather(axis, x.argmin(axis, true))), await list(x.min(axis)));
+    }
     const large = tensor([2 ** 24 + 1], { dtype: 'int32' });
     assert.deepEqual(await list(large.eq(2 ** 24)), [0]);
     assert.deepEqual(await list(tensor(Uint8Array.of(3, 255)).eq(others)), [1, 0]);
