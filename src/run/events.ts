@@ -23,7 +23,7 @@ export interface StepEvent {
   readonly exchangeShare?: number;
   /** The rank that waited least: the others waited for it. */
   readonly slowestRank?: number;
-  /** Metrics of the paper's own step, by name, also if there are none; absent of a classifier. */
+  /** Metrics of the paper's own step, by name, possibly empty; absent for a classifier. */
   readonly metrics?: Readonly<Record<string, number>>;
 }
 

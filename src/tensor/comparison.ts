@@ -7,7 +7,7 @@ import * as ops from '../ops/index.js';
 const MOST = 2 ** 24;
 
 /**
- * The two sides of a comparison. Tensors of integers are compared as int32, also with a number that is one.
+ * The two sides of a comparison. Tensors of integers are compared as int32, also with a number that is an int32.
  * @throws UsageError for another number beside integers that are known and beyond what float32 can tell apart
  */
 export function compared(method: string, node: Node, other: Node | number): readonly [Node, Node] {

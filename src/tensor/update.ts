@@ -12,8 +12,9 @@ import { operand, type Tensor } from './tensor.js';
  * @param changes parameters on a device, each with a tensor of its shape and type
  * @param options `compute`: further tensors to compute from the old values in the same run; `guard`: a scalar, and if it is
  *   NaN or infinite, the parameters keep their values; `later`: true for buffers and frozen parameters that a layer changes
- *   in `forward`: the optimizer's next step writes them in its run. Until then whatever reads them gets the new value, and what was described
- *   with the old one can still be computed. Buffers on the host keep their values then, as those of batch norm
+ *   in `forward`: the optimizer's next step writes them in its run. Until then whatever reads them gets the new value, and
+ *   what was described with the old one can still be computed. Buffers on the host keep their values then, as those of
+ *   batch norm
  * @throws UsageError, ShapeError or DeviceError for a change that cannot be made; nothing is changed then
  * @example
  * update([[target.weight, target.weight.mul(0.99).add(online.weight.mul(0.01))]]);

@@ -93,7 +93,7 @@ describe('methods and functions of tensors', () => {
     );
   });
 
-  it('integers are compared exactly, and as float32 with a number that is none', async () => {
+  it('integers are compared exactly, and as float32 with a number that is no int32', async () => {
     const ids = tensor(
       [
         [0, 3],
